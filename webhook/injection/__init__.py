@@ -1,0 +1,26 @@
+"""The pure core: an admission goes in, a decision comes out.
+
+No I/O, no clock, no framework, no logging. Read it in this order: `optin` (which pods are meant),
+`annotations` and `config` (what a pod and the operator may say), `gates` (what can stop an
+injection), `sidecar` and `node` (what a pod gains), `inject` (how that becomes a patch).
+"""
+
+from webhook.injection.decisions import Decision, Injected, Problem, Refused, Skipped
+from webhook.injection.gates import Admission, Finding, decide, examine
+from webhook.injection.optin import Entry
+from webhook.injection.reasons import Outcome, Reason
+
+__all__ = [
+    "Admission",
+    "Decision",
+    "Entry",
+    "Finding",
+    "Injected",
+    "Outcome",
+    "Problem",
+    "Reason",
+    "Refused",
+    "Skipped",
+    "decide",
+    "examine",
+]

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG]
+# Ends by itself in any case: the kubelet cannot delete a pod while its hook runs.
+# LOG, where given, gets the reason of a failure too. The kubelet shows nobody what a hook
+# prints; its container's own log is /proc/1/fd/2.
+
+seconds=$1
+export DOCKER_HOST="$2"
+log=${3:-/dev/null}
+socket=${DOCKER_HOST#unix://}
+status=
+
+fail() {
+  echo "dind-wait: $*" >>"$log"
+  echo "dind-wait: $*" >&2
+  exit 1
+}
+
+# A clock that nobody sets.
+uptime_seconds() {
+  read -r uptime _ </proc/uptime
+  echo "${uptime%.*}"
+}
+
+# KILL, because that one always ends it. A call made while dockerd is still starting waits in
+# the socket's queue and is answered at the earliest moment.
+docker_answers() {
+  limit=$((end - now))
+  [ "$limit" -le 5 ] || limit=5
+  [ "$limit" -ge 1 ] || limit=1
+  words=$(timeout -s KILL "$limit" docker version 2>&1 >/dev/null)
+  status=$?
+  [ "$status" = 0 ]
+}
+
+reason() {
+  directory=${socket%/*}
+  if [ -d "$directory" ] && [ ! -x "$directory" ]; then
+    echo "permission denied on its directory"
+  elif [ ! -e "$socket" ]; then
+    echo "the socket does not exist"
+  elif [ ! -S "$socket" ]; then
+    echo "that path is not a socket"
+  elif [ ! -w "$socket" ]; then
+    echo "permission denied on the socket (user $(id -u), groups $(id -G))"
+  elif [ "$status" = 137 ]; then
+    echo "the daemon did not answer in time"
+  else
+    case $words in
+      *refused* | *"daemon running"*) echo "the socket exists but nothing listens on it" ;;
+      *) echo "docker version ended with $status: $(echo "$words" | tail -n 1)" ;;
+    esac
+  fi
+}
+
+case $seconds in
+  '' | *[!0-9]*) fail "the deadline is '$seconds'; a whole number of seconds is needed" ;;
+esac
+for tool in docker timeout; do
+  command -v "$tool" >/dev/null || fail "the command '$tool' is missing from this image"
+done
+
+now=$(uptime_seconds)
+start=$now
+end=$((start + seconds))
+told=
+while ! { [ -S "$socket" ] && docker_answers; }; do
+  now=$(uptime_seconds)
+  [ "$now" -lt "$end" ] ||
+    fail "no Docker daemon at $DOCKER_HOST after $seconds s: $(reason)"
+  if [ -z "$told" ] && [ "$now" -ge $((start + 2)) ]; then
+    told=yes
+    echo "dind-wait: waiting up to $seconds s for the Docker daemon at $DOCKER_HOST" >&2
+  fi
+  sleep 0.05
+done

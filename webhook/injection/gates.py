@@ -1,0 +1,200 @@
+"""The gates between an opted-in pod and its daemon, in the order in which they are asked.
+
+`decide` and `explain` walk the same gates, so that an explanation cannot differ from a decision.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from webhook.injection import annotations, node, shape, sidecar
+from webhook.injection.config import Config, Mode, Placement
+from webhook.injection.decisions import Decision, Problem, Refused, Skipped, quoted, warning
+from webhook.injection.inject import inject
+from webhook.injection.optin import INJECT, MIRROR_POD, Entry, verdict
+from webhook.injection.pod import Pod
+from webhook.injection.reasons import Reason
+from webhook.injection.settings import Resolution, resolve
+
+
+class Admission(Struct, frozen=True):
+    """A pod about to be created.
+
+    Attributes:
+        entry: how the API server came to ask.
+        namespace: the pod's, since its own metadata may not say so yet.
+        pod: the pod.
+    """
+
+    entry: Entry
+    namespace: str
+    pod: Pod
+
+
+class Case(Struct, frozen=True):
+    """An admission with what its annotations come to under the operator's file."""
+
+    admission: Admission
+    resolution: Resolution
+
+    @property
+    def pod(self) -> Pod:
+        """The pod."""
+        return self.admission.pod
+
+
+Answer = Skipped | Sequence[Problem]  # an empty sequence lets the pod pass
+
+
+class Gate(Struct, frozen=True):
+    """One question about a pod; `name` and `question` are for people."""
+
+    name: str
+    question: str
+    ask: Callable[[Case], Answer]
+
+
+class Finding(Struct, frozen=True):
+    """What one gate answered."""
+
+    gate: Gate
+    answer: Answer
+
+
+def _mirror_pod(case: Case) -> Answer:
+    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.pod.annotations else ()
+
+
+def _opt_in(case: Case) -> Answer:
+    match verdict(case.admission.entry, case.pod.annotations.get(INJECT)):
+        case None:
+            return ()
+        case Skipped() as skipped:
+            return skipped
+        case problem:
+            return (problem,)
+
+
+def _annotations(case: Case) -> Answer:
+    return case.resolution.problems
+
+
+def _containers(case: Case) -> Answer:
+    settings = case.resolution.settings
+    if settings is None or settings.containers is None:
+        return ()
+    native = settings.profile.placement is Placement.INIT_CONTAINER
+    mode = settings.profile.mode
+    known = shape.selectable(case.pod, mode, before_init=native or mode is Mode.NODE)
+    return [
+        Problem(
+            Reason.UNKNOWN_CONTAINER,
+            f"annotation {annotations.PREFIX}containers names {quoted(name)}, which the pod does "
+            f"not have; allowed are {', '.join(known) or 'none'}",
+        )
+        for name in settings.containers
+        if name not in known
+    ]
+
+
+def _own_daemon(case: Case) -> Answer:
+    name = shape.brings_own_daemon(case.pod)
+    if name is None:
+        return ()
+    text = f"container {name} is a Docker daemon of the pod's own: the pod is left alone"
+    return Skipped(Reason.OWN_DAEMON, (warning(text),))
+
+
+def _platform(case: Case) -> Answer:
+    pod, settings = case.pod, case.resolution.settings
+    reasons = []
+    if (pod.spec.os is not None and pod.spec.os.name == "windows") or (
+        (pod.spec.node_selector or {}).get("kubernetes.io/os") == "windows"
+    ):
+        reasons.append(Reason.WINDOWS)
+    if settings is not None and settings.profile.mode is Mode.SIDECAR:
+        if pod.spec.host_network:
+            reasons.append(Reason.HOST_NETWORK)
+        if pod.spec.host_users is False and settings.profile.privileged:
+            reasons.append(Reason.HOST_USERS)
+    return [Problem(reason, _told(reason)) for reason in reasons]
+
+
+def _told(reason: Reason) -> str:
+    return f"{reason.sentence} {reason.way_out}".rstrip(".")
+
+
+def _fit(case: Case) -> Answer:
+    settings = case.resolution.settings
+    if settings is None:
+        return ()
+    problems = []
+    theirs, ours = case.pod.spec.runtime_class_name, settings.profile.runtime_class_name
+    if settings.profile.mode is Mode.SIDECAR and theirs and ours and theirs != ours:
+        text = f"runtimeClassName is {quoted(theirs)}; allowed with profile {settings.name} is "
+        problems.append(Problem(Reason.RUNTIME_CLASS, text + quoted(ours)))
+    own = sidecar.NAME if settings.profile.mode is Mode.SIDECAR else node.NAME
+    earlier = shape.earlier_injection(case.pod)
+    if earlier is None and any(c.name == own for c in case.pod.all_containers()):
+        text = f"a container is named {quoted(own)}, which is the injected one's name; rename it"
+        problems.append(Problem(Reason.NAME_TAKEN, text))
+    return problems
+
+
+GATES: tuple[Gate, ...] = (
+    Gate("mirror pod", "Is it a pod that the API server can change?", _mirror_pod),
+    Gate("opt-in", "Do the pod and its namespace ask for Docker?", _opt_in),
+    Gate("annotations", "Are its dind.io annotations valid and allowed?", _annotations),
+    Gate("containers", "Does it have the containers that it names?", _containers),
+    Gate("own daemon", "Does it come without a Docker daemon of its own?", _own_daemon),
+    Gate("platform", "Can a daemon run in such a pod?", _platform),
+    Gate("fit", "Is there room for what is injected?", _fit),
+)
+
+
+def examine(admission: Admission, config: Config) -> list[Finding]:
+    """Ask the gates in order, up to the first that ends it by leaving the pod alone."""
+    return _examine(Case(admission, _resolve(admission, config)))
+
+
+def decide(admission: Admission, config: Config) -> Decision:
+    """Decide what happens to a pod.
+
+    Args:
+        admission: the pod, its namespace, and how it opted in.
+        config: the operator's file.
+
+    Returns:
+        Injected with a patch, Skipped with a reason, or Refused with every problem at once.
+    """
+    case = Case(admission, _resolve(admission, config))
+    findings = _examine(case)
+    problems = [
+        problem
+        for finding in findings
+        if not isinstance(finding.answer, Skipped)
+        for problem in finding.answer
+    ]
+    if problems:
+        return Refused(problems)
+    last = findings[-1].answer
+    if isinstance(last, Skipped):
+        return last
+    settings = case.resolution.settings
+    assert settings is not None  # noqa: S101 - without a profile there is a problem
+    return inject(admission.pod, settings)
+
+
+def _resolve(admission: Admission, config: Config) -> Resolution:
+    reading = annotations.read(admission.pod.annotations)
+    return resolve(reading, config, admission.namespace)
+
+
+def _examine(case: Case) -> list[Finding]:
+    findings: list[Finding] = []
+    for gate in GATES:
+        answer = gate.ask(case)
+        findings.append(Finding(gate, answer))
+        if isinstance(answer, Skipped):
+            break
+    return findings

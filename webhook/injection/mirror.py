@@ -1,0 +1,75 @@
+"""Mirrored mounts: the job's own volumes at the same paths in the daemon.
+
+`docker run -v "$PWD":/w` names a path of the daemon's, not of the job's. With the job's volumes at
+the same paths, both mean the same files. Only volumes that hold the job's files are mirrored:
+never secrets, config maps, projected tokens or host paths.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from webhook.injection.decisions import warning
+from webhook.injection.paths import is_within, normal, real
+from webhook.injection.pod import Container, Volume, VolumeMount
+
+#: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
+PROTECTED = (
+    *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
+    *("/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"),
+)
+
+
+def mirrored(
+    containers: Iterable[Container],
+    volumes: Sequence[Volume],
+    own: Collection[str],
+    socket_directory: str,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Choose the volumeMounts that the daemon gets too.
+
+    Args:
+        containers: the job's containers that get the socket.
+        volumes: the pod's.
+        own: names of volumes that the injection itself adds or adopts.
+        socket_directory: where the daemon's socket is.
+
+    Returns:
+        VolumeMounts, in the order in which they were met, and warnings.
+    """
+    eligible = {v.name for v in volumes if _holds_files(v)} - set(own)
+    protected = (*PROTECTED, real(socket_directory))
+    by_path: dict[str, list[VolumeMount]] = {}
+    for container in containers:
+        for mount in container.volume_mounts or ():
+            if mount.name in eligible and _is_free(real(mount.mount_path), protected):
+                by_path.setdefault(real(mount.mount_path), []).append(mount)
+    mounts, warnings = [], []
+    for same in by_path.values():
+        if any(mount.sub_path_expr for mount in same):
+            reason = "subPathExpr has another meaning in the daemon"
+        elif len({(mount.name, mount.sub_path or "") for mount in same}) > 1:
+            reason = "containers mount different volumes there"
+        else:
+            mounts.append(_merged(same))
+            continue
+        warnings.append(warning(f"{same[0].mount_path} is not mirrored in dind: {reason}"))
+    return mounts, warnings
+
+
+def _holds_files(volume: Volume) -> bool:
+    return (volume.empty_dir or volume.persistent_volume_claim or volume.ephemeral) is not None
+
+
+def _is_free(path: str, protected: Iterable[str]) -> bool:
+    return not any(is_within(path, folder) or is_within(folder, path) for folder in protected)
+
+
+def _merged(same: Sequence[VolumeMount]) -> dict[str, Any]:
+    """One mount for all: read-only only where every container has it so."""
+    first = same[0]
+    mount: dict[str, Any] = {"name": first.name, "mountPath": normal(first.mount_path)}
+    if first.sub_path:
+        mount["subPath"] = first.sub_path
+    if all(other.read_only for other in same):
+        mount["readOnly"] = True
+    return mount

@@ -1,0 +1,166 @@
+"""Settings: a profile with a pod's options applied, after the operator's policy had its say."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from webhook.injection import quantity
+from webhook.injection.annotations import PREFIX, Options, Reading
+from webhook.injection.config import Config, Mode, Policy, Profile, Resources, Storage
+from webhook.injection.decisions import Problem, quoted
+from webhook.injection.image import is_allowed
+from webhook.injection.reasons import Reason
+
+_DIRECTORIES = {Mode.SIDECAR: "/var/run", Mode.NODE: "/var/run/dind"}
+
+
+class Settings(Struct, frozen=True):
+    """All that is decided about a pod's daemon before the pod's own shape is looked at.
+
+    Attributes:
+        name: the profile's name.
+        profile: the profile, with the pod's options in place of its own values.
+        containers: names of the containers that get the socket, None for the usual ones.
+    """
+
+    name: str
+    profile: Profile
+    containers: tuple[str, ...] | None
+
+    @property
+    def socket_directory(self) -> str:
+        """Folder of the socket, an absolute path."""
+        return self.profile.socket.directory or _DIRECTORIES[self.profile.mode]
+
+
+class Resolution(Struct, frozen=True):
+    """Settings, None where the profile itself is in doubt, and every problem on the way."""
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+
+
+def resolve(reading: Reading, config: Config, namespace: str) -> Resolution:
+    """Apply what a pod asks for to the profile that it names, as far as policy allows.
+
+    Args:
+        reading: the pod's annotations.
+        config: the operator's file.
+        namespace: the pod's.
+    """
+    options = reading.options
+    name = config.default_profile if options.profile is None else options.profile
+    problems = [*reading.problems, *_against_policy(options, config.policy)]
+    if problem := _profile_problem(name, config, namespace):
+        return Resolution(None, (*problems, problem))
+    profile = config.profiles[name]
+    if options.mode is not None and options.mode is not profile.mode:
+        profile = replace(profile, mode=options.mode)
+    problems += _against_mode(options, profile.mode)
+    if not problems:
+        profile = _apply(options, profile)
+    return Resolution(Settings(name, profile, options.containers), tuple(problems))
+
+
+def _profile_problem(name: str, config: Config, namespace: str) -> Problem | None:
+    allowed = config.policy.allowed_profiles(namespace, config)
+    if name in allowed:
+        return None
+    listed = ", ".join(allowed) or "none"
+    if name not in config.profiles:
+        return Problem(
+            Reason.UNKNOWN_PROFILE,
+            f"annotation {PREFIX}profile is {quoted(name)}, which is not a profile; "
+            f"allowed here are {listed}",
+        )
+    return Problem(
+        Reason.PROFILE_NOT_ALLOWED,
+        f"profile {quoted(name)} is not allowed in namespace {quoted(namespace)}; "
+        f"allowed here are {listed} (annotation {PREFIX}profile)",
+    )
+
+
+def _against_policy(options: Options, policy: Policy) -> list[Problem]:
+    problems: list[Problem] = []
+    for name in options.__struct_fields__:
+        value = getattr(options, name)
+        if value is None:
+            continue
+        if name not in policy.annotations:
+            problems.append(_not_allowed(name, policy))
+        elif name == "image" and not is_allowed(value, policy.images):
+            problems.append(_image_not_allowed(value, policy))
+        elif name in ("cpu", "memory", "storage"):
+            problems += _over_maximum(name, value, policy)
+    return problems
+
+
+def _not_allowed(name: str, policy: Policy) -> Problem:
+    allowed = ", ".join(PREFIX + name for name in ("inject", *sorted(policy.annotations)))
+    return Problem(
+        Reason.ANNOTATION_NOT_ALLOWED,
+        f"annotation {PREFIX}{name} is not allowed by the operator's policy; allowed are {allowed}",
+    )
+
+
+def _image_not_allowed(value: str, policy: Policy) -> Problem:
+    allowed = "allowed are " + ", ".join(policy.images) if policy.images else "none are allowed"
+    return Problem(
+        Reason.IMAGE_NOT_ALLOWED,
+        f"annotation {PREFIX}image is {quoted(value)}, which the operator's policy does not "
+        f"allow; {allowed}",
+    )
+
+
+def _over_maximum(name: str, value: str, policy: Policy) -> list[Problem]:
+    bound = getattr(policy.maximum, name)
+    if bound is None or quantity.parse(value) <= quantity.parse(str(bound)):
+        return []
+    return [
+        Problem(
+            Reason.OVER_MAXIMUM,
+            f"annotation {PREFIX}{name} is {quoted(value)}, which is over the operator's "
+            f"maximum; allowed is up to {bound}",
+        )
+    ]
+
+
+def _against_mode(options: Options, mode: Mode) -> list[Problem]:
+    if mode is Mode.SIDECAR:
+        return []
+    return [
+        Problem(
+            Reason.NOT_IN_THIS_MODE,
+            f"annotation {PREFIX}{name} sizes a sidecar, and in mode node the pod has none; "
+            f"allowed are {PREFIX}profile, {PREFIX}mode and {PREFIX}containers",
+        )
+        for name in ("cpu", "memory", "storage")
+        if getattr(options, name) is not None
+    ]
+
+
+def _apply(options: Options, profile: Profile) -> Profile:
+    if options.image is not None:
+        profile = replace(profile, image=options.image)
+    if options.cpu is not None or options.memory is not None:
+        profile = replace(profile, resources=_limited(profile.resources, options))
+    if options.storage is not None:
+        profile = replace(profile, storage=_sized(profile.storage, options.storage))
+    return profile
+
+
+def _limited(resources: Resources, options: Options) -> Resources:
+    """Set limits, and lower the requests that would then lie above them."""
+    requests, limits = resources.requests, resources.limits
+    for name in ("cpu", "memory"):
+        wanted = getattr(options, name)
+        if wanted is None:
+            continue
+        limits = replace(limits, **{name: wanted})
+        request = getattr(requests, name)
+        if request is not None and quantity.parse(str(request)) > quantity.parse(wanted):
+            requests = replace(requests, **{name: wanted})
+    return Resources(requests=requests, limits=limits)
+
+
+def _sized(storage: Storage, size: str) -> Storage:
+    return replace(storage, size_limit=size)

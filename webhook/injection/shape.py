@@ -1,0 +1,121 @@
+"""What a pod is, as far as an injection must know it first.
+
+Which containers get the socket, which daemon it brings along, and which pieces of an earlier
+injection it carries already.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec import Struct
+
+from webhook.injection import node, sidecar
+from webhook.injection.config import Mode
+from webhook.injection.paths import real
+from webhook.injection.pod import Container, Pod
+from webhook.injection.scripts import START_NAME, WAIT_NAME
+
+_SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
+_UNIX = "unix://"
+
+
+class Earlier(Struct, frozen=True):
+    """An injected container that the pod carries already.
+
+    Attributes:
+        mode: what it belongs to.
+        container: itself.
+        volume: the shared volume that it mounts, by name.
+        directory: the folder of the socket.
+    """
+
+    mode: Mode
+    container: Container
+    volume: str
+    directory: str
+
+
+def earlier_injection(pod: Pod) -> Earlier | None:
+    """Find the container that an earlier injection added, by the name of its script."""
+    for container in pod.all_containers():
+        command = container.command or ()
+        script = command[_SCRIPT_NAME_AT] if len(command) > _SCRIPT_NAME_AT else None
+        if container.name == sidecar.NAME and script == START_NAME:
+            mode, words = Mode.SIDECAR, [a.removeprefix("--host=") for a in container.args or ()]
+        elif container.name == node.NAME and script == WAIT_NAME:
+            mode, words = Mode.NODE, container.args or []
+        else:
+            continue
+        address = next((word for word in words if word.startswith(_UNIX)), "")
+        directory = address.removeprefix(_UNIX).rpartition("/")[0]
+        for mount in container.volume_mounts or ():
+            if directory and mount.mount_path == directory:
+                return Earlier(mode, container, mount.name, directory)
+    return None
+
+
+def brings_own_daemon(pod: Pod) -> str | None:
+    """Find a Docker daemon of the user's own: the name of its container.
+
+    A container named `dind`, or one that mounts a volume at /var/run and runs dockerd.
+    """
+    earlier = earlier_injection(pod)
+    for container in pod.all_containers():
+        if earlier is not None and container is earlier.container:
+            continue
+        if container.name == sidecar.NAME:
+            return container.name
+        if _shares_its_run_folder(container) and _runs_dockerd(container):
+            return container.name
+    return None
+
+
+def _shares_its_run_folder(container: Container) -> bool:
+    return any(real(mount.mount_path) == "/var/run" for mount in container.volume_mounts or ())
+
+
+def _runs_dockerd(container: Container) -> bool:
+    if not container.command:
+        name, _, tag = (container.image or "").rpartition("/")[2].partition(":")
+        if name == "docker" and "dind" in tag:
+            return True
+    words = " ".join([*(container.command or ()), *(container.args or ())]).split()
+    return any(word.rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh") for word in words)
+
+
+def selectable(pod: Pod, mode: Mode, *, before_init: bool) -> Sequence[str]:
+    """Names of the containers that can be given the socket, init containers first.
+
+    Args:
+        pod: the pod.
+        mode: where the daemon runs.
+        before_init: the daemon is up before the pod's own init containers start.
+    """
+    own = sidecar.NAME if mode is Mode.SIDECAR else node.NAME
+    inits = pod.init_containers if before_init else ()
+    return [c.name for c in (*inits, *pod.containers) if c.name != own]
+
+
+def gets_socket(container: Container, chosen: Collection[str] | None, *, init: bool) -> bool:
+    """Tell whether a container gets the socket.
+
+    Args:
+        container: any of the pod's.
+        chosen: names from the annotation, None for all but the user's own native sidecars.
+        init: it is an init container.
+    """
+    if container.name in (sidecar.NAME, node.NAME):
+        return False
+    if chosen is not None:
+        return container.name in chosen
+    return not (init and container.restart_policy == "Always")
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """Find a volume name that is not taken: the wanted one, or that with `dind-` before it."""
+    names = set(taken)
+    prefixed = wanted if wanted.startswith("dind-") else f"dind-{wanted}"
+    name, number = wanted, 1
+    while name in names:
+        name = prefixed if number == 1 and prefixed != wanted else f"{prefixed}-{number}"
+        number += 1
+    return name

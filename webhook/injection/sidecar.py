@@ -1,0 +1,109 @@
+"""What a pod gains in mode sidecar, as literals.
+
+`kubectl describe` shows the same: dockerd's own flags are the container's args.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from webhook.injection.config import Daemon, Placement
+from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
+from webhook.injection.settings import Settings
+
+NAME = "dind"
+SOCKET_VOLUME = "cache-dir"
+STORAGE_VOLUME = "dind-storage"
+STORAGE_DIRECTORY = "/var/lib/docker"
+# Outside the shared volume: there, the files of a killed daemon keep its successor from starting.
+_PID_FILE = "/var/dind/docker.pid"
+_EXEC_ROOT = "/var/dind/exec"
+
+
+def container(
+    settings: Settings,
+    socket_volume: str,
+    storage_volume: str,
+    mirrored: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """The sidecar.
+
+    Args:
+        settings: image, resources and daemon options.
+        socket_volume: name of the shared volume.
+        storage_volume: name of the image store's volume.
+        mirrored: volumeMounts of the job's containers that the daemon sees too.
+    """
+    profile = settings.profile
+    directory = settings.socket_directory
+    native = profile.placement is Placement.INIT_CONTAINER
+    return {
+        "name": NAME,
+        "image": profile.image,
+        **({"restartPolicy": "Always"} if native else {}),
+        "command": ["sh", "-c", START, START_NAME],
+        "args": [
+            f"--host=unix://{directory}/docker.sock",
+            f"--group={profile.socket.gid}",
+            f"--pidfile={_PID_FILE}",
+            f"--exec-root={_EXEC_ROOT}",
+            *daemon_arguments(profile.daemon),
+        ],
+        "securityContext": {
+            "privileged": profile.privileged,
+            # The pod's own security context may say otherwise.
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "runAsNonRoot": False,
+        },
+        "lifecycle": {
+            # A startup probe would cost a second: the kubelet ticks once a second (measured).
+            "postStart": {
+                "exec": {
+                    "command": [
+                        *("sh", "-c", WAIT, WAIT_NAME),
+                        str(profile.start_timeout),
+                        f"unix://{directory}/docker.sock",
+                    ]
+                }
+            }
+        },
+        "resources": {
+            "requests": profile.resources.requests.amounts(),
+            "limits": profile.resources.limits.amounts(),
+        },
+        "volumeMounts": [
+            {"name": socket_volume, "mountPath": directory},
+            {"name": storage_volume, "mountPath": STORAGE_DIRECTORY},
+            *mirrored,
+        ],
+    }
+
+
+def daemon_arguments(daemon: Daemon) -> list[str]:
+    """The flags for a profile's daemon settings, its extra arguments last."""
+    arguments = [f"--registry-mirror={url}" for url in daemon.registry_mirrors]
+    arguments += [f"--insecure-registry={name}" for name in daemon.insecure_registries]
+    arguments += [
+        f"--default-address-pool=base={pool.base},size={pool.size}"
+        for pool in daemon.default_address_pools
+    ]
+    if daemon.mtu != "auto":
+        arguments += [
+            f"--mtu={daemon.mtu}",
+            f"--default-network-opt=bridge=com.docker.network.driver.mtu={daemon.mtu}",
+        ]
+    return [*arguments, *daemon.extra_args]
+
+
+def socket_volume(name: str) -> dict[str, Any]:
+    """The volume through which the daemon shares its socket."""
+    return {"name": name, "emptyDir": {}}
+
+
+def storage_volume(name: str, settings: Settings) -> dict[str, Any]:
+    """The volume of images and layers; dockerd fails every build without one."""
+    storage = settings.profile.storage
+    source = {"sizeLimit": str(storage.size_limit)}
+    if storage.medium:
+        source["medium"] = storage.medium
+    return {"name": name, "emptyDir": source}

@@ -1,0 +1,171 @@
+"""How one container comes to see the daemon's socket.
+
+The usual answer is a mount of the shared volume at the socket's folder, and DOCKER_HOST. The others
+meet containers as they are: mounts of the host's docker.sock become mounts of the daemon's, folders
+that are taken are left alone, and a container that was seen before keeps what it has.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from webhook.injection.decisions import warning
+from webhook.injection.paths import normal, real
+from webhook.injection.pod import Container, Volume, VolumeMount
+
+DOCKER_HOST = "DOCKER_HOST"
+SOCKET_FILE = "docker.sock"
+_HOST_DIRECTORY = "/var/run"
+_HOST_SOCKET = "/var/run/docker.sock"
+_OTHER_DIRECTORY = "/run/dind"  # for containers in which the usual folder is taken
+
+
+class SharedSocket(Struct, frozen=True):
+    """The volume that holds the daemon's socket.
+
+    Attributes:
+        volume: its name in the pod.
+        directory: where containers mount it.
+        of_node: it is the node's folder: mounted read-only, and never at or above /var/run, where
+            the kubelet mounts the service account's token below.
+    """
+
+    volume: str
+    directory: str
+    of_node: bool
+
+    def mount(self, path: str) -> dict[str, Any]:
+        """A volumeMount of the whole folder."""
+        mount: dict[str, Any] = {"name": self.volume, "mountPath": path}
+        return {**mount, "readOnly": True} if self.of_node else mount
+
+    def file_mount(self, path: str) -> dict[str, Any]:
+        """A volumeMount of the socket file alone; the daemon is up before it is mounted."""
+        return {**self.mount(path), "subPath": SOCKET_FILE}
+
+
+class View(Struct, frozen=True):
+    """What has to change in a container so that it sees the socket.
+
+    Attributes:
+        removed: indexes of volumeMounts that go, ascending.
+        mounts: volumeMounts that come.
+        docker_host: value of DOCKER_HOST to set, None where it is set.
+        warnings: what the user should know.
+    """
+
+    removed: Sequence[int] = ()
+    mounts: Sequence[dict[str, Any]] = ()
+    docker_host: str | None = None
+    warnings: Sequence[str] = ()
+
+
+def host_sockets(volumes: Sequence[Volume]) -> dict[str, str]:
+    """Find hostPath volumes of the host's Docker socket or its folder: name to path."""
+    paths = {
+        volume.name: real(volume.host_path.path)
+        for volume in volumes
+        if volume.host_path is not None
+    }
+    return {name: path for name, path in paths.items() if path in (_HOST_SOCKET, _HOST_DIRECTORY)}
+
+
+def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) -> View:
+    """Plan one container's changes.
+
+    Args:
+        container: as it is.
+        socket: the shared volume.
+        host: what `host_sockets` found.
+    """
+    present = container.volume_mounts or ()
+    migration = _migrate(present, socket, host)
+    seen = [mount for mount in present if mount.name == socket.volume and not mount.sub_path]
+    warnings: list[str] = []
+    if seen:
+        directories = [mount.mount_path for mount in seen]
+        missing = [path for path in migration.directories if path not in directories]
+        mounts = [*map(socket.mount, missing), *migration.mounts]
+    else:
+        kept = [mount for i, mount in enumerate(present) if i not in migration.removed]
+        directories, warnings = _directories(container.name, kept, socket, migration)
+        mounts = [*map(socket.mount, directories), *migration.mounts]
+    address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
+    places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
+    said = next((env for env in container.env or () if env.name == DOCKER_HOST), None)
+    if said is not None and not _leads_to(said.value, places):
+        warnings.append(warning(f"container {container.name} keeps its own {DOCKER_HOST}"))
+    return View(migration.removed, mounts, None if said else address, warnings)
+
+
+class _Migration(Struct, frozen=True):
+    """Mounts of the host's socket, and what stands in for them.
+
+    Attributes:
+        removed: their indexes.
+        directories: folders at which the shared volume must appear, in the user's spelling.
+        mounts: further mounts.
+    """
+
+    removed: list[int]
+    directories: list[str]
+    mounts: list[dict[str, Any]]
+
+
+def _migrate(
+    present: Sequence[VolumeMount], socket: SharedSocket, host: Mapping[str, str]
+) -> _Migration:
+    removed: list[int] = []
+    directories: dict[str, None] = {}  # ordered sets: two host mounts may want the same thing
+    files: dict[str, None] = {}
+    taken = {real(mount.mount_path) for mount in present if mount.name not in host}
+    for index, mount in enumerate(present):
+        shown = _shown_of_host(mount, host)
+        if shown is None:
+            continue
+        removed.append(index)
+        path = normal(mount.mount_path)
+        folder = path if shown == _HOST_DIRECTORY else path.removesuffix("/" + SOCKET_FILE)
+        is_usual = shown == _HOST_DIRECTORY or real(path) == _HOST_SOCKET
+        if is_usual and not socket.of_node and real(folder) not in taken:
+            directories[folder] = None
+        else:
+            files[path if shown == _HOST_SOCKET else f"{path}/{SOCKET_FILE}"] = None
+    return _Migration(removed, list(directories), [socket.file_mount(path) for path in files])
+
+
+def _shown_of_host(mount: VolumeMount, host: Mapping[str, str]) -> str | None:
+    """Which of the host's two paths a mount shows: the socket, its folder, or neither (None)."""
+    source = host.get(mount.name)
+    if source is None or mount.sub_path_expr:
+        return None
+    if source == _HOST_SOCKET or not mount.sub_path:
+        return source
+    return _HOST_SOCKET if normal(mount.sub_path) == "/" + SOCKET_FILE else None
+
+
+def _directories(
+    container: str, kept: Sequence[VolumeMount], socket: SharedSocket, migration: _Migration
+) -> tuple[list[str], list[str]]:
+    """Choose where the shared volume is mounted, the folder for DOCKER_HOST first."""
+    migrated = list(dict.fromkeys(migration.directories))
+    usual = [path for path in migrated if real(path) == real(socket.directory)]
+    if usual:
+        return sorted(migrated, key=lambda path: path not in usual), []
+    taken = {real(mount.mount_path) for mount in kept}
+    taken |= {real(mount["mountPath"]) for mount in migration.mounts}
+    if not taken & {real(socket.directory), real(f"{socket.directory}/{SOCKET_FILE}")}:
+        return [socket.directory, *migrated], []
+    other, number = _OTHER_DIRECTORY, 2
+    while real(other) in taken or real(other) == real(socket.directory):
+        other, number = f"{_OTHER_DIRECTORY}-{number}", number + 1
+    text = f"container {container} mounts something at {socket.directory}: its socket is in {other}"
+    return [other, *migrated], [warning(text)]
+
+
+def _leads_to(docker_host: str | None, places: set[str]) -> bool:
+    """Tell whether a DOCKER_HOST names the daemon's socket, in a folder or mounted by itself."""
+    scheme, _, path = (docker_host or "").partition("://")
+    path = real(path)
+    return scheme == "unix" and (path in places or path.removesuffix("/" + SOCKET_FILE) in places)
