@@ -1,0 +1,76 @@
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from certs.files import File, existing, write_together
+
+FILES = [File("a", b"new a", 0o644), File("b", b"new b", 0o600)]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=["open", "usual", "closed"])
+def test_files_have_their_modes_whatever_the_umask_is(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write_together(tmp_path, FILES)
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"a": 0o644, "b": 0o600}
+
+
+def test_a_missing_folder_is_created(tmp_path: Path) -> None:
+    write_together(tmp_path / "tls", FILES)
+    assert contents(tmp_path / "tls") == {"a": "new a", "b": "new b"}
+
+
+def test_existing_files_are_named(tmp_path: Path) -> None:
+    assert existing(tmp_path, FILES) == []
+    (tmp_path / "b").symlink_to("nowhere")
+    assert existing(tmp_path, FILES) == ["b"]
+
+
+def test_files_are_replaced_and_others_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old a")
+    (tmp_path / "other").write_text("other")
+    write_together(tmp_path, FILES)
+    assert contents(tmp_path) == {"a": "new a", "b": "new b", "other": "other"}
+
+
+def test_a_link_is_replaced_and_what_it_points_to_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("other")
+    (tmp_path / "a").symlink_to("other")
+    write_together(tmp_path, FILES)
+    assert contents(tmp_path) == {"a": "new a", "b": "new b", "other": "other"}
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+@pytest.mark.parametrize("former", [None, "file", "link"])
+def test_when_the_last_file_cannot_be_placed_the_first_is_as_it_was(
+    make: Callable[[Path], None], former: str | None, tmp_path: Path
+) -> None:
+    if former == "file":
+        (tmp_path / "a").write_text("old a")
+        (tmp_path / "a").chmod(0o640)
+    elif former == "link":
+        (tmp_path / "a").symlink_to("nowhere")
+    make(tmp_path / "b")
+    before = {path.name: path.lstat().st_mode for path in tmp_path.iterdir()}
+    with pytest.raises(FileExistsError, match="b is there and is not a file"):
+        write_together(tmp_path, FILES)
+    assert {path.name: path.lstat().st_mode for path in tmp_path.iterdir()} == before
+    if former == "file":
+        assert (tmp_path / "a").read_text() == "old a"
+
+
+def test_when_writing_fails_a_created_folder_is_removed(tmp_path: Path) -> None:
+    unwritable = File("no/such/folder", b"", 0o644)
+    with pytest.raises(FileNotFoundError):
+        write_together(tmp_path / "tls", [*FILES, unwritable])
+    assert list(tmp_path.iterdir()) == []
