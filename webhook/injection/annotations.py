@@ -141,10 +141,17 @@ KNOWN_KEYS = (INJECT, *_BY_KEY)
 
 
 class Reading(Struct, frozen=True):
-    """What the annotations say: the options that could be read, and every problem."""
+    """What the annotations say.
+
+    Attributes:
+        options: those that could be read.
+        problems: why others could not.
+        names: of all that exist, read or not; the part after `dind.io/`.
+    """
 
     options: Options
     problems: tuple[Problem, ...]
+    names: tuple[str, ...] = ()
 
 
 _NOTHING_SAID = Reading(Options(), ())
@@ -168,7 +175,8 @@ def read(annotations: Mapping[str, str]) -> Reading:
         except ValueError as error:
             message = f"annotation {key} is {quoted(value)}, which {error}"
             problems.append(Problem(Reason.BAD_VALUE, message))
-    return Reading(Options(**options), tuple(problems))
+    names = tuple(_BY_KEY[key].name for key in said if key in _BY_KEY)
+    return Reading(Options(**options), tuple(problems), names)
 
 
 def _unknown(key: str) -> Problem:

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field, to_builtins
 
 from webhook.injection import quantity
 from webhook.injection.image import REFERENCE_PATTERN, is_allowed
+from webhook.injection.paths import PROTECTED, is_clear_of, is_within, normal, real
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _PATH_PATTERN = r"^(/[A-Za-z0-9._-]+)+$"
@@ -49,17 +50,31 @@ class _Strict(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", k
     pass
 
 
-class ResourceList(_Strict, frozen=True):
-    """Amounts by resource name, as in a container's `resources`; None where none is set."""
-
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
-    ephemeral_storage: Quantity | None = field(default=None, name="ephemeral-storage")
+class _Amounts(_Strict, frozen=True):
+    def __post_init__(self) -> None:
+        """Refuse what the pattern lets pass and Kubernetes cannot hold, such as 99E."""
+        for name, amount in self.amounts().items():
+            _check_amount(name, amount)
 
     def amounts(self) -> dict[str, str]:
         """What is set, by resource name, as a container's `resources` holds it."""
         fields: dict[str, Quantity | None] = to_builtins(self)
         return {name: str(value) for name, value in fields.items() if value is not None}
+
+
+def _check_amount(name: str, amount: str) -> None:
+    try:
+        quantity.parse(amount)
+    except ValueError as error:
+        raise ValueError(f"{name} is {amount}, which {error}") from None
+
+
+class ResourceList(_Amounts, frozen=True):
+    """Amounts by resource name, as in a container's `resources`; None where none is set."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    ephemeral_storage: Quantity | None = field(default=None, name="ephemeral-storage")
 
 
 class Resources(_Strict, frozen=True):
@@ -86,6 +101,10 @@ class Storage(_Strict, frozen=True):
 
     size_limit: Quantity = "20Gi"
     medium: Literal["", "Memory"] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a size that Kubernetes cannot hold."""
+        _check_amount("sizeLimit", str(self.size_limit))
 
 
 class AddressPool(_Strict, frozen=True):
@@ -126,6 +145,19 @@ class Socket(_Strict, frozen=True):
     directory: Annotated[str, Meta(pattern=_PATH_PATTERN)] | None = None
     gid: Group = 2375
 
+    def __post_init__(self) -> None:
+        """Refuse a folder that would hide what the daemon or the job needs."""
+        if self.directory is None:
+            return
+        path = real(self.directory)
+        if normal(self.directory) != self.directory:
+            raise ValueError(f"directory is {self.directory}; write it as {normal(self.directory)}")
+        if not is_within(path, "/var/run") and not is_clear_of(path, PROTECTED):
+            raise ValueError(
+                f"directory is {self.directory}, which would hide files of the daemon's or the "
+                "job's image; allowed is a folder of its own, such as /var/run/dind"
+            )
+
 
 class Profile(_Strict, frozen=True):
     """One way to give a pod its daemon. The defaults are the built-in profile."""
@@ -144,11 +176,17 @@ class Profile(_Strict, frozen=True):
     placement: Placement = Placement.INIT_CONTAINER
 
     def __post_init__(self) -> None:
-        """Refuse an unprivileged daemon that no runtime would let start."""
-        if self.mode is Mode.SIDECAR and not self.privileged and self.runtime_class_name is None:
+        """Refuse what could not work in any pod."""
+        # In mode node too: `dind.io/mode: sidecar` may make a sidecar of it.
+        if not self.privileged and self.runtime_class_name is None:
             raise ValueError(
                 "privileged: false needs a runtimeClassName (such as sysbox or kata), "
                 "since dockerd does not start in an ordinary unprivileged container"
+            )
+        if self.mode is Mode.NODE and real(self.socket.directory or "") == "/var/run":
+            raise ValueError(
+                "socket.directory is /var/run, where mode node would hide the kubelet's own "
+                "mounts; allowed is a folder of its own, such as /var/run/dind"
             )
 
 
@@ -161,7 +199,7 @@ class SecretReference(_Strict, frozen=True):
 PolicyAnnotation = Literal["containers", "cpu", "image", "memory", "mode", "profile", "storage"]
 
 
-class Maximum(_Strict, frozen=True):
+class Maximum(_Amounts, frozen=True):
     """The most that a pod may ask for by annotation; None is no bound."""
 
     cpu: Quantity | None = None
@@ -198,7 +236,12 @@ class Policy(_Strict, frozen=True):
 
 
 class Config(_Strict, frozen=True):
-    """The operator's file. An absent `profiles.default` is the built-in profile."""
+    """The operator's file.
+
+    Where the default profile is called `default`, its absence from `profiles` means the built-in
+    one. A file with another default has only the profiles that it lists: pods cannot pick a
+    privileged one that nobody wrote down.
+    """
 
     default_profile: str = "default"
     profiles: dict[Name, Profile] = {}
@@ -206,7 +249,8 @@ class Config(_Strict, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse names that lead nowhere."""
-        self.profiles.setdefault("default", Profile())
+        if self.default_profile == "default":
+            self.profiles.setdefault("default", Profile())
         known = ", ".join(self.profiles)
         if self.default_profile not in self.profiles:
             raise ValueError(

@@ -68,16 +68,17 @@ Decision = Injected | Skipped | Refused
 def quoted(value: str) -> str:
     """Repeat a user's value in a message: in quotes, control characters escaped, cut if long."""
     text = value if len(value) <= _SHOWN_VALUE else value[: _SHOWN_VALUE - 3] + "..."
-    return '"' + _printable(text) + '"'
+    return '"' + printable(text) + '"'
 
 
 def warning(text: str) -> str:
     """Make a line that is fit for an admission warning."""
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= WARNING_LENGTH else text[: WARNING_LENGTH - 3] + "..."
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Escape control characters, and whatever else would not show."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

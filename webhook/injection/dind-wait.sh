@@ -10,6 +10,9 @@ log=${3:-/dev/null}
 socket=${DOCKER_HOST#unix://}
 status=
 
+# Process 1 of an init container does not feel a TERM that it has no trap for.
+trap 'exit 143' TERM
+
 fail() {
   echo "dind-wait: $*" >>"$log"
   echo "dind-wait: $*" >&2

@@ -7,9 +7,17 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from webhook.injection import annotations, node, shape, sidecar
+from webhook.injection import annotations, shape
 from webhook.injection.config import Config, Mode, Placement
-from webhook.injection.decisions import Decision, Problem, Refused, Skipped, quoted, warning
+from webhook.injection.decisions import (
+    Decision,
+    Problem,
+    Refused,
+    Skipped,
+    printable,
+    quoted,
+    warning,
+)
 from webhook.injection.inject import inject
 from webhook.injection.optin import INJECT, MIRROR_POD, Entry, verdict
 from webhook.injection.pod import Pod
@@ -90,7 +98,7 @@ def _containers(case: Case) -> Answer:
         Problem(
             Reason.UNKNOWN_CONTAINER,
             f"annotation {annotations.PREFIX}containers names {quoted(name)}, which the pod does "
-            f"not have; allowed are {', '.join(known) or 'none'}",
+            f"not have; allowed are {', '.join(map(printable, known)) or 'none'}",
         )
         for name in settings.containers
         if name not in known
@@ -133,7 +141,7 @@ def _fit(case: Case) -> Answer:
     if settings.profile.mode is Mode.SIDECAR and theirs and ours and theirs != ours:
         text = f"runtimeClassName is {quoted(theirs)}; allowed with profile {settings.name} is "
         problems.append(Problem(Reason.RUNTIME_CLASS, text + quoted(ours)))
-    own = sidecar.NAME if settings.profile.mode is Mode.SIDECAR else node.NAME
+    own = shape.injected_name(settings.profile.mode)
     earlier = shape.earlier_injection(case.pod)
     if earlier is None and any(c.name == own for c in case.pod.all_containers()):
         text = f"a container is named {quoted(own)}, which is the injected one's name; rename it"

@@ -17,7 +17,13 @@ from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod, Volume
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Settings
-from webhook.injection.shape import Earlier, earlier_injection, free_name, gets_socket
+from webhook.injection.shape import (
+    Earlier,
+    earlier_injection,
+    free_name,
+    gets_socket,
+    injected_name,
+)
 from webhook.injection.sockets import SharedSocket, View, host_sockets, view
 
 
@@ -52,10 +58,7 @@ def inject(pod: Pod, settings: Settings) -> Injected:
     earlier = earlier_injection(pod)
     mode = earlier.mode if earlier else settings.profile.mode
     socket = _shared_socket(pod, settings, mode, earlier)
-    native = settings.profile.placement is Placement.INIT_CONTAINER
-    if earlier is not None:
-        native = earlier.container.restart_policy == "Always"
-    changes = _changes(pod, settings, socket, inits=native or socket.of_node)
+    changes = _changes(pod, settings, socket, injected_name(mode))
     warnings = [text for change in changes for text in change.view.warnings]
     patch = Patch()
     for change in changes:
@@ -90,11 +93,14 @@ def _shared_socket(
 ) -> SharedSocket:
     of_node = mode is Mode.NODE
     if earlier is not None:
-        return SharedSocket(earlier.volume, earlier.directory, of_node)
+        native = earlier.container.restart_policy == "Always"
+        late = not (native or of_node)
+        return SharedSocket(earlier.volume, earlier.directory, of_node, late)
     name, directory = _wanted_volume(mode), settings.socket_directory
     if of_node or not _is_adoptable(pod, name, directory):
         name = free_name(name, (volume.name for volume in pod.volumes))
-    return SharedSocket(name, directory, of_node)
+    late = not (settings.profile.placement is Placement.INIT_CONTAINER or of_node)
+    return SharedSocket(name, directory, of_node, late)
 
 
 def _is_adoptable(pod: Pod, name: str, directory: str) -> bool:
@@ -117,17 +123,18 @@ def _is_adoptable(pod: Pod, name: str, directory: str) -> bool:
     )
 
 
-def _changes(pod: Pod, settings: Settings, socket: SharedSocket, *, inits: bool) -> list[_Change]:
-    """Plan the containers that get the socket; `inits`: the daemon is up before init containers."""
+def _changes(pod: Pod, settings: Settings, socket: SharedSocket, injected: str) -> list[_Change]:
+    """Plan the containers that get the socket, all but the injected one."""
     host = host_sockets(pod.volumes)
     places = [("containers", pod.containers)]
-    if inits:
+    if not socket.late:
         places.insert(0, ("initContainers", pod.init_containers))
     return [
         _Change(f"/spec/{field}/{index}", container, view(container, socket, host))
         for field, containers in places
         for index, container in enumerate(containers)
-        if gets_socket(container, settings.containers, init=field == "initContainers")
+        if container.name != injected
+        and gets_socket(container, settings.containers, init=field == "initContainers")
     ]
 
 
@@ -164,7 +171,8 @@ def _insert_daemon(
     warnings: list[str] = []
     if settings.profile.mirror_mounts:
         own = (socket.volume, storage)
-        mounts, warnings = mirrored(containers, pod.volumes, own, socket.directory)
+        later = () if socket.late else pod.init_containers
+        mounts, warnings = mirrored(containers, pod.volumes, own, socket.directory, later)
     daemon = sidecar.container(settings, socket.volume, storage, mounts)
     if settings.profile.placement is Placement.CONTAINER:
         patch.append("/spec/containers", pod.spec.containers, [daemon])

@@ -9,14 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from webhook.injection.decisions import warning
-from webhook.injection.paths import is_within, normal, real
+from webhook.injection.paths import PROTECTED, is_clear_of, normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
-
-#: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
-PROTECTED = (
-    *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
-    *("/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"),
-)
 
 
 def mirrored(
@@ -24,6 +18,7 @@ def mirrored(
     volumes: Sequence[Volume],
     own: Collection[str],
     socket_directory: str,
+    later: Iterable[Container],
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Choose the volumeMounts that the daemon gets too.
 
@@ -32,16 +27,19 @@ def mirrored(
         volumes: the pod's.
         own: names of volumes that the injection itself adds or adopts.
         socket_directory: where the daemon's socket is.
+        later: init containers that start after the daemon. One of them may write a file at a
+            subPath, as Argo's does; mounted in the daemon before, it would be a folder for ever.
 
     Returns:
         VolumeMounts, in the order in which they were met, and warnings.
     """
     eligible = {v.name for v in volumes if _holds_files(v)} - set(own)
     protected = (*PROTECTED, real(socket_directory))
+    unfilled = {m.name for container in later for m in container.volume_mounts or ()}
     by_path: dict[str, list[VolumeMount]] = {}
     for container in containers:
         for mount in container.volume_mounts or ():
-            if mount.name in eligible and _is_free(real(mount.mount_path), protected):
+            if mount.name in eligible and is_clear_of(real(mount.mount_path), protected):
                 by_path.setdefault(real(mount.mount_path), []).append(mount)
     mounts, warnings = [], []
     for same in by_path.values():
@@ -49,6 +47,8 @@ def mirrored(
             reason = "subPathExpr has another meaning in the daemon"
         elif len({(mount.name, mount.sub_path or "") for mount in same}) > 1:
             reason = "containers mount different volumes there"
+        elif same[0].sub_path and same[0].name in unfilled:
+            reason = "an init container may have to create its subPath"
         else:
             mounts.append(_merged(same))
             continue
@@ -58,10 +58,6 @@ def mirrored(
 
 def _holds_files(volume: Volume) -> bool:
     return (volume.empty_dir or volume.persistent_volume_claim or volume.ephemeral) is not None
-
-
-def _is_free(path: str, protected: Iterable[str]) -> bool:
-    return not any(is_within(path, folder) or is_within(folder, path) for folder in protected)
 
 
 def _merged(same: Sequence[VolumeMount]) -> dict[str, Any]:

@@ -1,6 +1,13 @@
 """Paths in containers, compared as the kernel would see them."""
 
 import posixpath
+from collections.abc import Iterable
+
+#: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
+PROTECTED = (
+    *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
+    *("/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"),
+)
 
 
 def normal(path: str) -> str:
@@ -19,3 +26,8 @@ def real(path: str) -> str:
 def is_within(path: str, folder: str) -> bool:
     """Tell whether a normalised path is a folder, or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def is_clear_of(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether a normalised path is none of the folders, nor below or above one."""
+    return not any(is_within(path, folder) or is_within(folder, path) for folder in folders)

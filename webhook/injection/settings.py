@@ -49,12 +49,14 @@ def resolve(reading: Reading, config: Config, namespace: str) -> Resolution:
     """
     options = reading.options
     name = config.default_profile if options.profile is None else options.profile
-    problems = [*reading.problems, *_against_policy(options, config.policy)]
+    problems = [*reading.problems, *_against_policy(reading, config.policy)]
     if problem := _profile_problem(name, config, namespace):
         return Resolution(None, (*problems, problem))
     profile = config.profiles[name]
     if options.mode is not None and options.mode is not profile.mode:
-        profile = replace(profile, mode=options.mode)
+        # A folder of the profile's own belongs to the profile's own mode.
+        socket = replace(profile.socket, directory=None)
+        profile = replace(profile, mode=options.mode, socket=socket)
     problems += _against_mode(options, profile.mode)
     if not problems:
         profile = _apply(options, profile)
@@ -79,14 +81,14 @@ def _profile_problem(name: str, config: Config, namespace: str) -> Problem | Non
     )
 
 
-def _against_policy(options: Options, policy: Policy) -> list[Problem]:
+def _against_policy(reading: Reading, policy: Policy) -> list[Problem]:
     problems: list[Problem] = []
-    for name in options.__struct_fields__:
-        value = getattr(options, name)
-        if value is None:
-            continue
+    for name in reading.names:
+        value = getattr(reading.options, name)
         if name not in policy.annotations:
             problems.append(_not_allowed(name, policy))
+        elif value is None:
+            continue
         elif name == "image" and not is_allowed(value, policy.images):
             problems.append(_image_not_allowed(value, policy))
         elif name in ("cpu", "memory", "storage"):

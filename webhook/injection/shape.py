@@ -82,6 +82,11 @@ def _runs_dockerd(container: Container) -> bool:
     return any(word.rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh") for word in words)
 
 
+def injected_name(mode: Mode) -> str:
+    """Name of the container that an injection adds."""
+    return sidecar.NAME if mode is Mode.SIDECAR else node.NAME
+
+
 def selectable(pod: Pod, mode: Mode, *, before_init: bool) -> Sequence[str]:
     """Names of the containers that can be given the socket, init containers first.
 
@@ -90,7 +95,7 @@ def selectable(pod: Pod, mode: Mode, *, before_init: bool) -> Sequence[str]:
         mode: where the daemon runs.
         before_init: the daemon is up before the pod's own init containers start.
     """
-    own = sidecar.NAME if mode is Mode.SIDECAR else node.NAME
+    own = injected_name(mode)
     inits = pod.init_containers if before_init else ()
     return [c.name for c in (*inits, *pod.containers) if c.name != own]
 
@@ -99,12 +104,10 @@ def gets_socket(container: Container, chosen: Collection[str] | None, *, init: b
     """Tell whether a container gets the socket.
 
     Args:
-        container: any of the pod's.
+        container: any of the pod's, but not the injected one.
         chosen: names from the annotation, None for all but the user's own native sidecars.
         init: it is an init container.
     """
-    if container.name in (sidecar.NAME, node.NAME):
-        return False
     if chosen is not None:
         return container.name in chosen
     return not (init and container.restart_policy == "Always")

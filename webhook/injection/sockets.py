@@ -29,11 +29,14 @@ class SharedSocket(Struct, frozen=True):
         directory: where containers mount it.
         of_node: it is the node's folder: mounted read-only, and never at or above /var/run, where
             the kubelet mounts the service account's token below.
+        late: the daemon may start after a container that mounts the folder. The socket file cannot
+            be mounted by itself then: the kubelet would make a folder of that name.
     """
 
     volume: str
     directory: str
     of_node: bool
+    late: bool
 
     def mount(self, path: str) -> dict[str, Any]:
         """A volumeMount of the whole folder."""
@@ -82,14 +85,17 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
     present = container.volume_mounts or ()
     migration = _migrate(present, socket, host)
     seen = [mount for mount in present if mount.name == socket.volume and not mount.sub_path]
-    warnings: list[str] = []
+    warnings = [
+        warning(f"container {container.name} no longer finds a socket at {path}")
+        for path in migration.lost
+    ]
     if seen:
         directories = [mount.mount_path for mount in seen]
-        missing = [path for path in migration.directories if path not in directories]
-        mounts = [*map(socket.mount, missing), *migration.mounts]
+        mounts = [*map(socket.mount, migration.directories), *migration.mounts]
     else:
         kept = [mount for i, mount in enumerate(present) if i not in migration.removed]
-        directories, warnings = _directories(container.name, kept, socket, migration)
+        directories, more = _directories(container.name, kept, socket, migration)
+        warnings += more
         mounts = [*map(socket.mount, directories), *migration.mounts]
     address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
     places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
@@ -106,11 +112,13 @@ class _Migration(Struct, frozen=True):
         removed: their indexes.
         directories: folders at which the shared volume must appear, in the user's spelling.
         mounts: further mounts.
+        lost: paths of the socket for which nothing can stand in.
     """
 
     removed: list[int]
     directories: list[str]
     mounts: list[dict[str, Any]]
+    lost: list[str]
 
 
 def _migrate(
@@ -120,6 +128,11 @@ def _migrate(
     directories: dict[str, None] = {}  # ordered sets: two host mounts may want the same thing
     files: dict[str, None] = {}
     taken = {real(mount.mount_path) for mount in present if mount.name not in host}
+    shared = {
+        real(mount.mount_path)
+        for mount in present
+        if mount.name == socket.volume and not mount.sub_path
+    }
     for index, mount in enumerate(present):
         shown = _shown_of_host(mount, host)
         if shown is None:
@@ -128,11 +141,17 @@ def _migrate(
         path = normal(mount.mount_path)
         folder = path if shown == _HOST_DIRECTORY else path.removesuffix("/" + SOCKET_FILE)
         is_usual = shown == _HOST_DIRECTORY or real(path) == _HOST_SOCKET
+        if real(folder) in shared:
+            continue
         if is_usual and not socket.of_node and real(folder) not in taken:
             directories[folder] = None
         else:
             files[path if shown == _HOST_SOCKET else f"{path}/{SOCKET_FILE}"] = None
-    return _Migration(removed, list(directories), [socket.file_mount(path) for path in files])
+    free = [path for path in files if real(path) not in taken]
+    if socket.late:
+        return _Migration(removed, list(directories), [], lost=free)
+    mounts = [socket.file_mount(path) for path in free]
+    return _Migration(removed, list(directories), mounts, lost=[])
 
 
 def _shown_of_host(mount: VolumeMount, host: Mapping[str, str]) -> str | None:
@@ -149,12 +168,13 @@ def _directories(
     container: str, kept: Sequence[VolumeMount], socket: SharedSocket, migration: _Migration
 ) -> tuple[list[str], list[str]]:
     """Choose where the shared volume is mounted, the folder for DOCKER_HOST first."""
-    migrated = list(dict.fromkeys(migration.directories))
+    migrated = migration.directories
     usual = [path for path in migrated if real(path) == real(socket.directory)]
     if usual:
         return sorted(migrated, key=lambda path: path not in usual), []
     taken = {real(mount.mount_path) for mount in kept}
     taken |= {real(mount["mountPath"]) for mount in migration.mounts}
+    taken |= set(map(real, migrated))
     if not taken & {real(socket.directory), real(f"{socket.directory}/{SOCKET_FILE}")}:
         return [socket.directory, *migrated], []
     other, number = _OTHER_DIRECTORY, 2

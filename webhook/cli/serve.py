@@ -1,0 +1,77 @@
+"""`dind-webhook serve`: the service."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webhook import operator
+from webhook.serving import logs, server
+from webhook.serving.certificate import CertificateError
+
+EX_CONFIG = 78  # sysexits.h
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _option(flag: str, kind: Any, help_text: str, **more: Any) -> Decorator:  # noqa: ANN401 - click's
+    """A flag that is also an environment variable."""
+    name = "DIND_WEBHOOK_" + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(
+        flag, type=kind, envvar=name, show_envvar=True, show_default=True, help=help_text, **more
+    )
+
+
+_PATH = click.Path(path_type=Path)
+_PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@_option("--config", _PATH, "The operator's file; without it, every setting has its default.")
+@_option("--tls-dir", _PATH, "Folder of tls.crt and tls.key, as a Secret mounts.", required=True)
+@_option("--host", str, "Address to listen on.", default="0.0.0.0")  # noqa: S104
+@_option("--port", _PORT, "Port of the webhook (TLS); 0 lets the system choose.", default=8443)
+@_option("--admin-port", _PORT, "Port of /healthz, /readyz and /metrics; 0 as above.", default=8080)
+@_option(
+    "--poll-interval",
+    click.FloatRange(0.01, 60),
+    "Seconds between looks at the certificate and the operator's file.",
+    default=1.0,
+)
+@_option(
+    "--quiet-period",
+    click.FloatRange(0, 60),
+    "After SIGTERM, exit when no request came for so many seconds.",
+    default=5.0,
+)
+@_option(
+    "--stop-deadline",
+    click.FloatRange(0, 600),
+    "After SIGTERM, exit after so many seconds all the same.",
+    default=25.0,
+)
+@_option(
+    "--log-level",
+    click.Choice(["debug", "info", "warning", "error"]),
+    "The least severe lines to write.",
+    default="info",
+)
+def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
+    """Answer the API server's admission reviews until SIGTERM.
+
+    A changed certificate or operator's file takes effect without a restart; a broken one is logged,
+    counted and ignored. Started with a broken one, it exits with status 78 and says why.
+    """
+    log = logs.configure(sys.stderr, log_level)
+    try:
+        asyncio.run(server.serve(server.Options(**options), log))
+    except (CertificateError, operator.ConfigError) as error:
+        click.echo(f"dind-webhook: {error}", err=True)
+        sys.exit(EX_CONFIG)
+    except OSError as error:
+        click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
+        sys.exit(EX_CONFIG)

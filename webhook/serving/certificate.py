@@ -1,0 +1,112 @@
+"""The serving certificate: read from a folder as a kubernetes.io/tls Secret is mounted."""
+
+import datetime as dt
+import os
+import ssl
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+
+
+class CertificateError(Exception):
+    """A pair that cannot be served; its text is one sentence."""
+
+
+class Pair(NamedTuple):
+    """Certificate chain and key, as PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+def read_pair(directory: Path) -> Pair:
+    """Read tls.crt and tls.key, both from one moment.
+
+    The kubelet swaps a folder of both at once: two equal looks in a row did not straddle a swap.
+
+    Raises:
+        CertificateError: a file is missing or cannot be read.
+    """
+    before = _look(directory)
+    while (after := _look(directory)) != before:
+        before = after
+    return after
+
+
+def _look(directory: Path) -> Pair:
+    try:
+        return Pair((directory / "tls.crt").read_bytes(), (directory / "tls.key").read_bytes())
+    except OSError as error:
+        raise CertificateError(f"{error.filename}: {error.strerror}") from None
+
+
+def context_of(pair: Pair, now: dt.datetime) -> tuple[ssl.SSLContext, dt.datetime]:
+    """Make a server's TLS context: 1.2 at least.
+
+    Args:
+        pair: as read.
+        now: aware; what has expired by then is refused.
+
+    Returns:
+        The context, and when its certificate expires.
+
+    Raises:
+        CertificateError: the pair is not one, or has expired.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    try:
+        leaf = x509.load_pem_x509_certificate(pair.certificate)
+    except ValueError:
+        raise CertificateError("tls.crt does not hold a certificate in PEM form") from None
+    try:
+        with ExitStack() as files:
+            context.load_cert_chain(*(_in_memory(part, files) for part in pair))
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CertificateError("tls.key is not the key of the certificate in tls.crt") from None
+        raise CertificateError(f"tls.crt and tls.key cannot be used: {error.reason}") from None
+    expiry = leaf.not_valid_after_utc
+    if expiry <= now:
+        raise CertificateError(f"the certificate in tls.crt expired at {expiry:%Y-%m-%d %H:%M} UTC")
+    return context, expiry
+
+
+def _in_memory(content: bytes, files: ExitStack) -> str:
+    """Give content a path without writing it anywhere: OpenSSL reads only files."""
+    descriptor = os.memfd_create("pem")
+    files.callback(os.close, descriptor)
+    os.write(descriptor, content)
+    return f"/proc/self/fd/{descriptor}"
+
+
+class Certificate:
+    """The context that the listener holds for good, and the one of the moment behind it.
+
+    Every handshake asks for the latter as soon as the client has spoken, so that a swap is one
+    assignment: no handshake sees half of it, no connection is cut by it.
+    """
+
+    def __init__(self, directory: Path, now: dt.datetime) -> None:
+        """Read the first pair.
+
+        Raises:
+            CertificateError: it cannot be served.
+        """
+        self.directory = directory
+        self.pair = read_pair(directory)
+        self.listening, self.expiry = context_of(self.pair, now)
+        self._current = self.listening
+        self.listening.sni_callback = self._choose
+
+    def _choose(
+        self, handshake: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext
+    ) -> None:
+        handshake.context = self._current
+
+    def swap(self, context: ssl.SSLContext, expiry: dt.datetime) -> None:
+        """Serve another certificate from the next handshake on."""
+        self._current, self.expiry = context, expiry

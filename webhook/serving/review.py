@@ -1,0 +1,207 @@
+"""AdmissionReview, admission.k8s.io/v1: bytes to an admission, and a decision to bytes.
+
+A bad request and a refused pod are two different things: `BadRequest` becomes an HTTP status of 400
+and up, `Refused` is an answer inside a response of status 200.
+"""
+
+from typing import Any, assert_never
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped
+from webhook.injection.pod import Pod
+
+API_VERSION = "admission.k8s.io/v1"
+KIND = "AdmissionReview"
+
+
+class BadRequest(Exception):  # noqa: N818 - the HTTP standard's word
+    """A request that no decision can answer.
+
+    Attributes:
+        status: the HTTP status.
+        why: stable slug, the metric's label.
+        message: one line for the person who sent it.
+    """
+
+    def __init__(self, status: int, why: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.why = why
+        self.message = message
+
+
+class GroupVersionKind(Struct, gc=False):
+    """What kind of object a request is about."""
+
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+
+
+class Request(Struct, rename="camel"):
+    """The part of an AdmissionRequest that is read."""
+
+    uid: str
+    kind: GroupVersionKind
+    operation: str
+    object: Pod | None = None
+    namespace: str = ""
+    sub_resource: str = ""
+    dry_run: bool | None = None
+
+
+class _Review(Struct, rename="camel"):
+    api_version: str
+    kind: str
+    request: Request
+
+
+class _Subject(Struct, rename="camel"):
+    kind: GroupVersionKind | None = None
+
+
+class _Envelope(Struct, rename="camel"):
+    """As much of a review as tells what it is about, whatever its object looks like."""
+
+    api_version: str | None = None
+    kind: str | None = None
+    request: _Subject | None = None
+
+
+_REVIEW = msgspec.json.Decoder(_Review)
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
+def decode(body: bytes) -> Request:
+    """Read a review of a pod's creation.
+
+    Args:
+        body: an AdmissionReview as JSON.
+
+    Raises:
+        BadRequest: status 400; it is not JSON, or not an AdmissionReview v1 of a Pod.
+    """
+    if not body:
+        raise _bad("not-json", "the body is empty")
+    if not body.isascii():
+        _require_utf8(body)  # the decoder does not look into strings that it skips
+    try:
+        review = _REVIEW.decode(body)
+    except msgspec.ValidationError as error:
+        _require_pod_review(body)
+        raise _bad("not-a-review", f"the AdmissionReview cannot be read: {error}") from None
+    except msgspec.DecodeError as error:
+        raise _bad("not-json", f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise _bad("nested-too-deep", "the body's JSON is nested too deep") from None
+    _require(review.api_version, review.kind, review.request.kind)
+    request = review.request
+    if request.operation != "CREATE" or request.sub_resource:
+        what = f"{request.operation} of pods/{request.sub_resource}".rstrip("/")
+        raise _bad("not-a-creation", f"only CREATE of pods is reviewed, not {_cut(what)}")
+    if not request.uid:
+        raise _bad("not-a-review", "the AdmissionReview's request has an empty uid")
+    if request.object is None:
+        raise _bad("not-a-review", "the AdmissionReview's request has no object")
+    return request
+
+
+def admission(request: Request, entry: Entry) -> Admission:
+    """What the core decides about: the request's pod, and how it opted in."""
+    assert request.object is not None  # noqa: S101 - `decode` refused that
+    return Admission(entry, request.namespace, request.object)
+
+
+def _require_utf8(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise _bad("not-utf-8", f"the body is not UTF-8 (byte {error.start})") from None
+
+
+def _require_pod_review(body: bytes) -> None:
+    try:
+        envelope = _ENVELOPE.decode(body)
+    except msgspec.DecodeError:
+        return
+    subject = envelope.request.kind if envelope.request else None
+    _require(envelope.api_version, envelope.kind, subject)
+
+
+def _require(api_version: str | None, kind: str | None, subject: GroupVersionKind | None) -> None:
+    if api_version != API_VERSION or kind != KIND:
+        what = _cut(f"{kind} of {api_version}") if kind and api_version else "anything else"
+        raise _bad("not-a-review", f"the body must be an {KIND} of {API_VERSION}, not {what}")
+    if subject is None:
+        return
+    if (subject.group, subject.version, subject.kind) != ("", "v1", "Pod"):
+        group_version = "/".join(filter(None, (subject.group, subject.version)))
+        what = _cut(f"{subject.kind} of {group_version}")
+        raise _bad("not-a-pod", f"only Pod of v1 is reviewed, not {what}")
+
+
+def _bad(why: str, message: str) -> BadRequest:
+    return BadRequest(400, why, message)
+
+
+def _cut(text: str, length: int = 80) -> str:
+    return ascii(text[:length])[1:-1]
+
+
+class _Status(Struct):
+    code: int
+    reason: str
+    message: str
+
+
+class _Response(Struct, rename="camel"):
+    uid: str
+    allowed: bool
+    patch_type: str | UnsetType = UNSET
+    patch: bytes | UnsetType = UNSET  # base64 on the wire
+    status: _Status | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+    audit_annotations: dict[str, str] | UnsetType = UNSET
+
+
+class _Answer(Struct, rename="camel"):
+    response: _Response
+    api_version: str = API_VERSION
+    kind: str = KIND
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode(uid: str, entry: Entry, decision: Decision) -> bytes:
+    """Write a decision as an AdmissionReview with a response.
+
+    Args:
+        uid: the request's, echoed.
+        entry: how the pod opted in, for the audit log.
+        decision: the core's.
+    """
+    response = _Response(uid, allowed=True)
+    audit: dict[str, Any] = {
+        "entry": entry.value,
+        "outcome": decision.reason.outcome.value,
+        "reason": decision.reason.slug,
+    }
+    match decision:
+        case Injected():
+            if decision.patch:  # a patchType without a patch is an error to the API server
+                response.patch_type = "JSONPatch"
+                response.patch = _ENCODER.encode(decision.patch)
+            audit.update(decision.audit)
+            response.warnings = list(decision.warnings) or UNSET
+        case Skipped():
+            response.warnings = list(decision.warnings) or UNSET
+        case Refused():
+            response.allowed = False
+            response.status = _Status(403, "Forbidden", decision.message)
+        case _:
+            assert_never(decision)
+    response.audit_annotations = audit
+    return _ENCODER.encode(_Answer(response))

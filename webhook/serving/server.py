@@ -1,0 +1,177 @@
+"""Starts the service and stops it without losing a request."""
+
+import asyncio
+import datetime as dt
+import signal
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from msgspec import Struct
+from structlog.typing import FilteringBoundLogger
+
+from webhook import __version__, operator
+from webhook.injection.config import Config
+from webhook.serving.apps import admin_app, webhook_app
+from webhook.serving.certificate import Certificate
+from webhook.serving.metrics import Metrics
+from webhook.serving.protocol import limited, sweep
+from webhook.serving.reloading import Followed, follow, follow_certificate, follow_configuration
+from webhook.serving.service import Service
+
+HANDSHAKE_SECONDS = 5.0
+# The API server reuses idle connections for 90 s and never replays a POST after a reset: ours must
+# not be the side that closes.
+KEEP_ALIVE_SECONDS = 120
+GRACE_SECONDS = 5  # for requests under way when the listener closes
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What `serve` is told.
+
+    Attributes:
+        config: the operator's file; None means all defaults.
+        tls_dir: folder of tls.crt and tls.key.
+        host: address that both listeners bind.
+        port: of the webhook; 0 lets the system choose.
+        admin_port: of health and metrics; 0 lets the system choose.
+        poll_interval: seconds between looks at the mounted files.
+        quiet_period: seconds without a request after which a stopping process exits.
+        stop_deadline: seconds after which it exits all the same.
+    """
+
+    config: Path | None = None
+    tls_dir: Path
+    host: str = "0.0.0.0"  # noqa: S104 - a pod serves on every address that it has
+    port: int = 8443
+    admin_port: int = 8080
+    poll_interval: float = 1.0
+    quiet_period: float = 5.0
+    stop_deadline: float = 25.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with a deadline for TLS handshakes, started and stopped by `serve`."""
+
+    def __init__(
+        self, app: FastAPI, host: str, port: int, metrics: Metrics, tls: ssl.SSLContext | None
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=limited(metrics),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
+        )
+        super().__init__(config)
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        config, loop = self.config, asyncio.get_running_loop()
+        config.load()
+        self.lifespan = config.lifespan_class(config)
+
+        def connection() -> asyncio.Protocol:
+            return config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state={}, _loop=loop
+            )
+
+        listener = await loop.create_server(
+            connection,
+            host=config.host,
+            port=config.port,
+            backlog=config.backlog,
+            ssl=config.ssl,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if config.ssl else None,
+        )
+        self.servers = [listener]
+        self.started = True
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as host:port."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def serve(options: Options, log: FilteringBoundLogger) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return; a second signal cuts that short.
+
+    Raises:
+        CertificateError: there is no certificate to serve.
+        operator.ConfigError: the operator's file is bad.
+        OSError: an address cannot be bound.
+    """
+    content, config = b"", Config()
+    if options.config is not None:
+        content = operator.load(options.config)
+        config = operator.parse(content, str(options.config))
+    certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC))
+    service = Service(config, Metrics(), log)
+    followed: list[Followed[Any, Any]] = [follow_certificate(certificate, service)]
+    if options.config is not None:
+        followed.append(follow_configuration(options.config, content, service))
+    tls = certificate.listening
+    webhook = Server(webhook_app(service), options.host, options.port, service.metrics, tls)
+    admin = Server(admin_app(service), options.host, options.admin_port, service.metrics, None)
+    signals = _signals()
+    for server in (webhook, admin):
+        await server.start()
+    log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
+    background = [
+        *(asyncio.create_task(server.main_loop()) for server in (webhook, admin)),
+        *(asyncio.create_task(sweep(s.server_state.connections)) for s in (webhook, admin)),
+        asyncio.create_task(follow(followed, options.poll_interval, log)),
+    ]
+    await signals.get()
+    log.info("stopping")
+    service.draining = True
+    second = asyncio.create_task(signals.get())
+    await asyncio.wait(
+        [second, asyncio.create_task(_quiet(service, options))],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    for server in (webhook, admin):
+        server.force_exit = second.done()
+        await server.shutdown()
+    for task in background:
+        task.cancel()
+    log.info("stopped")
+
+
+def _signals() -> asyncio.Queue[signal.Signals]:
+    """A queue that gets every SIGTERM and SIGINT."""
+    queue: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, queue.put_nowait, number)
+    return queue
+
+
+async def _quiet(service: Service, options: Options) -> None:
+    """Wait until no request came for a while, or the deadline.
+
+    Endpoints take a moment to forget a pod that stops; until then the API server goes on calling.
+    """
+    started = time.perf_counter()
+    while True:
+        now = time.perf_counter()
+        quiet = now - max(started, service.last_request)
+        left = min(options.quiet_period - quiet, options.stop_deadline - (now - started))
+        if left <= 0:
+            return
+        await asyncio.sleep(left)
