@@ -18,6 +18,9 @@ STORAGE_DIRECTORY = "/var/lib/docker"
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
 
+# Where the hook says why it failed: the kubelet's event says only that it did.
+_CONTAINER_LOG = "/proc/1/fd/2"
+
 
 def container(
     settings: Settings,
@@ -63,6 +66,7 @@ def container(
                         *("sh", "-c", WAIT, WAIT_NAME),
                         str(profile.start_timeout),
                         f"unix://{directory}/docker.sock",
+                        _CONTAINER_LOG,
                     ]
                 }
             }
