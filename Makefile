@@ -1,20 +1,53 @@
-# Every target sets up what it needs; `make` alone lists them.
+# Every target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
+.PHONY: help install demo test lint unit bench docs coverage lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## the commands dind-webhook, kubectl-dind and dind-certs in .venv/bin
 
 .venv/installed: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found. Try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+		"Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.PHONY: help install
+demo: install ## a CI pod before and after, the decision, the patch and its time
+	@$(BIN)/dind-webhook demo
+
+test: lint ## lint, types, import contracts, and every level of the tests
+	$(BIN)/python -m pytest
+
+unit: install ## the quick levels only: no API server is built or started
+	$(BIN)/python -m pytest -m "not apiserver"
+
+lint: install ## style, types, import contracts, shell scripts, generated docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck webhook/injection/*.sh .ci/run tools/lock
+	$(BIN)/python tools/docs.py --check
+
+bench: install ## requests per second, CPU and latency against a bare uvicorn echo
+	$(BIN)/python -m benchmarks
+
+docs: install ## the generated pages below docs/
+	$(BIN)/python tools/docs.py
+
+coverage: install ## which lines the quick levels reach
+	$(BIN)/coverage run -m pytest -m "not apiserver"
+	$(BIN)/coverage report
+
+lock: ## the hashed requirements anew from pyproject.toml (needs uv)
+	tools/lock
+
+clean: ## remove what these targets made in the checkout
+	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
