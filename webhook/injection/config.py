@@ -80,8 +80,8 @@ class ResourceList(_Amounts, frozen=True):
 class Resources(_Strict, frozen=True):
     """The sidecar's resources.
 
-    The default has no CPU limit (throttling a build helps nobody) and no ephemeral-storage limit:
-    the kubelet sums those limits over the pod and would evict it for what the job itself writes.
+    The default has no CPU limit (throttling a build helps nobody) and no ephemeral-storage limit
+    (`sidecar` sets one where the job has one, and says why).
     """
 
     requests: ResourceList = ResourceList(cpu="250m", memory="512Mi", ephemeral_storage="1Gi")

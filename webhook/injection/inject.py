@@ -173,7 +173,10 @@ def _insert_daemon(
         own = (socket.volume, storage)
         later = () if socket.late else pod.init_containers
         mounts, warnings = mirrored(containers, pod.volumes, own, socket.directory, later)
-    daemon = sidecar.container(settings, socket.volume, storage, mounts)
+    daemon = sidecar.container(
+        *(settings, socket.volume, storage, mounts),
+        storage_is_limited=any(map(_limits_storage, pod.all_containers())),
+    )
     if settings.profile.placement is Placement.CONTAINER:
         patch.append("/spec/containers", pod.spec.containers, [daemon])
     else:
@@ -182,6 +185,11 @@ def _insert_daemon(
     if socket.volume not in present:
         volumes.insert(0, sidecar.socket_volume(socket.volume))
     return volumes, warnings
+
+
+def _limits_storage(container: Container) -> bool:
+    resources = container.resources
+    return resources is not None and "ephemeral-storage" in (resources.limits or {})
 
 
 def _insert_first(patch: Patch, pod: Pod, container: dict[str, Any]) -> None:

@@ -53,6 +53,12 @@ class EnvVar(Struct, gc=False):
     value: str | None = None
 
 
+class ContainerResources(Struct):
+    """A container's resources; amounts are strings or numbers."""
+
+    limits: dict[str, str | float] | None = None
+
+
 class Container(Struct, rename="camel"):
     """A container or an init container."""
 
@@ -63,6 +69,7 @@ class Container(Struct, rename="camel"):
     args: list[str] | None = None
     env: list[EnvVar] | None = None
     volume_mounts: list[VolumeMount] | None = None
+    resources: ContainerResources | None = None
 
 
 class PodSecurityContext(Struct, rename="camel"):

@@ -56,3 +56,11 @@ def parse(text: str) -> Decimal:
     if amount > _LARGEST:
         raise ValueError("is larger than Kubernetes can hold")
     return amount
+
+
+def total(*texts: str) -> str:
+    """Add quantities of bytes; the sum is written in the largest unit that divides it."""
+    amount = int(sum(map(parse, texts)))
+    units = {"Gi": 2**30, "Mi": 2**20, "Ki": 2**10}
+    unit = next((name for name, size in units.items() if amount % size == 0), "")
+    return f"{amount // units.get(unit, 1)}{unit}"

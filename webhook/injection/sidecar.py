@@ -6,7 +6,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from webhook.injection.config import Daemon, Placement
+from webhook.injection import quantity
+from webhook.injection.config import Daemon, Placement, Profile
 from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
 from webhook.injection.settings import Settings
 
@@ -27,6 +28,8 @@ def container(
     socket_volume: str,
     storage_volume: str,
     mirrored: Sequence[dict[str, Any]],
+    *,
+    storage_is_limited: bool,
 ) -> dict[str, Any]:
     """The sidecar.
 
@@ -35,6 +38,7 @@ def container(
         socket_volume: name of the shared volume.
         storage_volume: name of the image store's volume.
         mirrored: volumeMounts of the job's containers that the daemon sees too.
+        storage_is_limited: a container of the job has an ephemeral-storage limit.
     """
     profile = settings.profile
     directory = settings.socket_directory
@@ -73,7 +77,7 @@ def container(
         },
         "resources": {
             "requests": profile.resources.requests.amounts(),
-            "limits": profile.resources.limits.amounts(),
+            "limits": _limits(profile, storage_is_limited=storage_is_limited),
         },
         "volumeMounts": [
             {"name": socket_volume, "mountPath": directory},
@@ -81,6 +85,20 @@ def container(
             *mirrored,
         ],
     }
+
+
+def _limits(profile: Profile, *, storage_is_limited: bool) -> dict[str, str]:
+    """The sidecar's limits, with room for the image store where the pod's storage is limited.
+
+    The kubelet evicts a pod when its containers and emptyDirs together use more than the sum of
+    those ephemeral-storage limits that are set (eviction_manager.go). So a limit of ours alone
+    would bound the job, and the job's alone would not leave room for the image store.
+    """
+    limits = profile.resources.limits.amounts()
+    if storage_is_limited and "ephemeral-storage" not in limits and not profile.storage.medium:
+        own = profile.resources.requests.amounts().get("ephemeral-storage", "0")
+        limits["ephemeral-storage"] = quantity.total(str(profile.storage.size_limit), own)
+    return limits
 
 
 def daemon_arguments(daemon: Daemon) -> list[str]:

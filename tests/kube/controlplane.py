@@ -1,0 +1,235 @@
+"""A Kubernetes control plane of its own for the tests: real etcd, real kube-apiserver."""
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from kube.process import ServerProcess
+from kube.waiting import until
+
+from tools.build import ensure
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+_TOKEN = "admin-of-the-tests"  # the server listens on loopback and is thrown away
+_ETCD = "unix://etcd.sock:0"  # below the folder in which both processes run
+_START_SECONDS = 60
+
+
+class ControlPlane:
+    """etcd and kube-apiserver on loopback while the `with` block runs; an administrator's access.
+
+    There is no controller manager and no kubelet: pods are stored and stay Pending, a deleted
+    namespace stays Terminating. So nobody makes the `default` service accounts, and the admission
+    plugin that insists on them is off.
+
+    Args:
+        tool: finds a binary by name; another one runs another Kubernetes.
+        disabled_plugins: admission plugins to turn off.
+        server_args: more flags for kube-apiserver.
+    """
+
+    client: httpx.Client
+    """Speaks to the API server as its administrator, with paths such as /api/v1/pods."""
+
+    def __init__(
+        self,
+        tool: Callable[[str], Path] = ensure,
+        *,
+        disabled_plugins: Sequence[str] = ("ServiceAccount",),
+        server_args: Sequence[str] = (),
+    ) -> None:
+        self._binaries = {name: tool(name) for name in ("etcd", "kube-apiserver", "kubectl")}
+        self._disabled_plugins = disabled_plugins
+        self._server_args = server_args
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig file with the administrator's access."""
+        return self._folder / "kubeconfig"
+
+    @property
+    def processes(self) -> tuple[ServerProcess, ServerProcess]:
+        """The running etcd and kube-apiserver."""
+        return self._etcd, self._server
+
+    def kubectl(
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002  (as subprocess.run calls it)
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs kubectl as the administrator; a failure carries kubectl's own words as a note."""
+        result = subprocess.run(
+            [
+                self._binaries["kubectl"],
+                f"--kubeconfig={self.kubeconfig}",
+                f"--cache-dir={self._folder / 'kubectl-cache'}",
+                *args,
+            ],
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and result.returncode:
+            error = subprocess.CalledProcessError(result.returncode, ["kubectl", *args])
+            error.add_note(result.stderr)
+            raise error
+        return result
+
+    def api_client(self) -> "ApiClient":
+        """A new client of the `kubernetes` package; use it in a `with` statement."""
+        from kubernetes.config import new_client_from_config  # noqa: PLC0415  (slow to import)
+
+        client: ApiClient = new_client_from_config(str(self.kubeconfig))  # type: ignore[no-untyped-call]
+        return client
+
+    def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """Creates a namespace."""
+        self.client.post(
+            "/api/v1/namespaces", json={"metadata": {"name": name, "labels": dict(labels or {})}}
+        ).raise_for_status()
+
+    def create_pod(
+        self, namespace: str, pod: Mapping[str, Any], *, dry_run: bool = False
+    ) -> httpx.Response:
+        """Sends a pod; the answer has the stored pod or the refusal, and the Warning headers."""
+        return self.client.post(
+            f"/api/v1/namespaces/{namespace}/pods",
+            json=pod,
+            params={"dryRun": "All"} if dry_run else {},
+        )
+
+    def _start(self, stack: ExitStack) -> None:
+        self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="dind-webhook-")))
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self._folder / "ca.crt")
+        serving = authority.issue_cert("127.0.0.1", "localhost")
+        serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
+        (self._folder / "accounts.key").write_bytes(_new_key())
+        (self._folder / "tokens.csv").write_text(f"{_TOKEN},admin,admin,system:masters\n")
+
+        # Both sockets ask to share the port, so ours can hold it while the server takes it:
+        # nobody else gets it in between. Ours never listens, so the server gets every connection.
+        held = stack.enter_context(socket.socket())
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        address = f"https://127.0.0.1:{held.getsockname()[1]}"
+        self.kubeconfig.write_text(json.dumps(_kubeconfig(address, self._folder / "ca.crt")))
+        self.client = stack.enter_context(
+            httpx.Client(
+                base_url=address,
+                headers={"Authorization": f"Bearer {_TOKEN}"},
+                verify=ssl.create_default_context(cafile=self._folder / "ca.crt"),
+                trust_env=False,
+            )
+        )
+        self._etcd = self._run(stack, "etcd", _etcd_flags())
+        self._server = self._run(stack, "kube-apiserver", self._server_flags(held.getsockname()[1]))
+        try:
+            until(self._ready, "kube-apiserver to be ready", seconds=_START_SECONDS)
+        except TimeoutError as late:
+            for process in self.processes:
+                late.add_note(process.log_tail())
+            raise
+
+    def _run(self, stack: ExitStack, name: str, flags: Sequence[str]) -> ServerProcess:
+        process = ServerProcess([self._binaries[name], *flags], self._folder)
+        stack.callback(process.stop)
+        return process
+
+    def _server_flags(self, port: int) -> list[str]:
+        return [
+            f"--etcd-servers={_ETCD}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={port}",
+            "--permit-port-sharing=true",
+            "--tls-cert-file=serving.pem",
+            "--tls-private-key-file=serving.pem",
+            "--token-auth-file=tokens.csv",
+            "--authorization-mode=RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-key-file=accounts.key",
+            "--service-account-signing-key-file=accounts.key",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--endpoint-reconciler-type=none",  # it refuses to publish a loopback address
+            "--allow-privileged=true",
+            "--enable-aggregator-routing=true",  # webhooks behind a Service: call its endpoints
+            f"--disable-admission-plugins={','.join(self._disabled_plugins)}",
+            *self._server_args,
+        ]
+
+    def _ready(self) -> bool:
+        for process in self.processes:
+            if process.ended:
+                raise RuntimeError(f"{process.name} ended while starting\n{process.log_tail()}")
+        try:
+            return self.client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+
+def _etcd_flags() -> list[str]:
+    # Unix sockets in the folder: no ports to lose, and nobody else on the machine gets in. etcd
+    # insists on a port all the same; it is part of the file's name.
+    peer = "unix://peer.sock:0"
+    return [
+        "--data-dir=etcd",
+        f"--listen-client-urls={_ETCD}",
+        f"--advertise-client-urls={_ETCD}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
+
+
+def _new_key() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def _kubeconfig(address: str, authority: Path) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "tests",
+        "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "admin"}}],
+        "clusters": [
+            {
+                "name": "tests",
+                "cluster": {"server": address, "certificate-authority": str(authority)},
+            }
+        ],
+        "users": [{"name": "admin", "user": {"token": _TOKEN}}],
+    }
