@@ -148,7 +148,7 @@ class Reason(enum.Enum):
     NAME_TAKEN = (
         "name-taken",
         Outcome.REFUSED,
-        "An init container of the pod has the name that the injected one needs.",
+        "A container of the pod has the name that the injected one needs.",
         "Rename that container.",
     )
 

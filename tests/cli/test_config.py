@@ -1,0 +1,65 @@
+import json
+from pathlib import Path
+
+import pytest
+from cli.running import run
+
+from webhook import operator
+from webhook.injection.config import Config
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "operator.yaml"
+    path.write_text("defaultProfile: fast\nprofiles:\n  fast:\n    startTimeout: 5\n")
+    return path
+
+
+def test_a_good_file_is_one_line_and_status_0(file: Path) -> None:
+    result = run("config", "check", file)
+    assert result.exit_code == 0
+    assert result.stdout == f"{file}: valid (profiles: fast; default: fast)\n"
+    assert result.stderr == ""
+
+
+def test_a_bad_file_is_one_sentence_and_status_65(file: Path) -> None:
+    file.write_text("profiles: {fast: {daemon: {mtu: 9}}}")
+    result = run("config", "check", file)
+    assert result.exit_code == 65
+    assert result.stdout == ""
+    assert result.stderr == (
+        f'Error: {file}: profiles.fast.daemon.mtu is 9; allowed is "auto" or a whole number from '
+        "576 to 65535\n"
+    )
+
+
+def test_a_missing_file_is_named() -> None:
+    result = run("config", "check", "nowhere.yaml")
+    assert result.exit_code == 65
+    assert result.stderr == "Error: nowhere.yaml: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["show", "inject", "explain"])
+def test_every_command_tells_what_is_wrong_with_the_file(command: str, file: Path) -> None:
+    file.write_text("profile: {}")
+    arguments = ["config", "show"] if command == "show" else [command, "-f", "-"]
+    result = run(*arguments, "--config", file)
+    assert result.exit_code == 65
+    assert "profile is not a key (did you mean profiles?)" in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_defaults_are_shown_and_load_back_equal() -> None:
+    shown = run("config", "show").stdout
+    assert "\n    startTimeout: 60\n" in shown
+    assert operator.parse(shown, "shown") == Config()
+
+
+def test_a_file_is_shown_with_its_defaults_and_loads_back_equal(file: Path) -> None:
+    shown = run("config", "show", "--config", file).stdout
+    assert "    mode: sidecar\n" in shown
+    assert operator.parse(shown, "shown") == operator.read(file)
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(run("config", "schema").stdout) == operator.schema()

@@ -1,0 +1,114 @@
+"""The program itself: its names, its help, its exit codes, and what it loads."""
+
+import subprocess
+import sys
+
+import pytest
+from cli.running import POD, run, run_installed
+
+from webhook import __version__
+from webhook.cli import COMMANDS
+
+HEAVY = ("certs", "cryptography", "fastapi", "jsonpatch", "kubernetes", "rich", "ruamel", "uvicorn")
+LOADED = """
+import sys
+from webhook.cli import main
+main({arguments!r}, standalone_mode=False)
+print(*sorted({heavy!r} & {{name.partition(".")[0] for name in sys.modules}}), file=sys.stderr)
+"""
+
+
+def loaded_by(*arguments: str) -> list[str]:
+    """Heavy packages that a command has loaded by its end."""
+    code = LOADED.format(arguments=list(arguments), heavy=set(HEAVY))
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, input=POD, capture_output=True, text=True, check=True)
+    return ended.stderr.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("program", ["dind-webhook", "kubectl-dind"])
+def test_the_usage_names_the_program_that_was_called(program: str) -> None:
+    assert run_installed(program, "--help").stdout.startswith(f"Usage: {program} [OPTIONS] COMMAND")
+    assert run_installed(program, "--version").stdout == f"{program} {__version__}\n"
+
+
+def test_the_installed_program_injects_and_explains() -> None:
+    injected = run_installed("kubectl-dind", "inject", "-f", "-")
+    assert injected.returncode == 0
+    assert injected.stderr == "pod/clean-ci: injected (profile default, mode sidecar)\n"
+    assert "- name: dind\n" in injected.stdout
+    explained = run_installed("kubectl-dind", "explain", "-f", "-")
+    assert explained.returncode == 0
+    assert explained.stdout.endswith("Decided by: every gate says yes\n")
+
+
+def test_the_help_lists_every_command_and_exit_code() -> None:
+    text = run("--help").stdout
+    for name, command in COMMANDS.items():
+        assert f"  {name} " in text
+        assert command.help in text
+    for code in (0, 1, 2, 64, 65, 78):
+        assert f"\n    {code} " in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_help(name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: dind-webhook {name} ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["inject"], "Missing option '-f' / '--filename'."),
+        (["explain"], "Missing option '-f' / '--filename'."),
+        (["explain", "--bogus"], "No such option '--bogus'."),
+        (["inject", "-f", "-", "-o", "xml"], "'xml' is not one of 'yaml', 'json', 'patch'."),
+        (["config", "check"], "Missing argument 'FILE'."),
+        (["injekt"], "No such command 'injekt'."),
+        (
+            ["explain", "-f", "-", "--namespace-label", "True"],
+            (
+                "it is 'True'; allowed are 'true' and 'false'. To the API server, a namespace "
+                "with any other value is one without the label."
+            ),
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_usage_is_told_and_is_status_64(arguments: list[str], told: str) -> None:
+    """Status 2, which click would give, means that a pod is refused."""
+    result = run(*arguments)
+    assert result.exit_code == 64
+    assert told in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("Try 'dind-webhook")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["config"]], ids=["dind-webhook", "config"])
+def test_no_command_is_answered_with_the_help(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 64
+    assert "Commands:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--help"], []),
+        (["config", "schema"], []),
+        (["config", "show"], []),
+        (["inject", "-f", "-"], ["jsonpatch", "ruamel"]),
+        (["explain", "-f", "-"], ["ruamel"]),
+        (["serve", "--help"], None),
+    ],
+    ids=lambda value: " ".join(value or []),
+)
+def test_a_command_loads_what_it_needs(arguments: list[str], expected: list[str] | None) -> None:
+    loaded = loaded_by(*arguments)
+    if expected is None:
+        # structlog imports rich where it finds it.
+        assert not set(loaded) & {"certs", "jsonpatch", "kubernetes", "ruamel"}
+    else:
+        assert loaded == expected

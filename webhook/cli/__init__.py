@@ -1,0 +1,37 @@
+"""The command `dind-webhook`, also installed as `kubectl-dind`."""
+
+import click
+
+from webhook import __version__
+from webhook.cli.group import Command, Commands
+
+EXIT_CODES = """\b
+Exit codes:
+  0   done; explain: every pod is injected
+  1   explain: a pod is left alone
+  2   a pod is refused
+  64  the command line is wrong
+  65  the input is wrong: not YAML, not a Kubernetes object, a bad operator's file
+  78  serve: no usable certificate, operator's file or address
+"""
+
+# A command's module is imported when it is called: `serve` pays for no YAML tables, and nobody
+# else pays for the server.
+COMMANDS = {
+    "serve": Command("webhook.cli.serve", "serve", "Answer the API server's admission reviews."),
+    "inject": Command("webhook.cli.inject", "inject", "Inject Docker into manifests, offline."),
+    "explain": Command("webhook.cli.explain", "explain", "Say why pods are injected, or not."),
+    "config": Command("webhook.cli.config", "config", "Check and show the operator's file."),
+    "demo": Command("webhook.cli.demo", "demo", "See a pod before and after, with no cluster."),
+}
+
+
+@click.group(
+    cls=Commands,
+    commands_by_name=COMMANDS,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Give CI pods a working Docker daemon, by an annotation or a namespace's label."""
