@@ -251,7 +251,7 @@ class Config(_Strict, frozen=True):
         """Refuse names that lead nowhere."""
         if self.default_profile == "default":
             self.profiles.setdefault("default", Profile())
-        known = ", ".join(self.profiles)
+        known = ", ".join(self.profiles) or "none"
         if self.default_profile not in self.profiles:
             raise ValueError(
                 f"defaultProfile is {self.default_profile!r}, which is not a profile ({known})"
