@@ -1,10 +1,11 @@
 """A server process of the tests, which never outlives them."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -16,15 +17,26 @@ class ServerProcess:
 
     Also ended by the kernel (on Linux) when the thread that started it ends, so a test run that is
     killed leaves nothing behind. Start it from a thread that lives as long as it should.
+
+    Args:
+        command: program and arguments.
+        folder: its working directory, which also gets its log.
+        environment: variables that it has beside ours.
     """
 
-    def __init__(self, command: Sequence[str | Path], folder: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = Path(command[0]).name
         self.log = folder / f"{self.name}.log"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd=folder,
+                env=os.environ | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -14,7 +14,7 @@ from webhook.injection.decisions import Injected, warning
 from webhook.injection.mirror import mirrored
 from webhook.injection.patch import Patch, escaped
 from webhook.injection.paths import real
-from webhook.injection.pod import Container, Pod, Volume
+from webhook.injection.pod import Container, Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Settings
 from webhook.injection.shape import (
@@ -203,23 +203,21 @@ def _patch_volumes(
     patch: Patch, pod: Pod, changes: Sequence[_Change], added: Sequence[dict[str, Any]]
 ) -> None:
     """Remove host-socket volumes that nothing mounts any more, and append ours."""
-    for index in reversed(_unused(pod.volumes, pod, changes)):
+    for index in reversed(_unused(pod, changes)):
         patch.remove(f"/spec/volumes/{index}")
     patch.append("/spec/volumes", pod.spec.volumes, added)
 
 
-def _unused(volumes: Sequence[Volume], pod: Pod, changes: Sequence[_Change]) -> list[int]:
-    host = host_sockets(volumes)
-    if not any(change.view.removed for change in changes):
-        return []
+def _unused(pod: Pod, changes: Sequence[_Change]) -> list[int]:
+    """Indexes of the volumes that lose their last mount."""
     removed = {id(change.container): change.view.removed for change in changes}
-    used = {
-        mount.name
-        for container in pod.all_containers()
-        for index, mount in enumerate(container.volume_mounts or ())
-        if index not in removed.get(id(container), ())
-    }
-    return [i for i, v in enumerate(volumes) if v.name in host and v.name not in used]
+    lost: set[str] = set()
+    kept: set[str] = set()
+    for container in pod.all_containers():
+        for index, mount in enumerate(container.volume_mounts or ()):
+            is_lost = index in removed.get(id(container), ())
+            (lost if is_lost else kept).add(mount.name)
+    return [i for i, volume in enumerate(pod.volumes) if volume.name in lost - kept]
 
 
 def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:

@@ -39,8 +39,11 @@ def mirrored(
     by_path: dict[str, list[VolumeMount]] = {}
     for container in containers:
         for mount in container.volume_mounts or ():
-            if mount.name in eligible and is_clear_of(real(mount.mount_path), protected):
-                by_path.setdefault(real(mount.mount_path), []).append(mount)
+            if mount.name not in eligible:
+                continue
+            path = real(mount.mount_path)
+            if path in by_path or is_clear_of(path, protected):
+                by_path.setdefault(path, []).append(mount)
     mounts, warnings = [], []
     for same in by_path.values():
         if any(mount.sub_path_expr for mount in same):

@@ -12,6 +12,9 @@ PROTECTED = (
 
 def normal(path: str) -> str:
     """Collapse slashes and dots; the result is absolute and has no slash at its end."""
+    # Written as nearly every path is; asked some thirty times per pod.
+    if path.startswith("/") and not path.endswith("/") and "//" not in path and "/." not in path:
+        return path
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
@@ -30,4 +33,6 @@ def is_within(path: str, folder: str) -> bool:
 
 def is_clear_of(path: str, folders: Iterable[str]) -> bool:
     """Tell whether a normalised path is none of the folders, nor below or above one."""
-    return not any(is_within(path, folder) or is_within(folder, path) for folder in folders)
+    own = path.rstrip("/") + "/"
+    others = [folder.rstrip("/") + "/" for folder in folders]
+    return not any(own.startswith(other) or other.startswith(own) for other in others)

@@ -98,11 +98,13 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
         warnings += more
         mounts = [*map(socket.mount, directories), *migration.mounts]
     address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
-    places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
     said = next((env for env in container.env or () if env.name == DOCKER_HOST), None)
-    if said is not None and not _leads_to(said.value, places):
+    if said is None:
+        return View(migration.removed, mounts, address, warnings)
+    places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
+    if not _leads_to(said.value, places):
         warnings.append(warning(f"container {container.name} keeps its own {DOCKER_HOST}"))
-    return View(migration.removed, mounts, None if said else address, warnings)
+    return View(migration.removed, mounts, None, warnings)
 
 
 class _Migration(Struct, frozen=True):
@@ -124,21 +126,25 @@ class _Migration(Struct, frozen=True):
 def _migrate(
     present: Sequence[VolumeMount], socket: SharedSocket, host: Mapping[str, str]
 ) -> _Migration:
+    if not host:
+        return _Migration([], [], [], [])
     removed: list[int] = []
     directories: dict[str, None] = {}  # ordered sets: two host mounts may want the same thing
     files: dict[str, None] = {}
-    taken = {real(mount.mount_path) for mount in present if mount.name not in host}
+    views = [_shown_of_host(mount, host) for mount in present]
+    taken = {
+        real(mount.mount_path) for mount, shown in zip(present, views, strict=True) if shown is None
+    }
     shared = {
         real(mount.mount_path)
         for mount in present
         if mount.name == socket.volume and not mount.sub_path
     }
-    for index, mount in enumerate(present):
-        shown = _shown_of_host(mount, host)
+    for index, shown in enumerate(views):
         if shown is None:
             continue
         removed.append(index)
-        path = normal(mount.mount_path)
+        path = normal(present[index].mount_path)
         folder = path if shown == _HOST_DIRECTORY else path.removesuffix("/" + SOCKET_FILE)
         is_usual = shown == _HOST_DIRECTORY or real(path) == _HOST_SOCKET
         if real(folder) in shared:
@@ -147,7 +153,12 @@ def _migrate(
             directories[folder] = None
         else:
             files[path if shown == _HOST_SOCKET else f"{path}/{SOCKET_FILE}"] = None
-    free = [path for path in files if real(path) not in taken]
+    served = {real(folder) for folder in directories}
+    free = [
+        path
+        for path in files
+        if real(path) not in taken and real(path).removesuffix("/" + SOCKET_FILE) not in served
+    ]
     if socket.late:
         return _Migration(removed, list(directories), [], lost=free)
     mounts = [socket.file_mount(path) for path in free]

@@ -1,0 +1,68 @@
+"""A plain TCP balancer, as kube-proxy is to a Service: it carries bytes and knows no protocol."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+_CHUNK = 65536  # bytes
+
+
+class Balancer:
+    """Listens until `close`; each connection goes to one of the targets of that moment.
+
+    Args:
+        address: where to listen.
+        port: likewise.
+        target_port: of every target.
+    """
+
+    def __init__(self, address: str, port: int, target_port: int) -> None:
+        self.targets: Sequence[str] = ()
+        self._address = (address, port)
+        self._target_port = target_port
+        self._loop = asyncio.new_event_loop()
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._listening.wait()
+
+    def close(self) -> None:
+        """Stop listening and cut every connection."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        server = await asyncio.start_server(self._carry, *self._address)
+        self._listening.set()
+        await self._stop.wait()
+        server.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        targets = list(self.targets)
+        try:
+            if not targets:
+                return  # as a Service without endpoints
+            target = random.choice(targets)
+            onward = await asyncio.open_connection(target, self._target_port)
+            await asyncio.gather(_pipe(reader, onward[1]), _pipe(onward[0], writer))
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        with suppress(OSError):
+            writer.close()

@@ -1,0 +1,215 @@
+"""Whatever pod and operator's file: what an injection promises, and what it leaves alone."""
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from property.generated import ENTRIES, Json, configs, containers, pods
+from property.promises import differences
+from property.strict import apply
+from unit.injection.pods import named, operations, patched
+from unit.injection.rules import breaches
+
+from webhook.injection import (
+    Admission,
+    Decision,
+    Entry,
+    Injected,
+    Reason,
+    Refused,
+    Skipped,
+    annotations,
+    decide,
+    examine,
+)
+from webhook.injection.config import Config, Mode
+from webhook.injection.decisions import WARNING_LENGTH
+from webhook.injection.pod import Pod
+from webhook.injection.settings import Settings, resolve
+
+REPLACEABLE = ("/metadata/annotations/dind.io~1status", "/spec/runtimeClassName")
+
+INJECTABLE = given(raw=pods(hostile=False), config=configs(hostile=False))
+ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), entry=ENTRIES)
+
+
+def decided(raw: Json, config: Json, entry: Entry = Entry.NAMESPACE) -> Decision:
+    admission = Admission(entry, "ci", msgspec.convert(raw, Pod))
+    return decide(admission, msgspec.convert(config, Config))
+
+
+def injected(raw: Json, config: Json) -> Json:
+    decision = decided(raw, config)
+    assert isinstance(decision, Injected), decision
+    return patched(raw, decision)
+
+
+def settings_of(raw: Json, config: Json) -> Settings:
+    reading = annotations.read(raw["metadata"].get("annotations") or {})
+    settings = resolve(reading, msgspec.convert(config, Config), "ci").settings
+    assert settings is not None
+    return settings
+
+
+@ANYTHING
+def test_every_pod_gets_one_of_three_answers(raw: Json, config: Json, entry: Entry) -> None:
+    match decided(raw, config, entry):
+        case Injected() as injection:
+            assert injection.reason in (Reason.INJECTED, Reason.ALREADY_INJECTED)
+            assert breaches(patched(raw, injection)) == []
+        case Skipped() as skipped:
+            assert skipped.reason.outcome.value == "skipped"
+        case Refused() as refused:
+            assert refused.problems
+            assert all(p.reason.outcome.value == "refused" for p in refused.problems)
+
+
+@ANYTHING
+def test_what_people_read_is_printable_and_short(raw: Json, config: Json, entry: Entry) -> None:
+    decision = decided(raw, config, entry)
+    if isinstance(decision, Refused):
+        assert decision.message.isprintable()
+        return
+    for line in decision.warnings:
+        assert line.isprintable()
+        assert 0 < len(line) <= WARNING_LENGTH
+
+
+@ANYTHING
+def test_an_explanation_agrees_with_the_decision(raw: Json, config: Json, entry: Entry) -> None:
+    admission = Admission(entry, "ci", msgspec.convert(raw, Pod))
+    findings = examine(admission, msgspec.convert(config, Config))
+    answers = [finding.answer for finding in findings]
+    refused = any(answer and not isinstance(answer, Skipped) for answer in answers)
+    skipped = isinstance(answers[-1], Skipped)
+    decision = decided(raw, config, entry)
+    assert isinstance(decision, Refused) == refused
+    assert isinstance(decision, Skipped) == (skipped and not refused)
+
+
+@INJECTABLE
+def test_the_patch_uses_only_what_is_there_and_overwrites_nothing(raw: Json, config: Json) -> None:
+    decision = decided(raw, config)
+    assert isinstance(decision, Injected), decision
+    strictly = apply(raw, operations(decision), REPLACEABLE)
+    assert strictly == patched(raw, decision)
+
+
+@INJECTABLE
+def test_the_api_server_would_take_the_pod(raw: Json, config: Json) -> None:
+    assert breaches(raw) == []
+    assert breaches(injected(raw, config)) == []
+
+
+@INJECTABLE
+def test_only_what_was_promised_differs(raw: Json, config: Json) -> None:
+    assert differences(raw, injected(raw, config), settings_of(raw, config)) == []
+
+
+@INJECTABLE
+def test_a_second_run_finds_nothing_to_do(raw: Json, config: Json) -> None:
+    decision = decided(injected(raw, config), config)
+    assert isinstance(decision, Injected)
+    assert operations(decision) == []
+    assert decision.reason is Reason.ALREADY_INJECTED
+
+
+@INJECTABLE
+def test_the_daemon_is_what_the_settings_say(raw: Json, config: Json) -> None:
+    after, settings = injected(raw, config), settings_of(raw, config)
+    profile = settings.profile
+    if profile.mode is Mode.NODE:
+        waiting = named(after, "dind-wait")
+        assert waiting["image"] == profile.image
+        assert "privileged" not in waiting["securityContext"]
+        return
+    daemon = named(after, "dind")
+    assert daemon["image"] == profile.image
+    assert daemon["securityContext"]["privileged"] is profile.privileged
+    assert daemon["args"][0] == f"--host=unix://{settings.socket_directory}/docker.sock"
+    own = [mount["mountPath"] for mount in daemon["volumeMounts"][:2]]
+    assert own == [settings.socket_directory, "/var/lib/docker"]
+
+
+@INJECTABLE
+def test_every_container_of_the_status_finds_a_socket(raw: Json, config: Json) -> None:
+    after, settings = injected(raw, config), settings_of(raw, config)
+    injected_name = "dind" if settings.profile.mode is Mode.SIDECAR else "dind-wait"
+    shared = named(after, injected_name)["volumeMounts"][0]["name"]
+    status = json.loads(after["metadata"]["annotations"]["dind.io/status"])
+    for name in status["containers"]:
+        container = named(after, name)
+        folders = [
+            mount["mountPath"]
+            for mount in container["volumeMounts"]
+            if mount["name"] == shared and not mount.get("subPath")
+        ]
+        assert folders
+        assert any(variable["name"] == "DOCKER_HOST" for variable in container["env"])
+
+
+@given(raw=pods(hostile=False), config=configs(hostile=False), chosen=st.integers(0))
+def test_a_container_that_was_not_chosen_stays_as_it_is(
+    raw: Json, config: Json, chosen: int
+) -> None:
+    names = [container["name"] for container in raw["spec"]["containers"]]
+    name = names[chosen % len(names)]
+    raw["metadata"].setdefault("annotations", {})
+    raw["metadata"]["annotations"] = {
+        **(raw["metadata"]["annotations"] or {}),
+        "dind.io/containers": name,
+    }
+    after = injected(raw, config)
+    before = [*(raw["spec"].get("initContainers") or ()), *raw["spec"]["containers"]]
+    for container in before:
+        if container["name"] != name:
+            assert named(after, container["name"]) == container
+
+
+@given(
+    raw=pods(hostile=False),
+    config=configs(hostile=False),
+    late=containers("late", ["late-work", "late-sock"]),
+)
+def test_of_a_container_that_came_later_only_itself_and_the_status_change(
+    raw: Json, config: Json, late: Json
+) -> None:
+    once = injected(raw, config)
+    once["spec"]["volumes"] += [
+        {"name": "late-work", "emptyDir": {}},
+        {"name": "late-sock", "hostPath": {"path": "/var/run/docker.sock"}},
+    ]
+    once["spec"]["containers"].append(late)
+    twice = injected(once, config)
+    assert breaches(twice) == []
+    assert _without_late(twice) == _without_late(once)
+    again = decided(twice, config)
+    assert isinstance(again, Injected)
+    assert operations(again) == []
+
+
+def _without_late(raw: Json) -> Json:
+    copy: Json = json.loads(json.dumps(raw))
+    del copy["metadata"]["annotations"]["dind.io/status"]
+    copy["spec"]["containers"] = [c for c in copy["spec"]["containers"] if c["name"] != "late"]
+    copy["spec"]["volumes"] = [v for v in copy["spec"]["volumes"] if v["name"] != "late-sock"]
+    return copy
+
+
+@INJECTABLE
+def test_null_is_as_good_as_absent(raw: Json, config: Json) -> None:
+    bare = _without_nulls(raw)
+    assume(bare != raw)
+    assert _without_nulls(injected(raw, config)) == _without_nulls(injected(bare, config))
+
+
+def _without_nulls(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+        case list():
+            return [_without_nulls(each) for each in value]
+        case _:
+            return value

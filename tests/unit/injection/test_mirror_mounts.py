@@ -1,0 +1,184 @@
+"""The job's own volumes at the same paths in the daemon."""
+
+from typing import Any
+
+import pytest
+from unit.injection.pods import container, empty_dir, injected, mount, mounts, pod, warnings
+
+OWN = {"/var/run": "cache-dir", "/var/lib/docker": "dind-storage"}
+
+
+def mirrored(raw: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, str]:
+    """The daemon's mounts beside its own two."""
+    found = mounts(injected(raw, config), "dind")
+    assert found.items() >= OWN.items()
+    return {path: name for path, name in found.items() if path not in OWN}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"emptyDir": {}},
+        {"persistentVolumeClaim": {"claimName": "x"}},
+        {"ephemeral": {"volumeClaimTemplate": {}}},
+    ],
+    ids=lambda source: next(iter(source)),
+)
+def test_volumes_that_hold_the_job_s_files_are_mirrored(source: dict[str, Any]) -> None:
+    raw = pod(container(volumeMounts=[mount("w", "/work/")]), volumes=[{"name": "w", **source}])
+    assert mirrored(raw) == {"/work": "w"}
+    assert warnings(raw) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"secret": {"secretName": "x"}},
+        {"configMap": {"name": "x"}},
+        {"projected": {"sources": []}},
+        {"downwardAPI": {}},
+        {"hostPath": {"path": "/srv"}},
+        {"nfs": {"server": "x", "path": "/"}},
+        {"csi": {"driver": "x"}},
+    ],
+    ids=lambda source: next(iter(source)),
+)
+def test_other_volumes_are_not(source: dict[str, Any]) -> None:
+    raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[{"name": "w", **source}])
+    assert mirrored(raw) == {}
+    assert warnings(raw) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/var", "/var/run/x", "/run", "/run/x", "/var/lib", "/var/lib/docker"),
+        *("/var/lib/docker/x", "/var/dind", "/proc", "/sys/fs", "/dev/shm", "/usr", "/etc/ssl"),
+        *("/bin", "/usr/local/bin", "/work/../etc", "/lib64"),
+    ],
+)
+def test_nothing_is_mirrored_over_what_the_daemon_needs(path: str) -> None:
+    raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
+    assert mirrored(raw) == {}
+
+
+@pytest.mark.parametrize(
+    "path", ["/vario", "/etcetera", "/home/user", "/tmp", "/var/lib/dockerish"]
+)
+def test_a_path_that_only_begins_alike_is_mirrored(path: str) -> None:
+    raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
+    assert mirrored(raw) == {path: "w"}
+
+
+def test_a_socket_folder_of_the_profile_s_own_is_protected_too() -> None:
+    config = {"profiles": {"default": {"socket": {"directory": "/srv/docker"}}}}
+    raw = pod(
+        container(volumeMounts=[mount("w", "/srv"), mount("w", "/srv/docker/x")]),
+        volumes=[empty_dir("w")],
+    )
+    assert set(mounts(injected(raw, config), "dind")) == {"/srv/docker", "/var/lib/docker"}
+
+
+def test_what_several_containers_mount_alike_is_mirrored_once() -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work")]),
+        container("b", volumeMounts=[mount("w", "/work/")]),
+        volumes=[empty_dir("w")],
+    )
+    assert mirrored(raw) == {"/work": "w"}
+
+
+def test_different_volumes_at_one_path_are_left_out_with_a_warning() -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work"), mount("x", "/x")]),
+        container("b", volumeMounts=[mount("x", "/work")]),
+        volumes=[empty_dir("w"), empty_dir("x")],
+    )
+    assert mirrored(raw) == {"/x": "x"}
+    assert warnings(raw) == [
+        "/work is not mirrored in dind: containers mount different volumes there"
+    ]
+
+
+def test_different_sub_paths_at_one_path_are_left_out_with_a_warning() -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work", subPath="a")]),
+        container("b", volumeMounts=[mount("w", "/work", subPath="b")]),
+        volumes=[empty_dir("w")],
+    )
+    assert mirrored(raw) == {}
+    assert len(warnings(raw)) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"), [(True, True, "w ro"), (True, False, "w"), (True, None, "w")]
+)
+def test_read_only_is_what_every_container_has_so(
+    one: bool, other: bool | None, shown: str
+) -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work", readOnly=one)]),
+        container("b", volumeMounts=[mount("w", "/work", readOnly=other)]),
+        volumes=[empty_dir("w")],
+    )
+    assert mirrored(raw) == {"/work": shown}
+
+
+def test_a_sub_path_is_mirrored_as_it_is() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("w", "/work", subPath="src")]), volumes=[empty_dir("w")]
+    )
+    assert mirrored(raw) == {"/work": "w/src"}
+
+
+def test_a_sub_path_that_an_init_container_may_write_is_left_alone() -> None:
+    """Argo's init container writes input artifacts to where `main` mounts them by subPath.
+
+    The daemon starts before it, and for the daemon the kubelet would make a folder of that name.
+    """
+    raw = pod(
+        container(volumeMounts=[mount("inputs", "/tmp/message", subPath="message")]),
+        initContainers=[container("init", volumeMounts=[mount("inputs", "/argo/inputs")])],
+        volumes=[empty_dir("inputs")],
+    )
+    assert mirrored(raw) == {"/argo/inputs": "inputs"}
+    assert warnings(raw) == [
+        "/tmp/message is not mirrored in dind: an init container may have to create its subPath"
+    ]
+
+
+def test_a_daemon_that_starts_after_the_init_containers_mirrors_it() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("inputs", "/tmp/message", subPath="message")]),
+        initContainers=[container("init", volumeMounts=[mount("inputs", "/argo/inputs")])],
+        volumes=[empty_dir("inputs")],
+    )
+    config = {"profiles": {"default": {"placement": "container"}}}
+    assert mirrored(raw, config) == {"/tmp/message": "inputs/message"}
+
+
+def test_a_sub_path_expression_means_something_else_in_the_daemon() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("w", "/work", subPathExpr="$(POD)")]),
+        volumes=[empty_dir("w")],
+    )
+    assert mirrored(raw) == {}
+    assert warnings(raw) == [
+        "/work is not mirrored in dind: subPathExpr has another meaning in the daemon"
+    ]
+
+
+def test_volumes_of_containers_without_the_socket_stay_out_of_the_daemon() -> None:
+    raw = pod(
+        container("build", volumeMounts=[mount("w", "/work")]),
+        container("vault", volumeMounts=[mount("v", "/vault")]),
+        volumes=[empty_dir("w"), empty_dir("v")],
+        annotations={"containers": "build"},
+    )
+    assert mirrored(raw) == {"/work": "w"}
+
+
+def test_a_profile_may_do_without() -> None:
+    config = {"profiles": {"default": {"mirrorMounts": False}}}
+    raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
+    assert mirrored(raw, config) == {}

@@ -1,0 +1,143 @@
+"""Mode node: the pod uses its node's daemon."""
+
+import json
+
+from unit.injection.pods import (
+    LENIENT,
+    NODE,
+    container,
+    decided,
+    docker_host,
+    empty_dir,
+    injected,
+    mount,
+    mounts,
+    named,
+    pod,
+    volumes,
+    warnings,
+)
+
+from webhook import __version__
+from webhook.injection import Injected
+from webhook.injection.scripts import WAIT
+
+
+def test_the_usual_pod_gains_exactly_this() -> None:
+    after = injected(pod(container("main")), NODE)
+    status = json.loads(after["metadata"]["annotations"].pop("dind.io/status"))
+    assert status == {
+        "version": __version__,
+        "mode": "node",
+        "profile": "default",
+        "image": "docker:29-dind",
+        "containers": ["main"],
+    }
+    assert after["spec"] == {
+        "initContainers": [
+            {
+                "name": "dind-wait",
+                "image": "docker:29-dind",
+                "command": ["sh", "-c", WAIT, "dind-wait"],
+                "args": ["60", "unix:///var/run/dind/docker.sock"],
+                "securityContext": {
+                    "runAsUser": 0,
+                    "runAsNonRoot": False,
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "resources": {
+                    "requests": {"cpu": "10m", "memory": "32Mi"},
+                    "limits": {"memory": "128Mi"},
+                },
+                "volumeMounts": [
+                    {"name": "dind-node", "mountPath": "/var/run/dind", "readOnly": True}
+                ],
+            }
+        ],
+        "containers": [
+            {
+                "name": "main",
+                "image": "alpine:3",
+                "volumeMounts": [
+                    {"name": "dind-node", "mountPath": "/var/run/dind", "readOnly": True}
+                ],
+                "env": [{"name": "DOCKER_HOST", "value": "unix:///var/run/dind/docker.sock"}],
+            }
+        ],
+        "volumes": [
+            {
+                "name": "dind-node",
+                "hostPath": {"path": "/var/run/dind", "type": "DirectoryOrCreate"},
+            }
+        ],
+        "securityContext": {"supplementalGroups": [2375]},
+    }
+
+
+def test_the_decision_goes_into_the_audit_log() -> None:
+    decision = decided(pod(), NODE)
+    assert isinstance(decision, Injected)
+    assert decision.audit == {"profile": "default", "mode": "node", "image": "docker:29-dind"}
+
+
+def test_a_pod_may_choose_the_mode_where_the_operator_lets_it() -> None:
+    after = injected(pod(annotations={"mode": "node"}), LENIENT)
+    assert after["spec"]["initContainers"][0]["name"] == "dind-wait"
+    config = {**LENIENT, **NODE}
+    after = injected(pod(annotations={"mode": "sidecar"}), config)
+    assert after["spec"]["initContainers"][0]["name"] == "dind"
+
+
+def test_the_wait_comes_before_the_init_containers_and_they_get_the_socket() -> None:
+    after = injected(pod(initContainers=[container("clone")]), NODE)
+    assert [each["name"] for each in after["spec"]["initContainers"]] == ["dind-wait", "clone"]
+    assert docker_host(after, "clone") == "unix:///var/run/dind/docker.sock"
+
+
+def test_placement_speaks_of_the_sidecar_only() -> None:
+    config = {"profiles": {"default": {"mode": "node", "placement": "container"}}}
+    raw = pod(initContainers=[container("clone")])
+    assert injected(raw, config) == injected(raw, NODE)
+
+
+def test_a_folder_at_var_run_is_not_in_the_way() -> None:
+    raw = pod(container(volumeMounts=[mount("mine", "/var/run")]), volumes=[empty_dir("mine")])
+    assert mounts(injected(raw, NODE), "main") == {
+        "/var/run": "mine",
+        "/var/run/dind": "dind-node ro",
+    }
+    assert warnings(raw, NODE) == []
+
+
+def test_a_taken_folder_leads_to_another() -> None:
+    raw = pod(container(volumeMounts=[mount("mine", "/run/dind")]), volumes=[empty_dir("mine")])
+    after = injected(raw, NODE)
+    assert mounts(after, "main") == {"/run/dind": "mine", "/run/dind-2": "dind-node ro"}
+    assert docker_host(after, "main") == "unix:///run/dind-2/docker.sock"
+    assert warnings(raw, NODE) == [
+        "container main mounts something at /var/run/dind: its socket is in /run/dind-2"
+    ]
+
+
+def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
+    raw = pod(volumes=[empty_dir("dind-node")])
+    after = injected(raw, NODE)
+    assert volumes(after) == ["dind-node", "dind-node-1"]
+    assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node-1 ro"}
+    assert warnings(raw, NODE) == ["volume name dind-node is taken: ours is dind-node-1"]
+
+
+def test_the_node_s_folder_follows_the_profile() -> None:
+    config = {"profiles": {"default": {"mode": "node", "socket": {"directory": "/run/ci"}}}}
+    after = injected(pod(), config)
+    assert after["spec"]["volumes"][0]["hostPath"]["path"] == "/run/ci"
+    assert mounts(after, "main") == {"/run/ci": "dind-node ro"}
+    assert named(after, "dind-wait")["args"][1] == "unix:///run/ci/docker.sock"
+
+
+def test_nothing_is_mirrored_and_no_store_is_added() -> None:
+    raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
+    after = injected(raw, NODE)
+    assert volumes(after) == ["w", "dind-node"]
+    assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node ro"}

@@ -1,0 +1,89 @@
+"""A pod that brings a Docker daemon of its own is left alone."""
+
+from typing import Any
+
+import pytest
+from unit.injection.pods import container, decided, empty_dir, injected, mount, pod, problems
+
+from webhook.injection import Injected, Reason, Skipped
+
+VOLUME = empty_dir("run")
+AT_RUN = {"volumeMounts": [mount("run", "/var/run")]}
+
+
+def skipped_for(raw: dict[str, Any]) -> str:
+    decision = decided(raw)
+    assert isinstance(decision, Skipped), decision
+    assert decision.reason is Reason.OWN_DAEMON
+    (line,) = decision.warnings
+    return line
+
+
+def test_a_container_named_dind_is_one_whatever_it_runs() -> None:
+    assert skipped_for(pod(container("dind", command=["sleep"]), container())) == (
+        "container dind is a Docker daemon of the pod's own: the pod is left alone"
+    )
+
+
+def test_an_init_container_named_dind_is_one() -> None:
+    skipped_for(pod(initContainers=[container("dind", restartPolicy="Always")]))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": "docker:29-dind"},
+        {"image": "docker:dind"},
+        {"image": "registry.example:5000/mirror/docker:29-dind"},
+        {"image": "docker:29-dind@sha256:" + "0" * 64},
+        {"image": "docker:29-dind", "args": ["--registry-mirror=https://m.example"]},
+        {"image": "x", "command": ["dockerd"]},
+        {"image": "x", "command": ["/usr/bin/dockerd", "--debug"]},
+        {"image": "x", "args": ["dockerd-entrypoint.sh"]},
+        {"image": "x", "command": ["sh", "-c", "mkdir -p /x && exec dockerd --debug"]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/var/run", "/run", "/var/run/"])
+def test_dockerd_in_a_shared_run_folder_is_one(path: str, fields: dict[str, Any]) -> None:
+    daemon = container("daemon", volumeMounts=[mount("run", path)], **fields)
+    assert skipped_for(pod(container(), daemon, volumes=[VOLUME])).startswith("container daemon is")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": "docker:29-cli", **AT_RUN},
+        {"image": "docker:29-dind", "command": ["docker", "info"], **AT_RUN},
+        {"image": "dind-tools:docker", **AT_RUN},
+        {"image": "x", "args": ["pgrep", "dockerd-exporter"], **AT_RUN},
+        {"image": "docker:29-dind"},
+        {"image": "x", "command": ["dockerd"], "volumeMounts": [mount("run", "/var/run/docker")]},
+    ],
+    ids=str,
+)
+def test_a_client_or_a_daemon_that_shares_nothing_is_none(fields: dict[str, Any]) -> None:
+    injected(pod(container("client", **fields), volumes=[VOLUME]))
+
+
+def test_the_injected_daemon_is_not_the_pod_s_own() -> None:
+    decision = decided(injected(pod()))
+    assert isinstance(decision, Injected)
+    assert decision.reason is Reason.ALREADY_INJECTED
+
+
+def test_a_second_daemon_beside_the_injected_one_is() -> None:
+    raw = injected(pod())
+    raw["spec"]["containers"].append(
+        container("mine", image="docker:dind", volumeMounts=[mount("cache-dir", "/var/run")])
+    )
+    assert skipped_for(raw).startswith("container mine is")
+
+
+def test_a_container_that_only_pretends_is_the_pod_s_own() -> None:
+    """Without a socket that it shares, nothing of ours is there to complete."""
+    skipped_for(pod(container("dind", command=["sh", "-c", "sleep 1", "dind-start"])))
+
+
+def test_bad_annotations_are_refused_even_beside_an_own_daemon() -> None:
+    assert len(problems(pod(container("dind"), annotations={"profle": "x"}))) == 1

@@ -1,0 +1,109 @@
+"""Pods in which a daemon cannot run are refused, each with its reason and the way out."""
+
+from typing import Any
+
+import pytest
+from unit.injection.pods import LENIENT, NODE, container, decided, injected, pod, problems
+
+from webhook.injection import Injected, Reason, Refused
+
+SYSBOX: dict[str, Any] = {
+    "profiles": {"default": {"privileged": False, "runtimeClassName": "sysbox-runc"}}
+}
+WINDOWS = "The daemon is a Linux program, and the pod is for Windows nodes. Build on a Linux node"
+HOST_NETWORK = (
+    "With hostNetwork, the daemon would write its firewall rules and bridges into the node. "
+    "Remove hostNetwork from the pod, or use a profile whose mode is node"
+)
+HOST_USERS = (
+    "A privileged daemon does not work in a pod with hostUsers: false. "
+    "Remove hostUsers, or use a profile with privileged: false and a runtimeClassName"
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "message"),
+    [
+        ({"hostNetwork": True}, Reason.HOST_NETWORK, HOST_NETWORK),
+        ({"hostUsers": False}, Reason.HOST_USERS, HOST_USERS),
+        ({"os": {"name": "windows"}}, Reason.WINDOWS, WINDOWS),
+        ({"nodeSelector": {"kubernetes.io/os": "windows"}}, Reason.WINDOWS, WINDOWS),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_it_is_refused_with_its_reason(spec: dict[str, Any], reason: Reason, message: str) -> None:
+    decision = decided(pod(**spec))
+    assert isinstance(decision, Refused)
+    assert decision.reason is reason
+    assert decision.message == message
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"hostNetwork": False},
+        {"hostNetwork": None},
+        {"hostUsers": True},
+        {"hostUsers": None},
+        {"hostPID": True},
+        {"os": {"name": "linux"}},
+        {"os": None},
+        {"nodeSelector": {"kubernetes.io/os": "linux"}},
+        {"nodeSelector": None},
+    ],
+    ids=str,
+)
+def test_the_usual_values_are_no_obstacle(spec: dict[str, Any]) -> None:
+    injected(pod(**spec))
+
+
+def test_all_of_them_at_once() -> None:
+    raw = pod(hostNetwork=True, hostUsers=False, os={"name": "windows"})
+    assert problems(raw) == [WINDOWS, HOST_NETWORK, HOST_USERS]
+
+
+def test_the_node_s_daemon_does_not_mind_the_pod_s_network_and_users() -> None:
+    injected(pod(hostNetwork=True, hostUsers=False), NODE)
+    assert problems(pod(os={"name": "windows"}), NODE) == [WINDOWS]
+
+
+def test_the_way_out_that_is_told_leads_out() -> None:
+    raw = pod(hostNetwork=True)
+    assert problems(raw, LENIENT) == [HOST_NETWORK]
+    raw["metadata"]["annotations"]["dind.io/mode"] = "node"
+    assert isinstance(decided(raw, LENIENT), Injected)
+
+
+def test_an_unprivileged_profile_works_without_the_host_s_users() -> None:
+    injected(pod(hostUsers=False), SYSBOX)
+
+
+def test_two_runtime_classes_cannot_both_be_had() -> None:
+    assert problems(pod(runtimeClassName="gvisor"), SYSBOX) == [
+        'runtimeClassName is "gvisor"; allowed with profile default is "sysbox-runc"'
+    ]
+
+
+@pytest.mark.parametrize("theirs", ["sysbox-runc", "", None])
+def test_the_same_runtime_class_or_none_is_fine(theirs: str | None) -> None:
+    after = injected(pod(runtimeClassName=theirs), SYSBOX)
+    assert after["spec"]["runtimeClassName"] == "sysbox-runc"
+
+
+def test_a_pod_s_own_runtime_class_stays_where_the_profile_has_none() -> None:
+    assert injected(pod(runtimeClassName="kata"))["spec"]["runtimeClassName"] == "kata"
+
+
+def test_the_node_s_daemon_brings_no_runtime_class() -> None:
+    config = {**LENIENT, **SYSBOX}
+    after = injected(pod(annotations={"mode": "node"}, runtimeClassName="gvisor"), config)
+    assert after["spec"]["runtimeClassName"] == "gvisor"
+
+
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_the_name_of_the_waiting_container_must_be_free(field: str) -> None:
+    waiting = container("dind-wait")
+    raw = pod(waiting) if field == "containers" else pod(initContainers=[waiting])
+    assert problems(raw, NODE) == [
+        'a container is named "dind-wait", which is the injected one\'s name; rename it'
+    ]

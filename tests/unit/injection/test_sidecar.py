@@ -1,0 +1,250 @@
+"""What a pod gains in mode sidecar."""
+
+import json
+
+import pytest
+from unit.injection.pods import (
+    LENIENT,
+    Json,
+    container,
+    decided,
+    docker_host,
+    injected,
+    mount,
+    mounts,
+    named,
+    patched,
+    pod,
+    volumes,
+    warnings,
+)
+
+from webhook import __version__
+from webhook.injection import Entry, Injected
+from webhook.injection.scripts import START, WAIT
+
+
+def profile(**fields: object) -> Json:
+    return {"profiles": {"default": fields}}
+
+
+def test_the_usual_pod_gains_exactly_this() -> None:
+    after = injected(pod(container("main", command=["make"])))
+    status = json.loads(after["metadata"]["annotations"].pop("dind.io/status"))
+    assert status == {
+        "version": __version__,
+        "mode": "sidecar",
+        "profile": "default",
+        "image": "docker:29-dind",
+        "containers": ["main"],
+    }
+    assert after == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "job", "annotations": {"dind.io/inject": "true"}},
+        "spec": {
+            "initContainers": [
+                {
+                    "name": "dind",
+                    "image": "docker:29-dind",
+                    "restartPolicy": "Always",
+                    "command": ["sh", "-c", START, "dind-start"],
+                    "args": [
+                        "--host=unix:///var/run/docker.sock",
+                        "--group=2375",
+                        "--pidfile=/var/dind/docker.pid",
+                        "--exec-root=/var/dind/exec",
+                    ],
+                    "securityContext": {
+                        "privileged": True,
+                        "runAsUser": 0,
+                        "runAsGroup": 0,
+                        "runAsNonRoot": False,
+                    },
+                    "lifecycle": {
+                        "postStart": {
+                            "exec": {
+                                "command": [
+                                    *("sh", "-c", WAIT, "dind-wait", "60"),
+                                    "unix:///var/run/docker.sock",
+                                    "/proc/1/fd/2",
+                                ]
+                            }
+                        }
+                    },
+                    "resources": {
+                        "requests": {
+                            "cpu": "250m",
+                            "memory": "512Mi",
+                            "ephemeral-storage": "1Gi",
+                        },
+                        "limits": {"memory": "4Gi"},
+                    },
+                    "volumeMounts": [
+                        {"name": "cache-dir", "mountPath": "/var/run"},
+                        {"name": "dind-storage", "mountPath": "/var/lib/docker"},
+                    ],
+                }
+            ],
+            "containers": [
+                {
+                    "name": "main",
+                    "image": "alpine:3",
+                    "command": ["make"],
+                    "volumeMounts": [{"name": "cache-dir", "mountPath": "/var/run"}],
+                    "env": [{"name": "DOCKER_HOST", "value": "unix:///var/run/docker.sock"}],
+                }
+            ],
+            "volumes": [
+                {"name": "cache-dir", "emptyDir": {}},
+                {"name": "dind-storage", "emptyDir": {"sizeLimit": "20Gi"}},
+            ],
+            "securityContext": {"supplementalGroups": [2375]},
+        },
+    }
+
+
+def test_the_decision_goes_into_the_audit_log() -> None:
+    decision = decided(pod())
+    assert isinstance(decision, Injected)
+    assert decision.audit == {"profile": "default", "mode": "sidecar", "image": "docker:29-dind"}
+    assert decision.warnings == []
+
+
+def test_every_entry_that_lets_a_pod_pass_gives_it_the_same() -> None:
+    by_pod, by_namespace = decided(pod()), decided(pod(), entry=Entry.NAMESPACE)
+    assert by_pod == by_namespace
+
+
+def test_init_containers_come_after_the_daemon_and_get_the_socket_too() -> None:
+    raw = pod(initContainers=[container("clone"), container("prepare")])
+    after = injected(raw)
+    names = [each["name"] for each in after["spec"]["initContainers"]]
+    assert names == ["dind", "clone", "prepare"]
+    for name in ("clone", "prepare", "main"):
+        assert mounts(after, name) == {"/var/run": "cache-dir"}
+        assert docker_host(after, name) == "unix:///var/run/docker.sock"
+
+
+def test_the_user_s_own_native_sidecars_are_left_alone_unless_they_are_named() -> None:
+    raw = pod(initContainers=[container("logs", restartPolicy="Always")])
+    assert named(injected(raw), "logs") == named(raw, "logs")
+    raw["metadata"]["annotations"]["dind.io/containers"] = "logs"
+    after = injected(raw)
+    assert mounts(after, "logs") == {"/var/run": "cache-dir"}
+    assert named(after, "main") == named(raw, "main")
+
+
+def test_only_the_named_containers_change() -> None:
+    raw = pod(
+        container("build"),
+        container("test"),
+        initContainers=[container("clone")],
+        annotations={"containers": "test"},
+    )
+    after = injected(raw)
+    assert mounts(after, "test") == {"/var/run": "cache-dir"}
+    assert named(after, "build") == named(raw, "build")
+    assert named(after, "clone") == named(raw, "clone")
+    status = json.loads(after["metadata"]["annotations"]["dind.io/status"])
+    assert status["containers"] == ["test"]
+
+
+def test_a_container_with_the_name_of_the_other_mode_s_one_is_a_container_like_any() -> None:
+    raw = pod(container("dind-wait"), annotations={"containers": "dind-wait"})
+    assert mounts(injected(raw), "dind-wait") == {"/var/run": "cache-dir"}
+
+
+@pytest.mark.parametrize(
+    "context", [None, {}, {"supplementalGroups": None}, {"fsGroup": 1}], ids=str
+)
+def test_the_socket_s_group_is_added_to_whatever_context_there_is(context: Json | None) -> None:
+    after = injected(pod(securityContext=context))
+    expected = {**(context or {}), "supplementalGroups": [2375]}
+    assert after["spec"]["securityContext"] == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"), [([], [2375]), ([1, 2], [1, 2, 2375]), ([2375, 1], [2375, 1])]
+)
+def test_groups_that_are_there_stay(before: list[int], expected: list[int]) -> None:
+    after = injected(pod(securityContext={"supplementalGroups": before}))
+    assert after["spec"]["securityContext"]["supplementalGroups"] == expected
+
+
+def test_pull_secrets_are_added_once() -> None:
+    secrets = [{"name": "ours"}, {"name": "theirs"}, {"name": "ours"}]
+    after = injected(pod(imagePullSecrets=[{"name": "theirs"}]), profile(imagePullSecrets=secrets))
+    assert after["spec"]["imagePullSecrets"] == [{"name": "theirs"}, {"name": "ours"}]
+
+
+def test_the_daemon_s_settings_are_its_flags() -> None:
+    daemon = {
+        "registryMirrors": ["https://mirror.example"],
+        "insecureRegistries": ["registry.example:5000", "10.0.0.0/8"],
+        "defaultAddressPools": [{"base": "10.200.0.0/16", "size": 24}],
+        "mtu": 1400,
+        "extraArgs": ["--debug", "--label=a=b"],
+    }
+    after = injected(pod(), profile(daemon=daemon))
+    assert named(after, "dind")["args"][4:] == [
+        "--registry-mirror=https://mirror.example",
+        "--insecure-registry=registry.example:5000",
+        "--insecure-registry=10.0.0.0/8",
+        "--default-address-pool=base=10.200.0.0/16,size=24",
+        "--mtu=1400",
+        "--default-network-opt=bridge=com.docker.network.driver.mtu=1400",
+        "--debug",
+        "--label=a=b",
+    ]
+
+
+def test_the_socket_s_folder_group_and_deadline_follow_the_profile() -> None:
+    socket = {"directory": "/srv/docker", "gid": 999}
+    after = injected(pod(), profile(socket=socket, startTimeout=120))
+    dind = named(after, "dind")
+    assert dind["args"][:2] == ["--host=unix:///srv/docker/docker.sock", "--group=999"]
+    hook = dind["lifecycle"]["postStart"]["exec"]["command"]
+    assert hook[3:] == ["dind-wait", "120", "unix:///srv/docker/docker.sock", "/proc/1/fd/2"]
+    assert mounts(after, "main") == {"/srv/docker": "cache-dir"}
+    assert docker_host(after, "main") == "unix:///srv/docker/docker.sock"
+    assert after["spec"]["securityContext"] == {"supplementalGroups": [999]}
+
+
+def test_the_store_may_live_in_memory() -> None:
+    after = injected(pod(), profile(storage={"sizeLimit": "2Gi", "medium": "Memory"}))
+    assert after["spec"]["volumes"][1] == {
+        "name": "dind-storage",
+        "emptyDir": {"sizeLimit": "2Gi", "medium": "Memory"},
+    }
+
+
+def test_an_unprivileged_profile_brings_its_runtime_class() -> None:
+    after = injected(pod(), profile(privileged=False, runtimeClassName="sysbox-runc"))
+    assert named(after, "dind")["securityContext"]["privileged"] is False
+    assert after["spec"]["runtimeClassName"] == "sysbox-runc"
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, {"annotations": None}, {"annotations": {}}], ids=["absent", "null", "empty"]
+)
+def test_a_pod_without_annotations_gains_those_that_hold_the_status(metadata: Json) -> None:
+    raw = {**pod(), "metadata": metadata}
+    decision = decided(raw, entry=Entry.NAMESPACE)
+    assert isinstance(decision, Injected)
+    assert list(patched(raw, decision)["metadata"]["annotations"]) == ["dind.io/status"]
+
+
+def test_a_store_s_name_that_is_taken_gets_a_number() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("dind-storage", "/data")]),
+        volumes=[{"name": "dind-storage", "persistentVolumeClaim": {"claimName": "x"}}],
+    )
+    after = injected(raw)
+    assert volumes(after) == ["dind-storage", "cache-dir", "dind-storage-1"]
+    assert mounts(after, "dind")["/var/lib/docker"] == "dind-storage-1"
+    assert mounts(after, "dind")["/data"] == "dind-storage"
+
+
+def test_nothing_is_said_about_a_pod_in_which_nothing_stands_out() -> None:
+    assert warnings(pod(annotations={"memory": "8Gi", "mode": "sidecar"}), LENIENT) == []

@@ -1,0 +1,164 @@
+"""How containers as they are come to see the socket."""
+
+from typing import Any
+
+import pytest
+from unit.injection.pods import (
+    container,
+    docker_host,
+    empty_dir,
+    injected,
+    mount,
+    mounts,
+    named,
+    pod,
+    volumes,
+    warnings,
+)
+
+OTHER = "unix:///run/dind/docker.sock"
+
+
+@pytest.mark.parametrize(
+    "path", ["/var/run", "/var/run/", "/run", "/var/run/docker.sock", "/run/docker.sock"]
+)
+def test_a_container_whose_folder_is_taken_gets_another(path: str) -> None:
+    raw = pod(container(volumeMounts=[mount("mine", path)]), volumes=[empty_dir("mine")])
+    after = injected(raw)
+    assert mounts(after, "main") == {path: "mine", "/run/dind": "cache-dir"}
+    assert docker_host(after, "main") == OTHER
+    assert mounts(after, "dind")["/var/run"] == "cache-dir"
+    assert warnings(raw) == [
+        "container main mounts something at /var/run: its socket is in /run/dind"
+    ]
+
+
+def test_where_the_other_folder_is_taken_too_it_gets_a_number() -> None:
+    taken = [mount("mine", "/run"), mount("mine", "/var/run/dind"), mount("mine", "/run/dind-2")]
+    raw = pod(container(volumeMounts=taken), volumes=[empty_dir("mine")])
+    after = injected(raw)
+    assert mounts(after, "main")["/run/dind-3"] == "cache-dir"
+    assert docker_host(after, "main") == "unix:///run/dind-3/docker.sock"
+
+
+@pytest.mark.parametrize(
+    "path", ["/var", "/var/run/postgresql", "/var/run/secrets/token", "/running", "/var/running"]
+)
+def test_a_mount_near_the_folder_is_not_in_the_way(path: str) -> None:
+    """The kubelet's own token lies below /var/run in nearly every container."""
+    secret = {"name": "mine", "secret": {"secretName": "x"}}
+    raw = pod(container(volumeMounts=[mount("mine", path)]), volumes=[secret])
+    after = injected(raw)
+    assert mounts(after, "main") == {path: "mine", "/var/run": "cache-dir"}
+    assert warnings(raw) == []
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        {"value": "tcp://docker:2375"},
+        {"value": "unix:///var/run/other.sock"},
+        {"value": ""},
+        {},
+        {"valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
+    ],
+    ids=str,
+)
+def test_a_container_keeps_its_own_docker_host(variable: dict[str, Any]) -> None:
+    raw = pod(container(env=[{"name": "DOCKER_HOST", **variable}]))
+    after = injected(raw)
+    assert named(after, "main")["env"] == named(raw, "main")["env"]
+    assert mounts(after, "main") == {"/var/run": "cache-dir"}
+    assert warnings(raw) == ["container main keeps its own DOCKER_HOST"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["unix:///var/run/docker.sock", "unix:///run/docker.sock", "unix:////var/run/docker.sock"],
+)
+def test_a_docker_host_that_leads_to_the_daemon_is_no_cause_for_a_warning(address: str) -> None:
+    raw = pod(container(env=[{"name": "DOCKER_HOST", "value": address}]))
+    assert docker_host(injected(raw), "main") == address
+    assert warnings(raw) == []
+
+
+def test_other_variables_stay_before_ours() -> None:
+    after = injected(pod(container(env=[{"name": "CI", "value": "true"}])))
+    assert [variable["name"] for variable in named(after, "main")["env"]] == ["CI", "DOCKER_HOST"]
+
+
+@pytest.mark.parametrize("empty", [None, []], ids=["null", "empty"])
+def test_lists_that_are_null_or_empty_are_as_good_as_absent(empty: list[Any] | None) -> None:
+    main = container(env=empty, volumeMounts=empty)
+    raw = pod(main, volumes=empty, initContainers=empty, imagePullSecrets=empty)
+    after = injected(raw)
+    absent = injected(pod())
+    assert named(after, "main") == named(absent, "main")
+    assert after["spec"]["volumes"] == absent["spec"]["volumes"]
+    assert after["spec"]["initContainers"] == absent["spec"]["initContainers"]
+
+
+def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("cache-dir", "/cache")]), volumes=[empty_dir("cache-dir")]
+    )
+    after = injected(raw)
+    assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage"]
+    assert mounts(after, "main") == {"/cache": "cache-dir", "/var/run": "dind-cache-dir"}
+    assert mounts(after, "dind")["/var/run"] == "dind-cache-dir"
+    assert warnings(raw) == ["volume name cache-dir is taken: ours is dind-cache-dir"]
+
+
+def test_both_names_taken_lead_to_a_number() -> None:
+    raw = pod(
+        volumes=[
+            {"name": "cache-dir", "configMap": {"name": "x"}},
+            {"name": "dind-cache-dir", "configMap": {"name": "x"}},
+        ]
+    )
+    assert volumes(injected(raw))[2:] == ["dind-cache-dir-2", "dind-storage"]
+
+
+def test_the_article_s_pod_without_its_daemon_shares_its_own_cache_dir() -> None:
+    raw = pod(
+        container("build", volumeMounts=[mount("cache-dir", "/var/run")]),
+        container("test", volumeMounts=[mount("cache-dir", "/run")]),
+        container("lint"),
+        volumes=[empty_dir("cache-dir")],
+    )
+    after = injected(raw)
+    assert volumes(after) == ["cache-dir", "dind-storage"]
+    assert mounts(after, "dind") == {"/var/run": "cache-dir", "/var/lib/docker": "dind-storage"}
+    assert mounts(after, "build") == {"/var/run": "cache-dir"}
+    assert mounts(after, "test") == {"/run": "cache-dir"}
+    assert mounts(after, "lint") == {"/var/run": "cache-dir"}
+    assert docker_host(after, "build") == "unix:///var/run/docker.sock"
+    assert docker_host(after, "test") == "unix:///run/docker.sock"
+    assert warnings(raw) == []
+
+
+def test_an_empty_cache_dir_that_nobody_mounts_is_adopted() -> None:
+    assert volumes(injected(pod(volumes=[empty_dir("cache-dir")]))) == ["cache-dir", "dind-storage"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"readOnly": True}, {"subPath": "x"}, {"subPathExpr": "$(X)"}, {"mountPath": "/var/run/x"}],
+    ids=str,
+)
+def test_a_cache_dir_that_is_used_in_another_way_is_not_adopted(fields: dict[str, Any]) -> None:
+    raw = pod(
+        container(volumeMounts=[{**mount("cache-dir", "/var/run"), **fields}]),
+        volumes=[empty_dir("cache-dir")],
+    )
+    after = injected(raw)
+    assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage"]
+    assert "dind-cache-dir" in mounts(after, "main").values()
+
+
+def test_a_cache_dir_that_outlives_the_pod_is_not_adopted() -> None:
+    """On a claim, the files of a dead pod's daemon would meet the next pod's."""
+    claim = {"name": "cache-dir", "persistentVolumeClaim": {"claimName": "x"}}
+    raw = pod(container(volumeMounts=[mount("cache-dir", "/var/run")]), volumes=[claim])
+    after = injected(raw)
+    assert mounts(after, "main") == {"/var/run": "cache-dir", "/run/dind": "dind-cache-dir"}
