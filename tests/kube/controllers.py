@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from kube.controlplane import ControlPlane
 from kube.process import ServerProcess
@@ -19,7 +20,7 @@ def controllers(control_plane: ControlPlane) -> Iterator[None]:
     folder = control_plane.kubeconfig.parent
     access = f"--kubeconfig={control_plane.kubeconfig}"
     quiet = ("--leader-elect=false", "--secure-port=0")
-    commands = [
+    commands: list[list[str | Path]] = [
         [
             *(ensure("kube-controller-manager"), access, *quiet),
             f"--controllers={_CONTROLLERS}",

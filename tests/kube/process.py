@@ -53,6 +53,14 @@ class ServerProcess:
         """Whether the process has ended by itself."""
         return self._process.poll() is not None
 
+    def wait(self, seconds: float = 10) -> int:
+        """Wait until the process ends; gives its exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end in time.
+        """
+        return self._process.wait(seconds)
+
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the log, under a heading."""
         last = self.log.read_text(errors="replace").splitlines()[-lines:]

@@ -5,7 +5,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from kube.process import ServerProcess
 from kube.waiting import until
+from service.mounting import MountedFolder
 
 from certs.authority import Authority, issue_authority, issue_leaf
 
@@ -30,17 +31,13 @@ class CertificateFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(exist_ok=True)
         self.path = path
         self.authority = issue_authority(datetime.now(UTC))
-        self._version = 0
-        self.put(*self.issue())
-        for name in ("tls.crt", "tls.key"):
-            (path / name).symlink_to(Path("..data", name))
+        self._folder = MountedFolder(path, _files(*self.issue()))
 
-    def issue(self) -> tuple[bytes, bytes]:
+    def issue(self, validity: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
         """A certificate for 127.0.0.1 and its key, as PEM."""
-        return _leaf(self.authority, datetime.now(UTC))
+        return _leaf(self.authority, datetime.now(UTC), validity)
 
     def issue_expired(self) -> tuple[bytes, bytes]:
         """The same, but a day too old."""
@@ -48,24 +45,28 @@ class CertificateFolder:
         return _leaf(issue_authority(then), then)
 
     def put(self, certificate: bytes, key: bytes) -> None:
-        """Show other files, all at once: a link to a new folder replaces the former link."""
-        self._version += 1
-        version = self.path / f"..{self._version}"
-        version.mkdir()
-        (version / "tls.crt").write_bytes(certificate)
-        (version / "tls.key").write_bytes(key)
-        link = self.path / "..link"
-        link.symlink_to(version.name)
-        link.rename(self.path / "..data")
+        """Show other files, all at once."""
+        self._folder.show(_files(certificate, key))
+
+    def lose_key(self) -> None:
+        """Show the certificate of a new pair without its key."""
+        certificate, _ = self.issue()
+        self._folder.show({"tls.crt": certificate})
 
 
-def _leaf(authority: Authority, now: datetime) -> tuple[bytes, bytes]:
+def _files(certificate: bytes, key: bytes) -> dict[str, bytes]:
+    return {"tls.crt": certificate, "tls.key": key}
+
+
+def _leaf(
+    authority: Authority, now: datetime, validity: timedelta = timedelta(days=1)
+) -> tuple[bytes, bytes]:
     leaf = issue_leaf(
         authority,
         now,
         dns_names=["localhost"],
         ip_addresses=[ip_address("127.0.0.1")],
-        validity=timedelta(days=1),
+        validity=validity,
     )
     return leaf.pem, leaf.key
 
@@ -75,6 +76,7 @@ class RunningService:
 
     Attributes:
         port: of the webhook, on 127.0.0.1.
+        context: a client's, which trusts what it serves first.
         client: speaks TLS to it; paths such as /inject/pod.
         admin: speaks to its admin port.
         process: itself.
@@ -86,16 +88,16 @@ class RunningService:
         self.process = process
         self.port = port
         self.authority = authority
-        context = ssl.create_default_context(cadata=authority.pem.decode())
+        self.context = ssl.create_default_context(cadata=authority.pem.decode())
         self.client = httpx.Client(
-            base_url=f"https://127.0.0.1:{port}", verify=context, trust_env=False
+            base_url=f"https://127.0.0.1:{port}", verify=self.context, trust_env=False
         )
         self.admin = httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", trust_env=False)
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log so far, of one event or of all."""
-        lines = self.process.log.read_text().splitlines(keepends=True)
-        parsed = [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = self.process.log.read_bytes().splitlines(keepends=True)
+        parsed = [json.loads(line) for line in lines if line.endswith(b"\n")]
         return [line for line in parsed if name in (None, line["event"])]
 
     def metric(self, name: str, **labels: str) -> float:
@@ -112,6 +114,30 @@ class RunningService:
     def decisions(self) -> int:
         """How many reviews it has decided."""
         return int(self.metric("dind_webhook_decisions_total"))
+
+    def ask(self, review: Mapping[str, Any], entry: str = "pod") -> dict[str, Any]:
+        """The response of the AdmissionReview that answers one."""
+        answer = self.client.post(f"/inject/{entry}", json=review)
+        answer.raise_for_status()
+        response: dict[str, Any] = answer.json()["response"]
+        return response
+
+    def await_event(self, name: str, count: int = 1, **fields: Any) -> list[dict[str, Any]]:
+        """Wait for that many lines of the log that have the given fields; return all of them."""
+
+        def found() -> list[dict[str, Any]]:
+            return [line for line in self.events(name) if fields.items() <= line.items()]
+
+        until(lambda: len(found()) >= count, f"{count} {name!r} in its log, with {fields}")
+        return found()
+
+    def await_metric(self, name: str, value: float, **labels: str) -> None:
+        """Wait until a metric has a value."""
+        until(lambda: self.metric(name, **labels) == value, f"{name} to be {value:g}")
+
+    def exit_status(self) -> int:
+        """Wait until it has ended by itself."""
+        return self.process.wait(30)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -53,7 +53,9 @@ def parse(text: str | bytes, source: str) -> Config:
         raise ConfigError(f"{source}: more than {LARGEST} bytes, which is the most allowed")
     try:
         data = _data(yamltext.decode(text) if isinstance(text, bytes) else text)
-        return msgspec.convert(data, Config)
+        config = msgspec.convert(data, Config)
+        _refuse_line_breaks(data, ())
+        return config  # noqa: TRY300 - the two lines above belong together
     except msgspec.ValidationError as error:
         told = problem.sentence(error, data, Config, rules())
         raise ConfigError(f"{source}: {told}") from None
@@ -78,3 +80,19 @@ def _data(text: str) -> dict[str, Any]:
         known = ", ".join(rules().keys(()))
         raise _WrongError(f"holds {kind}; allowed is a mapping with the keys {known}")
     return data
+
+
+def _refuse_line_breaks(data: object, path: tuple[str, ...]) -> None:
+    """No setting has several lines, and a pattern's `$` lets a line break at the end pass.
+
+    A block scalar (`image: |`) ends with one, and would break every pod.
+    """
+    match data:
+        case dict():
+            for key, value in data.items():
+                _refuse_line_breaks(value, (*path, str(key)))
+        case list():
+            for index, value in enumerate(data):
+                _refuse_line_breaks(value, (*path, str(index)))
+        case str() if "\n" in data:
+            raise _WrongError(f"{'.'.join(path)} has a line break; write it on one line, without |")

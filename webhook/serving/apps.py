@@ -15,11 +15,15 @@ def webhook_app(service: Service) -> FastAPI:
     Plain routes with ASGI endpoints: FastAPI's own machinery for parameters and models would cost
     more than the decision does.
     """
-    app = FastAPI(title="dind-webhook", openapi_url=None)
+    app = FastAPI(title="dind-webhook", openapi_url=None, redirect_slashes=False)
     for entry in Entry:
         app.router.routes.append(
             Route(f"/inject/{entry.value}", InjectEndpoint(entry, service), name=entry.value)
         )
+    app.router.default = InjectEndpoint(None, service)
+    # Every path leads to an endpoint, and endpoints answer their errors themselves: Starlette's
+    # middlewares for errors would be three coroutines per request that do nothing.
+    app.middleware_stack = app.router
     return app
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
 class CertificateError(Exception):
@@ -58,21 +60,35 @@ def context_of(pair: Pair, now: dt.datetime) -> tuple[ssl.SSLContext, dt.datetim
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    try:
-        leaf = x509.load_pem_x509_certificate(pair.certificate)
-    except ValueError:
-        raise CertificateError("tls.crt does not hold a certificate in PEM form") from None
+    leaf = _leaf_of(pair)
     try:
         with ExitStack() as files:
             context.load_cert_chain(*(_in_memory(part, files) for part in pair))
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise CertificateError("tls.key is not the key of the certificate in tls.crt") from None
-        raise CertificateError(f"tls.crt and tls.key cannot be used: {error.reason}") from None
+        raise CertificateError(f"tls.crt and tls.key cannot be used: {error}") from None
+    except OSError as error:
+        raise CertificateError(f"tls.crt and tls.key cannot be used: {error.strerror}") from None
     expiry = leaf.not_valid_after_utc
     if expiry <= now:
         raise CertificateError(f"the certificate in tls.crt expired at {expiry:%Y-%m-%d %H:%M} UTC")
     return context, expiry
+
+
+def _leaf_of(pair: Pair) -> x509.Certificate:
+    """Parse both parts, since OpenSSL's own errors hardly say which of them is no good."""
+    try:
+        leaf, *_chain = x509.load_pem_x509_certificates(pair.certificate)
+    except ValueError:
+        raise CertificateError("tls.crt does not hold certificates in PEM form") from None
+    try:
+        load_pem_private_key(pair.key, password=None)
+    except TypeError:
+        raise CertificateError("tls.key is encrypted; a key without a password is needed") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise CertificateError("tls.key does not hold a private key in PEM form") from None
+    return leaf
 
 
 def _in_memory(content: bytes, files: ExitStack) -> str:

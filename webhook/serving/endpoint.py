@@ -15,7 +15,14 @@ from webhook.serving.service import Service
 
 BODY_LIMIT: Final = 7 * 1024 * 1024  # bytes
 IN_FLIGHT_LIMIT: Final = 256  # requests
+_UNKNOWN_PATH: Final = "there is no such path; there are " + ", ".join(
+    f"/inject/{entry.value}" for entry in Entry
+)
 _CLOSE: Final = (b"connection", b"close")
+_FURTHER_HEADERS: Final = {
+    405: (b"allow", b"POST"),
+    503: (b"retry-after", b"1"),  # the API server retries such an answer
+}
 
 
 class Disconnected(Exception):  # noqa: N818 - what happened
@@ -23,9 +30,9 @@ class Disconnected(Exception):  # noqa: N818 - what happened
 
 
 class InjectEndpoint:
-    """An ASGI application that answers reviews of one entry."""
+    """An ASGI application that answers reviews of one entry; None is any other path."""
 
-    def __init__(self, entry: Entry, service: Service) -> None:
+    def __init__(self, entry: Entry | None, service: Service) -> None:
         self._entry = entry
         self._service = service
 
@@ -57,14 +64,16 @@ class InjectEndpoint:
         try:
             if service.in_flight > IN_FLIGHT_LIMIT:
                 raise BadRequest(503, "overload", "too many requests at once; try again")  # noqa: TRY301
+            if self._entry is None:
+                raise BadRequest(404, "path", _UNKNOWN_PATH)  # noqa: TRY301
             _check_head(scope)
             body = await _read(receive)
             return 200, b"application/json", service.answer(self._entry, body), []
         except BadRequest as bad:
             service.rejected(bad, scope["path"])
             headers = [_CLOSE] if bad.status in (413, 503) else []
-            if bad.status == 503:  # noqa: PLR2004 - the API server retries such an answer
-                headers.append((b"retry-after", b"1"))
+            if more := _FURTHER_HEADERS.get(bad.status):
+                headers.append(more)
             return bad.status, b"text/plain; charset=utf-8", f"{bad.message}\n".encode(), headers
         except Disconnected:
             raise

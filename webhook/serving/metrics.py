@@ -14,7 +14,7 @@ from webhook.injection import Entry, Reason
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Why a request got no decision: slugs of `review.BadRequest`, and the server's own.
 WHYS = (
-    *("method", "content-type", "too-large", "not-json", "not-utf-8", "nested-too-deep"),
+    *("path", "method", "content-type", "too-large", "not-json", "not-utf-8", "nested-too-deep"),
     *("not-a-review", "not-a-pod", "not-a-creation"),
     *("overload", "not-http", "headers-too-large", "too-slow", "disconnected", "error"),
 )
@@ -26,7 +26,8 @@ class Metrics:
     """The service's metrics in a registry of their own, every series present from the start."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a series per series that says when this process started
+        # Otherwise each series gets another one that says when this process started.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         decisions = Counter(
             "dind_webhook_decisions",

@@ -13,9 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from webhook.serving.metrics import Metrics
 
 HEADERS_LIMIT: Final = 32 * 1024  # bytes of request line and headers
-REQUEST_SECONDS: Final = (
-    10.0  # from first byte to whole request; also from connection to first byte
-)
+REQUEST_SECONDS: Final = 10.0  # from first byte to whole request
 SWEEP_SECONDS: Final = 1.0
 _TOO_LARGE: Final = b"the headers are over 32 KiB\n"
 _TOO_SLOW: Final = b"the request did not arrive within 10 s\n"
@@ -26,16 +24,22 @@ class LimitedProtocol(HttpToolsProtocol):
 
     Attributes:
         metrics: counts what is cut off; set by `limited`.
-        waiting_since: when the current request's first byte came (or the connection, before the
-            first), on the loop's clock; None while no request is incomplete.
+        waiting_since: when the current request's first byte came, on the loop's clock; None while
+            no request is incomplete.
     """
 
     metrics: Metrics
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the deadline of the first request."""
+        """Give a connection without a request as long as one between two requests.
+
+        The API server keeps a connection that it dialled and then did not need for a later POST.
+        """
         super().connection_made(transport)
-        self.waiting_since: float | None = self.loop.time()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+        self.waiting_since: float | None = None
         self._head = 0  # bytes of a head that is not complete
         self._head_complete = False
 
@@ -51,8 +55,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start a request's deadline and its head's count."""
         super().on_message_begin()
-        if self.waiting_since is None:
-            self.waiting_since = self.loop.time()
+        self.waiting_since = self.loop.time()
         self._head, self._head_complete = 0, False
 
     def on_headers_complete(self) -> None:
@@ -89,8 +92,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, why: str, message: bytes) -> None:
         self.metrics.rejected[why].inc()
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        if not self._answering():
             lines = [
                 b"content-type: text/plain; charset=utf-8",
                 b"content-length: " + str(len(message)).encode(),
@@ -100,6 +102,13 @@ class LimitedProtocol(HttpToolsProtocol):
             ]
             self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines))
         self.transport.close()
+
+    def _answering(self) -> bool:
+        """Tell whether an answer has started and not ended."""
+        cycle = self.cycle
+        if cycle is None:  # before the first request
+            return False
+        return cycle.response_started and not cycle.response_complete
 
 
 def limited(metrics: Metrics) -> type[LimitedProtocol]:

@@ -137,4 +137,7 @@ async def follow(
     while True:
         await asyncio.sleep(interval)
         for one in followed:
-            await one.look(log)
+            try:
+                await one.look(log)
+            except Exception:  # one file's trouble must not end the following of the other
+                log.exception("failed")

@@ -93,9 +93,9 @@ def decode(body: bytes) -> Request:
         _require_pod_review(body)
         raise _bad("not-a-review", f"the AdmissionReview cannot be read: {error}") from None
     except msgspec.DecodeError as error:
-        raise _bad("not-json", f"the body is not JSON: {error}") from None
+        raise _not_json(error) from None
     except RecursionError:
-        raise _bad("nested-too-deep", "the body's JSON is nested too deep") from None
+        raise _too_deep() from None
     _require(review.api_version, review.kind, review.request.kind)
     request = review.request
     if request.operation != "CREATE" or request.sub_resource:
@@ -124,8 +124,12 @@ def _require_utf8(body: bytes) -> None:
 def _require_pod_review(body: bytes) -> None:
     try:
         envelope = _ENVELOPE.decode(body)
-    except msgspec.DecodeError:
+    except msgspec.ValidationError:
         return
+    except msgspec.DecodeError as error:  # behind the value that has a wrong type
+        raise _not_json(error) from None
+    except RecursionError:
+        raise _too_deep() from None
     subject = envelope.request.kind if envelope.request else None
     _require(envelope.api_version, envelope.kind, subject)
 
@@ -140,6 +144,14 @@ def _require(api_version: str | None, kind: str | None, subject: GroupVersionKin
         group_version = "/".join(filter(None, (subject.group, subject.version)))
         what = _cut(f"{subject.kind} of {group_version}")
         raise _bad("not-a-pod", f"only Pod of v1 is reviewed, not {what}")
+
+
+def _not_json(error: msgspec.DecodeError) -> BadRequest:
+    return _bad("not-json", f"the body is not JSON: {error}")
+
+
+def _too_deep() -> BadRequest:
+    return _bad("nested-too-deep", "the body's JSON is nested too deep")
 
 
 def _bad(why: str, message: str) -> BadRequest:

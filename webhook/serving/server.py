@@ -5,6 +5,7 @@ import datetime as dt
 import signal
 import ssl
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ HANDSHAKE_SECONDS = 5.0
 # The API server reuses idle connections for 90 s and never replays a POST after a reset: ours must
 # not be the side that closes.
 KEEP_ALIVE_SECONDS = 120
+CLOSE_SECONDS = 1.0  # for the client's part in the end of a TLS connection
 GRACE_SECONDS = 5  # for requests under way when the listener closes
 
 
@@ -98,6 +100,7 @@ class Server(uvicorn.Server):
             backlog=config.backlog,
             ssl=config.ssl,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if config.ssl else None,
+            ssl_shutdown_timeout=CLOSE_SECONDS if config.ssl else None,
         )
         self.servers = [listener]
         self.started = True
@@ -141,15 +144,10 @@ async def serve(options: Options, log: FilteringBoundLogger) -> None:
     await signals.get()
     log.info("stopping")
     service.draining = True
-    second = asyncio.create_task(signals.get())
-    await asyncio.wait(
-        [second, asyncio.create_task(_quiet(service, options))],
-        return_when=asyncio.FIRST_COMPLETED,
-    )
-    for server in (webhook, admin):
-        server.force_exit = second.done()
-        await server.shutdown()
-    for task in background:
+    second_signal = asyncio.create_task(signals.get())
+    drained = asyncio.create_task(_drain(service, options, (webhook, admin)))
+    await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
+    for task in (*background, second_signal, drained):
         task.cancel()
     log.info("stopped")
 
@@ -160,6 +158,12 @@ def _signals() -> asyncio.Queue[signal.Signals]:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, queue.put_nowait, number)
     return queue
+
+
+async def _drain(service: Service, options: Options, servers: Sequence[Server]) -> None:
+    await _quiet(service, options)
+    for server in servers:
+        await server.shutdown()
 
 
 async def _quiet(service: Service, options: Options) -> None:

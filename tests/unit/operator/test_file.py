@@ -53,6 +53,10 @@ def test_anchors_and_merge_keys_work() -> None:
 
 
 BAD = {
+    "a block scalar": (
+        "profiles:\n  default:\n    image: |\n      docker:29-dind\n",
+        "profiles.default.image has a line break; write it on one line, without |",
+    ),
     "unknown key": (
         fast("{daemon: {foo: 1}}"),
         f"profiles.fast.daemon.foo is not a key; allowed are {DAEMON_KEYS}",

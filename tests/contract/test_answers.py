@@ -1,0 +1,178 @@
+"""What the API server reads in the answer to a review."""
+
+import json
+from typing import Any
+
+import jsonpatch
+import pytest
+from service.reviews import patch_of, pod, review
+from service.running import RunningService
+
+INJECT = "dind.io/inject"
+
+
+def applied(subject: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    """The pod as it is stored."""
+    stored: dict[str, Any] = jsonpatch.apply_patch(subject, patch_of(response))
+    return stored
+
+
+def test_the_answer_is_a_review_that_echoes_the_uid(service: RunningService) -> None:
+    asked = review()
+    answer = service.client.post("/inject/pod", json=asked)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert set(body) == {"apiVersion", "kind", "response"}
+    assert (body["apiVersion"], body["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+    assert body["response"]["uid"] == asked["request"]["uid"]
+
+
+def test_an_injection_is_a_json_patch_that_applies(service: RunningService) -> None:
+    subject = pod({INJECT: "true"})
+    response = service.ask(review(subject))
+    assert response["allowed"] is True
+    assert response["patchType"] == "JSONPatch"
+    assert "status" not in response
+    stored = applied(subject, response)
+    assert stored["spec"]["initContainers"][0]["name"] == "dind"
+    assert json.loads(stored["metadata"]["annotations"]["dind.io/status"])["mode"] == "sidecar"
+
+
+def test_an_injected_pod_gets_neither_patch_nor_patch_type(service: RunningService) -> None:
+    subject = pod({INJECT: "true"})
+    stored = applied(subject, service.ask(review(subject)))
+    response = service.ask(review(stored))
+    assert response["allowed"] is True
+    assert not {"patch", "patchType"} & response.keys()
+    assert response["auditAnnotations"]["reason"] == "already-injected"
+
+
+def test_the_audit_log_learns_what_was_injected_and_why(service: RunningService) -> None:
+    audit = service.ask(review(pod()), entry="namespace")["auditAnnotations"]
+    assert audit == {
+        "entry": "namespace",
+        "outcome": "injected",
+        "reason": "injected",
+        "profile": "default",
+        "mode": "sidecar",
+        "image": "docker:29-dind",
+    }
+
+
+def test_a_warning_is_one_short_line(service: RunningService) -> None:
+    containers = [{"name": "app", "env": [{"name": "DOCKER_HOST", "value": "tcp://x:1\n\x1b[2J"}]}]
+    response = service.ask(review(pod({INJECT: "true"}, containers=containers)))
+    (warning,) = response["warnings"]
+    assert "DOCKER_HOST" in warning
+    assert warning.isprintable()
+    assert len(warning) <= 120
+
+
+def test_no_warnings_means_no_such_field(service: RunningService) -> None:
+    assert "warnings" not in service.ask(review())
+
+
+def test_a_refusal_is_forbidden_and_names_every_problem(service: RunningService) -> None:
+    wrong = {INJECT: "true", "dind.io/profile": "nope", "dind.io/colour": "red"}
+    response = service.ask(review(pod(wrong)))
+    assert response["allowed"] is False
+    assert not {"patch", "patchType"} & response.keys()
+    status = response["status"]
+    assert (status["code"], status["reason"]) == (403, "Forbidden")
+    assert status["message"].startswith("2 problems: (1) ")
+    for part in ('dind.io/profile is "nope"', "allowed here are default", "dind.io/colour"):
+        assert part in status["message"]
+    assert response["auditAnnotations"]["outcome"] == "refused"
+
+
+def test_a_pod_with_its_own_daemon_is_left_alone_with_a_warning(service: RunningService) -> None:
+    own = [{"name": "dind", "image": "docker:29-dind"}, {"name": "app", "image": "docker:29"}]
+    response = service.ask(review(pod({INJECT: "true"}, containers=own)))
+    assert response["allowed"] is True
+    assert not {"patch", "patchType", "status"} & response.keys()
+    assert len(response["warnings"]) == 1
+    assert response["auditAnnotations"]["reason"] == "own-daemon"
+
+
+@pytest.mark.parametrize(
+    ("entry", "annotation", "outcome", "reason"),
+    [
+        ("pod", "true", "injected", "injected"),
+        ("pod", "false", "skipped", "opted-out"),
+        ("pod", None, "skipped", "not-opted-in"),
+        ("pod", "yes", "refused", "bad-value"),
+        ("pod", "True", "refused", "bad-value"),
+        ("pod", "", "refused", "bad-value"),
+        ("namespace", "true", "injected", "injected"),
+        ("namespace", None, "injected", "injected"),
+        ("namespace", "false", "skipped", "opted-out"),
+        ("namespace", "yes", "refused", "bad-value"),
+        ("forbidden", "true", "refused", "namespace-forbids"),
+        ("forbidden", "false", "skipped", "opted-out"),
+        ("forbidden", None, "skipped", "not-opted-in"),
+        ("forbidden", "yes", "refused", "bad-value"),
+    ],
+)
+def test_the_path_says_how_the_pod_opted_in(
+    service: RunningService, entry: str, annotation: str | None, outcome: str, reason: str
+) -> None:
+    """Also for what the API server's own filter keeps away, such as "false" sent anyway."""
+    subject = pod(None if annotation is None else {INJECT: annotation})
+    response = service.ask(review(subject), entry)
+    audit = response["auditAnnotations"]
+    assert (audit["entry"], audit["outcome"], audit["reason"]) == (entry, outcome, reason)
+    assert response["allowed"] is (outcome != "refused")
+    assert ("patch" in response) is (outcome == "injected")
+
+
+def test_a_bad_value_is_named_with_what_is_allowed(service: RunningService) -> None:
+    message = service.ask(review(pod({INJECT: "yes"})))["status"]["message"]
+    assert message == 'annotation dind.io/inject is "yes"; allowed are "true" and "false"'
+
+
+def test_fields_that_nobody_knows_yet_survive(service: RunningService) -> None:
+    subject = pod(
+        {INJECT: "true"},
+        containers=[{"name": "app", "image": "x", "fieldOf2030": {"deep": [1, {"er": None}]}}],
+        volumes=[{"name": "v", "sourceOf2030": {"a": 1.5}}],
+        specOf2030=["é", "\u2028"],
+    )
+    subject["metadata"]["managedFields"] = [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]
+    subject["statusOf2030"] = {"phase": "Pending"}
+    stored = applied(subject, service.ask(review(subject, requestOf2030=True)))
+    assert stored["spec"]["containers"][0]["fieldOf2030"] == {"deep": [1, {"er": None}]}
+    assert stored["spec"]["volumes"][0] == {"name": "v", "sourceOf2030": {"a": 1.5}}
+    assert stored["spec"]["specOf2030"] == ["é", "\u2028"]
+    assert stored["metadata"]["managedFields"] == subject["metadata"]["managedFields"]
+    assert stored["statusOf2030"] == {"phase": "Pending"}
+
+
+def test_a_dry_run_is_decided_like_any_other(service: RunningService) -> None:
+    assert "patch" in service.ask(review(dryRun=True))
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=1"]
+)
+def test_a_content_type_may_have_parameters(service: RunningService, content_type: str) -> None:
+    content = json.dumps(review()).encode()
+    answer = service.client.post(
+        "/inject/pod", content=content, headers={"content-type": content_type}
+    )
+    assert answer.status_code == 200
+
+
+def test_a_timeout_in_the_query_is_ignored(service: RunningService) -> None:
+    """The API server appends ?timeout=5s."""
+    answer = service.client.post("/inject/pod?timeout=5s", json=review())
+    assert answer.json()["response"]["allowed"] is True
+
+
+def test_a_decision_is_counted_once(service: RunningService) -> None:
+    labels = {"entry": "forbidden", "outcome": "refused", "reason": "namespace-forbids"}
+    before = service.metric("dind_webhook_decisions_total", **labels)
+    timed = service.metric("dind_webhook_request_duration_seconds_count")
+    service.ask(review(), entry="forbidden")
+    assert service.metric("dind_webhook_decisions_total", **labels) == before + 1
+    assert service.metric("dind_webhook_request_duration_seconds_count") == timed + 1

@@ -1,0 +1,109 @@
+"""An operator's file that changes while the service serves."""
+
+from collections.abc import Callable
+
+import pytest
+from service.mounting import MountedFolder
+from service.reviews import patch_of, review
+from service.running import CertificateFolder, RunningService
+from service.traffic import traffic
+
+RELOADS = "dind_webhook_configuration_reloads_total"
+
+
+def with_image(tag: int) -> dict[str, bytes]:
+    """An operator's file by whose image an answer shows that it is in use."""
+    return {"config.yaml": f"profiles: {{default: {{image: 'docker:{tag}'}}}}\n".encode()}
+
+
+def image(service: RunningService) -> str:
+    """The image that a pod gets now."""
+    patch = patch_of(service.ask(review()))
+    (daemon,) = next(o["value"] for o in patch if o["path"] == "/spec/initContainers")
+    return str(daemon["image"])
+
+
+def test_a_new_file_takes_effect_without_a_failed_request(
+    own_service: RunningService, mounted_config: MountedFolder
+) -> None:
+    assert image(own_service) == "docker:29-dind"
+    with traffic(own_service) as running:
+        for count in range(1, 6):
+            mounted_config.show(with_image(count))
+            own_service.await_event("reloaded", count, what="configuration")
+            assert image(own_service) == f"docker:{count}"
+            running.go_on(5)
+    assert running.failures == []
+    assert own_service.metric(RELOADS, result="success") == 5
+
+
+def unknown_key(folder: MountedFolder) -> None:
+    folder.show({"config.yaml": b"policy: {annotation: []}\n"})
+
+
+def bad_yaml(folder: MountedFolder) -> None:
+    folder.show({"config.yaml": b"policy: [\n"})
+
+
+def not_text(folder: MountedFolder) -> None:
+    folder.show({"config.yaml": b"\xff\xfe\x00"})
+
+
+def missing(folder: MountedFolder) -> None:
+    folder.show({})
+
+
+def unreadable(folder: MountedFolder) -> None:
+    (folder.path / "..folder" / "config.yaml").mkdir(parents=True)
+    folder.turn_to("..folder")
+
+
+@pytest.mark.parametrize(
+    ("put", "cause"),
+    [
+        (unknown_key, "annotation"),
+        (bad_yaml, "line"),
+        (not_text, "UTF-8"),
+        (missing, "No such file or directory"),
+        (unreadable, "Is a directory"),
+    ],
+)
+def test_a_broken_file_changes_nothing_and_is_told_once(
+    own_service: RunningService,
+    mounted_config: MountedFolder,
+    certificates: CertificateFolder,
+    put: Callable[[MountedFolder], None],
+    cause: str,
+) -> None:
+    put(mounted_config)
+    (line,) = own_service.await_event("not reloaded, the last good one stays", what="configuration")
+    assert "config.yaml" in line["message"]
+    assert cause in line["message"]
+    for count in (1, 2):  # the second in a row comes after another look at both
+        certificates.put(*certificates.issue())
+        own_service.await_event("reloaded", count, what="certificate")
+    assert len(own_service.events("not reloaded, the last good one stays")) == 1
+    assert own_service.metric(RELOADS, result="failure") == 1
+    assert image(own_service) == "docker:29-dind"
+
+
+def test_a_good_file_after_a_broken_one_is_taken(
+    own_service: RunningService, mounted_config: MountedFolder
+) -> None:
+    unknown_key(mounted_config)
+    own_service.await_event("not reloaded, the last good one stays")
+    mounted_config.show(with_image(7))
+    own_service.await_event("reloaded", what="configuration")
+    assert image(own_service) == "docker:7"
+    assert own_service.metric(RELOADS, result="failure") == 1
+    assert own_service.metric(RELOADS, result="success") == 1
+
+
+def test_the_same_content_in_new_files_is_no_change(
+    own_service: RunningService, mounted_config: MountedFolder, certificates: CertificateFolder
+) -> None:
+    mounted_config.show({"config.yaml": b"{}\n"})
+    for count in (1, 2):
+        certificates.put(*certificates.issue())
+        own_service.await_event("reloaded", count, what="certificate")
+    assert own_service.metric(RELOADS) == 0

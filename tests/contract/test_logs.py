@@ -1,0 +1,128 @@
+"""What an operator reads in the log."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from service.reviews import pod, review
+from service.running import COMMAND, CertificateFolder, RunningService
+
+OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "build", "uid": "u", "controller": True}
+FORGED = 'job\n{"event":"injected","reason":"forged"}\r\n\x1b[2Jforged'
+
+
+def line_about(
+    service: RunningService, asked: dict[str, Any], entry: str = "pod"
+) -> dict[str, Any]:
+    """The one line that a review causes."""
+    written = len(service.events())
+    service.ask(asked, entry)
+    (line,) = service.events()[written:]
+    return line
+
+
+def test_a_decision_is_one_line(service: RunningService) -> None:
+    subject = pod()
+    subject["metadata"]["ownerReferences"] = [OWNER]
+    asked = review(subject, namespace="team-a")
+    line = line_about(service, asked, "namespace")
+    assert line["event"] == "injected"
+    assert line["level"] == "info"
+    assert line["uid"] == asked["request"]["uid"]
+    assert (line["namespace"], line["name"]) == ("team-a", "job-")
+    assert (line["owner"], line["entry"], line["reason"]) == ("Job/build", "namespace", "injected")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line["timestamp"])
+    assert line["milliseconds"] > 0
+
+
+def test_a_name_is_shown_rather_than_what_it_is_made_from(service: RunningService) -> None:
+    subject = pod({"dind.io/inject": "true"})
+    subject["metadata"]["name"] = "job-7"
+    assert line_about(service, review(subject))["name"] == "job-7"
+
+
+def test_a_refusal_says_what_the_user_was_told(service: RunningService) -> None:
+    line = line_about(service, review(pod({"dind.io/inject": "yes"})))
+    assert (line["event"], line["reason"]) == ("refused", "bad-value")
+    assert 'dind.io/inject is "yes"' in line["message"]
+
+
+def test_a_dry_run_is_marked(service: RunningService) -> None:
+    assert line_about(service, review(dryRun=True))["dry_run"] is True
+    assert "dry_run" not in line_about(service, review())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        review(pod({"dind.io/inject": FORGED})),
+        review(pod({"dind.io/inject": "true", "dind.io/profile": FORGED})),
+        review(pod({"dind.io/inject": "true", f"dind.io/{FORGED}": ""})),
+        review(namespace=FORGED),
+        review({**pod(), "metadata": {"name": FORGED, "ownerReferences": [{"name": FORGED}]}}),
+        review(pod({"dind.io/inject": "true"}, containers=[{"name": FORGED, "args": [FORGED]}])),
+        review(uid=FORGED),
+    ],
+    ids=["value", "another value", "key", "namespace", "name and owner", "container", "uid"],
+)
+def test_a_line_cannot_be_forged(service: RunningService, asked: dict[str, Any]) -> None:
+    assert line_about(service, asked)["reason"] != "forged"
+
+
+@pytest.fixture
+def terminal(certificates: CertificateFolder) -> Iterator["Terminal"]:
+    """A service whose stderr is a terminal."""
+    ours, theirs = pty.openpty()
+    flags = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
+    command: list[str | Path] = [COMMAND, "serve", *flags, "--tls-dir", certificates.path]
+    with (
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=theirs) as process,
+        os.fdopen(ours, "rb", buffering=0) as screen,
+    ):
+        os.close(theirs)
+        try:
+            yield Terminal(screen.fileno())
+        finally:
+            process.kill()
+
+
+class Terminal:
+    """Reads what a terminal would show."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._unread = b""
+
+    def line(self) -> str:
+        """The next line, as written, colours and all."""
+        while b"\r\n" not in self._unread:
+            self._unread += os.read(self._descriptor, 4096)
+        line, _, self._unread = self._unread.partition(b"\r\n")
+        return line.decode()
+
+
+def without_colour(line: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
+def test_a_terminal_gets_readable_lines_that_nobody_forges(terminal: Terminal) -> None:
+    serving = without_colour(terminal.line())
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(serving)
+    address = re.search(r"webhook=(\S+)", serving)
+    assert address
+    url = f"https://{address[1]}/inject/pod"
+    asked = review(namespace=FORGED, uid="an-uid")
+    # The certificate is not what this test is about.
+    httpx.post(url, json=asked, verify=False, trust_env=False).raise_for_status()
+    line = without_colour(terminal.line())
+    assert line.isprintable()
+    for part in ("injected", "uid=an-uid", "reason=injected", r"namespace='job\\n{", r"forged'"):
+        assert part in line

@@ -1,0 +1,107 @@
+"""A service that cannot start says why in one sentence, and ends."""
+
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from service.running import COMMAND, CertificateFolder
+
+
+def started_in_vain(folder: CertificateFolder, *arguments: str | Path) -> tuple[int, str]:
+    """Exit status and stderr of a service that ends by itself."""
+    flags: list[str | Path] = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--admin-port",
+        "0",
+        "--tls-dir",
+        folder.path,
+    ]
+    ended = subprocess.run(
+        [COMMAND, "serve", *flags, *arguments],
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+    )
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
+def assert_one_sentence(stderr: str, *parts: str) -> None:
+    assert stderr.count("\n") == 1
+    assert stderr.startswith("dind-webhook: ")
+    for part in parts:
+        assert part in stderr
+
+
+def mismatched(folder: CertificateFolder) -> None:
+    folder.put(folder.issue()[0], folder.issue()[1])
+
+
+def expired(folder: CertificateFolder) -> None:
+    folder.put(*folder.issue_expired())
+
+
+@pytest.mark.parametrize(
+    ("put", "file", "cause"),
+    [
+        (CertificateFolder.lose_key, "tls/tls.key", "No such file or directory"),
+        (mismatched, "tls.key", "is not the key of the certificate in tls.crt"),
+        (expired, "tls.crt", "expired at 20"),
+    ],
+)
+def test_it_does_not_start_without_a_good_certificate(
+    certificates: CertificateFolder,
+    put: Callable[[CertificateFolder], None],
+    file: str,
+    cause: str,
+) -> None:
+    put(certificates)
+    status, stderr = started_in_vain(certificates)
+    assert status == 78
+    assert_one_sentence(stderr, file, cause)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"policy: {annotation: []}\n", "annotation"),
+        (b"defaultProfile: nope\n", "nope"),
+        (b"a: [\n", "line"),
+        (None, "No such file or directory"),
+    ],
+    ids=["an unknown key", "a profile that is not there", "not YAML", "no file"],
+)
+def test_it_does_not_start_with_a_bad_operators_file(
+    certificates: CertificateFolder, tmp_path: Path, content: bytes | None, cause: str
+) -> None:
+    config = tmp_path / "config.yaml"
+    if content is not None:
+        config.write_bytes(content)
+    status, stderr = started_in_vain(certificates, "--config", config)
+    assert status == 78
+    assert_one_sentence(stderr, str(config), cause)
+
+
+@pytest.mark.parametrize("flag", ["--port", "--admin-port"])
+def test_a_port_in_use_is_named(certificates: CertificateFolder, flag: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        status, stderr = started_in_vain(certificates, flag, port)
+    assert status == 78
+    assert_one_sentence(stderr, "cannot listen", port, "address already in use")
+
+
+def test_every_flag_is_an_environment_variable_too(
+    certificates: CertificateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIND_WEBHOOK_CONFIG", "nowhere/config.yaml")
+    status, stderr = started_in_vain(certificates)
+    assert status == 78
+    assert_one_sentence(stderr, "nowhere/config.yaml")

@@ -1,0 +1,123 @@
+"""A service that is told to stop, and that loses nothing on its way."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from kube.waiting import until
+from service.reviews import review
+from service.running import CertificateFolder, RunningService, running_service
+from service.traffic import traffic
+from service.wire import connect, dial, is_closed, receive, request
+
+Start = Callable[[str, str], AbstractContextManager[RunningService]]
+FOREVER = "60"
+
+
+@pytest.fixture
+def start(tmp_path: Path, certificates: CertificateFolder) -> Start:
+    """Start a service with a quiet period and a deadline, in seconds."""
+
+    @contextlib.contextmanager
+    def start(quiet: str, deadline: str) -> Iterator[RunningService]:
+        flags = ("--quiet-period", quiet, "--stop-deadline", deadline)
+        with running_service(tmp_path, certificates, *flags) as running:
+            yield running
+
+    return start
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopping_process_is_not_ready_and_answers_until_a_second_signal(
+    start: Start, number: signal.Signals
+) -> None:
+    with start(FOREVER, FOREVER) as service, connect(service) as kept:
+        kept.sendall(request(review()))
+        assert "connection" not in receive(kept).headers
+        service.signal(number)
+        service.await_event("stopping")
+        answer = service.admin.get("/readyz")
+        assert (answer.status_code, answer.text) == (503, "stopping\n")
+        assert service.admin.get("/healthz").status_code == 200
+        with connect(service) as new:
+            for connection in (kept, new):
+                connection.sendall(request(review()))
+                response = receive(connection)
+                assert response.status == 200
+                assert response.headers["connection"] == "close"
+                assert is_closed(connection)
+        answer = service.client.get("/nowhere")
+        assert (answer.status_code, answer.headers["connection"]) == (404, "close")
+        service.signal(number)
+        assert service.exit_status() == 0
+
+
+def test_requests_go_on_while_it_stops_and_then_it_exits(start: Start) -> None:
+    with start("0.5", FOREVER) as service:
+        with traffic(service) as running:
+            service.signal(signal.SIGTERM)
+            service.await_event("stopping")
+            running.go_on()
+        assert service.exit_status() == 0
+    assert running.failures == []
+    assert service.events()[-1]["event"] == "stopped"
+
+
+def test_it_exits_at_the_deadline_though_it_was_never_quiet(start: Start) -> None:
+    with start(FOREVER, "0.3") as service:
+        service.signal(signal.SIGTERM)
+        assert service.exit_status() == 0
+
+
+def test_a_request_that_is_half_here_is_answered(start: Start) -> None:
+    with start("0.1", FOREVER) as service, connect(service) as connection:
+        whole = request(review())
+        connection.sendall(whole[:-10])
+        service.await_metric("dind_webhook_requests_in_flight", 1)
+        service.signal(signal.SIGTERM)
+        until(lambda: not listens(service), "the listener to close")
+        connection.sendall(whole[-10:])
+        answer = receive(connection)
+        assert answer.status == 200
+        assert answer.headers["connection"] == "close"
+        assert is_closed(connection)
+        assert service.exit_status() == 0
+
+
+def test_a_second_signal_does_not_wait_for_a_request(start: Start) -> None:
+    with start("0", FOREVER) as service, connect(service) as connection:
+        connection.sendall(request(review())[:-10])
+        service.await_metric("dind_webhook_requests_in_flight", 1)
+        service.signal(signal.SIGTERM)
+        until(lambda: not listens(service), "the listener to close")
+        service.signal(signal.SIGTERM)
+        assert service.exit_status() == 0
+        assert not was_cut_short(service)
+
+
+def test_idle_connections_do_not_keep_it(start: Start) -> None:
+    with start("0", FOREVER) as service, connect(service) as used, connect(service):
+        used.sendall(request(review()))
+        receive(used)
+        service.signal(signal.SIGTERM)
+        assert service.exit_status() == 0
+        assert service.events()[-1]["event"] == "stopped"
+        assert not was_cut_short(service)
+        assert is_closed(used)
+
+
+def listens(service: RunningService) -> bool:
+    """Whether its port still takes connections."""
+    try:
+        dial(service).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def was_cut_short(service: RunningService) -> bool:
+    """Whether uvicorn waited for connections until its patience ended."""
+    return any("timeout graceful shutdown exceeded" in line["event"] for line in service.events())

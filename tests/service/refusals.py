@@ -1,0 +1,48 @@
+"""Requests that get no decision, and what is true of every answer to them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import httpx
+from service.running import RunningService
+
+JSON = {"content-type": "application/json"}
+REJECTED = "dind_webhook_rejected_requests_total"
+
+
+class Bad(NamedTuple):
+    """A bad request, and its answer."""
+
+    status: int
+    why: str
+    message: str
+    content: bytes | Mapping[str, Any]
+    method: str = "POST"
+    path: str = "/inject/pod"
+    headers: Mapping[str, str] = JSON
+
+
+def check(service: RunningService, bad: Bad) -> None:
+    """Send a bad request: it is told what is wrong, counted once and logged once."""
+    counted = service.metric(REJECTED, why=bad.why)
+    decided = service.decisions()
+    logged = len(service.events("rejected"))
+    content = bad.content if isinstance(bad.content, bytes) else json.dumps(bad.content).encode()
+    answer = service.client.request(bad.method, bad.path, content=content, headers=bad.headers)
+    assert_refused(answer, bad.status, bad.message)
+    assert service.metric(REJECTED, why=bad.why) == counted + 1
+    assert service.decisions() == decided
+    (line,) = service.await_event("rejected", logged + 1)[logged:]
+    assert (line["why"], line["status"], line["path"]) == (bad.why, bad.status, unquote(bad.path))
+    assert f"{line['message']}\n" == answer.text
+
+
+def assert_refused(answer: httpx.Response, status: int, beginning: str) -> None:
+    """The answer is one line for people."""
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text.startswith(beginning)
+    assert answer.text.endswith("\n")
+    assert answer.text[:-1].isprintable()

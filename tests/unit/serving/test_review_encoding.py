@@ -1,0 +1,72 @@
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from webhook.injection import Decision, Entry, Injected, Problem, Reason, Refused, Skipped
+from webhook.injection.patch import Operation
+from webhook.serving.review import encode
+
+
+def response(decision: Decision, entry: Entry = Entry.POD) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(encode("u", entry, decision))["response"]
+    return body
+
+
+def test_a_patch_is_base64_of_its_json() -> None:
+    operations = [
+        Operation("remove", "/spec/volumes/0"),
+        Operation("add", "/spec/x", {"é": [None, 1]}),
+    ]
+    encoded = response(Injected(Reason.INJECTED, operations, [], {}))
+    assert encoded["patchType"] == "JSONPatch"
+    assert json.loads(base64.b64decode(encoded["patch"], validate=True)) == [
+        {"op": "remove", "path": "/spec/volumes/0"},
+        {"op": "add", "path": "/spec/x", "value": {"é": [None, 1]}},
+    ]
+
+
+def test_null_can_be_added() -> None:
+    encoded = response(Injected(Reason.INJECTED, [Operation("add", "/spec/x", None)], [], {}))
+    assert json.loads(base64.b64decode(encoded["patch"]))[0]["value"] is None
+
+
+def test_an_empty_patch_is_no_patch() -> None:
+    encoded = response(Injected(Reason.ALREADY_INJECTED, [], ["w"], {"profile": "default"}))
+    assert encoded == {
+        "uid": "u",
+        "allowed": True,
+        "warnings": ["w"],
+        "auditAnnotations": {
+            "entry": "pod",
+            "outcome": "injected",
+            "reason": "already-injected",
+            "profile": "default",
+        },
+    }
+
+
+def test_a_skip_allows() -> None:
+    assert response(Skipped(Reason.OPTED_OUT), Entry.NAMESPACE) == {
+        "uid": "u",
+        "allowed": True,
+        "auditAnnotations": {"entry": "namespace", "outcome": "skipped", "reason": "opted-out"},
+    }
+
+
+def test_a_refusal_says_all_its_problems() -> None:
+    problems = [Problem(Reason.BAD_VALUE, "one"), Problem(Reason.WINDOWS, "two")]
+    assert response(Refused(problems), Entry.FORBIDDEN) == {
+        "uid": "u",
+        "allowed": False,
+        "status": {"code": 403, "reason": "Forbidden", "message": "2 problems: (1) one, (2) two"},
+        "auditAnnotations": {"entry": "forbidden", "outcome": "refused", "reason": "bad-value"},
+    }
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_audit_keys_and_values_are_text(reason: Reason) -> None:
+    """The API server refuses an answer whose audit annotations are anything else."""
+    audit = response(Skipped(reason))["auditAnnotations"]
+    assert all(isinstance(value, str) for value in audit.values())
