@@ -63,3 +63,12 @@ def _found(name: str) -> Path | ToolMissing | BuildFailed:
         return ensure(name)
     except (ToolMissing, BuildFailed) as problem:
         return problem
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skipped test is a failure where CI is: there, nothing is missing that could excuse it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("CI is set, and tests were skipped: that is a failure", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
