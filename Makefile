@@ -37,7 +37,7 @@ lint: install ## style, types, import contracts, shell scripts, generated docs
 	$(BIN)/python tools/docs.py --check
 
 bench: install ## requests per second, CPU and latency against a bare uvicorn echo
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks compare
 
 docs: install ## the generated pages below docs/
 	$(BIN)/python tools/docs.py

@@ -5,14 +5,17 @@ from pathlib import Path
 
 
 class MountedFolder:
-    """A folder whose files are links into `..data`, itself a link that changes in one step."""
+    """A folder whose entries are links into `..data`, itself a link that changes in one step.
+
+    Names may be paths, as in a projected volume: then the folder at their front is the link.
+    """
 
     def __init__(self, path: Path, files: Mapping[str, bytes]) -> None:
         path.mkdir(exist_ok=True)
         self.path = path
         self._version = 0
         self.show(files)
-        for name in files:
+        for name in {Path(name).parts[0] for name in files}:
             (path / name).symlink_to(Path("..data", name))
 
     def show(self, files: Mapping[str, bytes]) -> None:
@@ -21,6 +24,7 @@ class MountedFolder:
         version = self.path / f"..{self._version}"
         version.mkdir()
         for name, content in files.items():
+            (version / name).parent.mkdir(exist_ok=True)
             (version / name).write_bytes(content)
         self.turn_to(version.name)
 

@@ -1,0 +1,188 @@
+"""The load: a closed loop per connection, over kept-alive TLS, with requests built beforehand.
+
+Plain sockets and one epoll: an HTTP client library would cost more than what it measures.
+"""
+
+import re
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from msgspec import Struct
+
+from benchmarks.servers import Server
+
+_CHUNK = 256 * 1024  # bytes that one read asks for
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
+_SILENCE = 10.0  # seconds without any answer after which a run fails
+
+
+class BadAnswer(Exception):  # noqa: N818 - what happened
+    """An answer that no measurement may count; its text says what came."""
+
+
+class Sample(Struct, frozen=True):
+    """What one stretch of load came to.
+
+    Attributes:
+        requests: how many were answered.
+        seconds: from the first request to the last answer.
+        cpu_seconds: of the server, in between.
+        latencies: of each request, in seconds, sorted.
+    """
+
+    requests: int
+    seconds: float
+    cpu_seconds: float
+    latencies: Sequence[float]
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds
+
+    @property
+    def cpu(self) -> float:
+        """CPU time per request, in seconds."""
+        return self.cpu_seconds / self.requests
+
+    def quantile(self, share: float) -> float:
+        """Latency, in seconds, that a share of the requests stayed within."""
+        return self.latencies[min(int(share * self.requests), self.requests - 1)]
+
+
+class Connection:
+    """One kept-alive connection that has at most one request under way.
+
+    Attributes:
+        body: of the last whole answer.
+        socket: for the selector.
+    """
+
+    def __init__(self, server: Server, tls: ssl.SSLContext) -> None:
+        plain = socket.create_connection(("127.0.0.1", server.port), timeout=_SILENCE)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = tls.wrap_socket(plain, server_hostname="127.0.0.1")
+        self.socket.setblocking(False)
+        self.body = b""
+        self.started = 0.0
+        self._unsent = memoryview(b"")
+        self._chunks: list[bytes] = []
+        self._missing: int | None = None  # bytes; None while the head is not complete
+
+    def send(self, request: bytes) -> None:
+        """Start a request: write as much of it as the socket takes."""
+        self.started = time.perf_counter()
+        self._unsent = memoryview(request)
+        with suppress(ssl.SSLWantWriteError):
+            self._write()
+
+    def go_on(self) -> bool:
+        """Write and read what can be at once; tells whether the answer is whole."""
+        try:
+            self._write()
+            while not self._take(self.socket.recv(_CHUNK)):
+                pass
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        return True
+
+    @property
+    def wants(self) -> int:
+        """What the selector should wait for."""
+        return selectors.EVENT_WRITE if self._unsent else selectors.EVENT_READ
+
+    def _write(self) -> None:
+        while self._unsent:
+            self._unsent = self._unsent[self.socket.send(self._unsent) :]
+
+    def _take(self, data: bytes) -> bool:
+        if not data:
+            raise BadAnswer("the server closed the connection")
+        self._chunks.append(data)
+        if self._missing is None:
+            head, found, body = b"".join(self._chunks).partition(_END_OF_HEAD)
+            if not found:
+                return False
+            length = _LENGTH.search(head + b"\r\n")
+            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+                raise BadAnswer(f"the answer is not 200: {(head + found + body)[:300]!r}")
+            self._missing = int(length[1]) - len(body)
+        else:
+            self._missing -= len(data)
+        if self._missing:
+            return False
+        self.body = b"".join(self._chunks).partition(_END_OF_HEAD)[2]
+        self._chunks, self._missing = [], None
+        return True
+
+
+def request_of(path: str, body: bytes) -> bytes:
+    """An HTTP request as the API server's client would send it."""
+    head = (
+        f"POST {path} HTTP/1.1\r\n"
+        "Host: dind-webhook.dind-webhook.svc:443\r\n"
+        "User-Agent: kube-apiserver-admission\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Accept: application/json, */*\r\n"
+        "Content-Type: application/json\r\n"
+        "\r\n"
+    )
+    return head.encode() + body
+
+
+@contextmanager
+def connected(server: Server, tls: ssl.SSLContext, count: int) -> Iterator[list[Connection]]:
+    """Open connections, handshakes done, while the block runs."""
+    connections: list[Connection] = []
+    try:
+        connections.extend(Connection(server, tls) for _ in range(count))
+        yield connections
+    finally:
+        for connection in connections:
+            connection.socket.close()
+
+
+def run(
+    server: Server, connections: Sequence[Connection], request: bytes, seconds: float
+) -> Sample:
+    """Send on every connection, one request after the other, for some time.
+
+    Args:
+        server: whose CPU time counts.
+        connections: to that server.
+        request: what each of them sends, again and again.
+        seconds: after which no more is sent; at least one request per connection is.
+
+    Raises:
+        BadAnswer: a status other than 200, a connection that was closed, or no answer at all.
+    """
+    latencies: list[float] = []
+    with selectors.EpollSelector() as selector:
+        cpu, started = server.cpu_seconds(), time.perf_counter()
+        for connection in connections:
+            connection.send(request)
+            selector.register(connection.socket, connection.wants, connection)
+        waiting = len(connections)
+        while waiting:
+            ready = selector.select(_SILENCE)
+            if not ready:
+                raise BadAnswer(f"no answer within {_SILENCE:.0f} s")
+            for key, _ in ready:
+                connection = key.data
+                if connection.go_on():
+                    now = time.perf_counter()
+                    latencies.append(now - connection.started)
+                    if now - started < seconds:
+                        connection.send(request)
+                    else:
+                        waiting -= 1
+                if connection.wants != key.events:
+                    selector.modify(connection.socket, connection.wants, connection)
+        elapsed = time.perf_counter() - started
+        used = server.cpu_seconds() - cpu
+    return Sample(len(latencies), elapsed, used, sorted(latencies))
