@@ -46,7 +46,9 @@ class Placement(Enum):
     CONTAINER = "container"
 
 
-class _Strict(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
+class _Strict(
+    Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True, cache_hash=True
+):
     pass
 
 
@@ -129,11 +131,11 @@ class AddressPool(_Strict, frozen=True):
 class Daemon(_Strict, frozen=True):
     """dockerd's settings."""
 
-    registry_mirrors: list[Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)]] = []
-    insecure_registries: list[Annotated[str, Meta(pattern=_REGISTRY_PATTERN)]] = []
-    default_address_pools: list[AddressPool] = []
+    registry_mirrors: tuple[Annotated[str, Meta(pattern=_ENDPOINT_PATTERN)], ...] = ()
+    insecure_registries: tuple[Annotated[str, Meta(pattern=_REGISTRY_PATTERN)], ...] = ()
+    default_address_pools: tuple[AddressPool, ...] = ()
     mtu: Mtu = "auto"
-    extra_args: list[Annotated[str, Meta(pattern=_FLAG_PATTERN)]] = []
+    extra_args: tuple[Annotated[str, Meta(pattern=_FLAG_PATTERN)], ...] = ()
 
 
 class Socket(_Strict, frozen=True):
@@ -164,7 +166,7 @@ class Profile(_Strict, frozen=True):
 
     mode: Mode = Mode.SIDECAR
     image: Image = "docker:29-dind"
-    image_pull_secrets: list["SecretReference"] = []
+    image_pull_secrets: tuple["SecretReference", ...] = ()
     resources: Resources = Resources()
     storage: Storage = Storage()
     daemon: Daemon = Daemon()

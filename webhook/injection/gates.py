@@ -40,10 +40,11 @@ class Admission(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True):
-    """An admission with what its annotations come to under the operator's file."""
+    """An admission, what its annotations come to, and what an earlier injection left in the pod."""
 
     admission: Admission
     resolution: Resolution
+    earlier: shape.Earlier | None
 
     @property
     def pod(self) -> Pod:
@@ -106,7 +107,7 @@ def _containers(case: Case) -> Answer:
 
 
 def _own_daemon(case: Case) -> Answer:
-    name = shape.brings_own_daemon(case.pod)
+    name = shape.brings_own_daemon(case.pod, case.earlier)
     if name is None:
         return ()
     text = f"container {name} is a Docker daemon of the pod's own: the pod is left alone"
@@ -142,8 +143,7 @@ def _fit(case: Case) -> Answer:
         text = f"runtimeClassName is {quoted(theirs)}; allowed with profile {settings.name} is "
         problems.append(Problem(Reason.RUNTIME_CLASS, text + quoted(ours)))
     own = shape.injected_name(settings.profile.mode)
-    earlier = shape.earlier_injection(case.pod)
-    if earlier is None and any(c.name == own for c in case.pod.all_containers()):
+    if case.earlier is None and any(c.name == own for c in case.pod.all_containers()):
         text = f"a container is named {quoted(own)}, which is the injected one's name; rename it"
         problems.append(Problem(Reason.NAME_TAKEN, text))
     return problems
@@ -162,7 +162,7 @@ GATES: tuple[Gate, ...] = (
 
 def examine(admission: Admission, config: Config) -> list[Finding]:
     """Ask the gates in order, up to the first that ends it by leaving the pod alone."""
-    return _examine(Case(admission, _resolve(admission, config)))
+    return _examine(_case(admission, config))
 
 
 def decide(admission: Admission, config: Config) -> Decision:
@@ -175,27 +175,24 @@ def decide(admission: Admission, config: Config) -> Decision:
     Returns:
         Injected with a patch, Skipped with a reason, or Refused with every problem at once.
     """
-    case = Case(admission, _resolve(admission, config))
-    findings = _examine(case)
+    case = _case(admission, config)
+    answers = [finding.answer for finding in _examine(case)]
     problems = [
-        problem
-        for finding in findings
-        if not isinstance(finding.answer, Skipped)
-        for problem in finding.answer
+        problem for answer in answers if not isinstance(answer, Skipped) for problem in answer
     ]
     if problems:
         return Refused(problems)
-    last = findings[-1].answer
-    if isinstance(last, Skipped):
-        return last
+    if isinstance(answers[-1], Skipped):
+        return answers[-1]
     settings = case.resolution.settings
     assert settings is not None  # noqa: S101 - without a profile there is a problem
-    return inject(admission.pod, settings)
+    return inject(case.pod, settings, case.earlier)
 
 
-def _resolve(admission: Admission, config: Config) -> Resolution:
+def _case(admission: Admission, config: Config) -> Case:
     reading = annotations.read(admission.pod.annotations)
-    return resolve(reading, config, admission.namespace)
+    resolution = resolve(reading, config, admission.namespace)
+    return Case(admission, resolution, shape.earlier_injection(admission.pod))
 
 
 def _examine(case: Case) -> list[Finding]:

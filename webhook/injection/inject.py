@@ -19,7 +19,6 @@ from webhook.injection.reasons import Reason
 from webhook.injection.settings import Settings
 from webhook.injection.shape import (
     Earlier,
-    earlier_injection,
     free_name,
     gets_socket,
     injected_name,
@@ -45,17 +44,17 @@ class _Change(Struct, frozen=True):
     view: View
 
 
-def inject(pod: Pod, settings: Settings) -> Injected:
+def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
     """Work out the patch that gives a pod its daemon.
 
     Args:
         pod: a pod that passed every gate.
         settings: its profile and options.
+        earlier: what it carries of an earlier injection.
 
     Returns:
         The patch, empty where the pod lacks nothing, with warnings and audit annotations.
     """
-    earlier = earlier_injection(pod)
     mode = earlier.mode if earlier else settings.profile.mode
     socket = _shared_socket(pod, settings, mode, earlier)
     changes = _changes(pod, settings, socket, injected_name(mode))
@@ -174,9 +173,11 @@ def _insert_daemon(
         later = () if socket.late else pod.init_containers
         mounts, warnings = mirrored(containers, pod.volumes, own, socket.directory, later)
     daemon = sidecar.container(
-        *(settings, socket.volume, storage, mounts),
+        *(settings.profile, socket.directory, socket.volume, storage),
         storage_is_limited=any(map(_limits_storage, pod.all_containers())),
     )
+    if mounts:
+        daemon = {**daemon, "volumeMounts": [*daemon["volumeMounts"], *mounts]}
     if settings.profile.placement is Placement.CONTAINER:
         patch.append("/spec/containers", pod.spec.containers, [daemon])
     else:
@@ -192,7 +193,7 @@ def _limits_storage(container: Container) -> bool:
     return resources is not None and "ephemeral-storage" in (resources.limits or {})
 
 
-def _insert_first(patch: Patch, pod: Pod, container: dict[str, Any]) -> None:
+def _insert_first(patch: Patch, pod: Pod, container: Mapping[str, Any]) -> None:
     if pod.spec.init_containers is None:
         patch.add("/spec/initContainers", [container])
     else:
@@ -211,6 +212,8 @@ def _patch_volumes(
 def _unused(pod: Pod, changes: Sequence[_Change]) -> list[int]:
     """Indexes of the volumes that lose their last mount."""
     removed = {id(change.container): change.view.removed for change in changes}
+    if not any(removed.values()):
+        return []
     lost: set[str] = set()
     kept: set[str] = set()
     for container in pod.all_containers():

@@ -1,7 +1,7 @@
 """Paths in containers, compared as the kernel would see them."""
 
+import functools
 import posixpath
-from collections.abc import Iterable
 
 #: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
 PROTECTED = (
@@ -10,14 +10,17 @@ PROTECTED = (
 )
 
 
+# The same few paths stand in nearly every pod, and each is asked about some ten times.
+_remembered = functools.lru_cache(maxsize=1024)
+
+
+@_remembered
 def normal(path: str) -> str:
     """Collapse slashes and dots; the result is absolute and has no slash at its end."""
-    # Written as nearly every path is; asked some thirty times per pod.
-    if path.startswith("/") and not path.endswith("/") and "//" not in path and "/." not in path:
-        return path
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
+@_remembered
 def real(path: str) -> str:
     """Normalise, and spell /run as /var/run: nearly every image links one to the other."""
     path = normal(path)
@@ -31,7 +34,8 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def is_clear_of(path: str, folders: Iterable[str]) -> bool:
+@_remembered
+def is_clear_of(path: str, folders: tuple[str, ...]) -> bool:
     """Tell whether a normalised path is none of the folders, nor below or above one."""
     own = path.rstrip("/") + "/"
     others = [folder.rstrip("/") + "/" for folder in folders]

@@ -5,7 +5,7 @@ it did not read. Every list may be absent or null, as Go encodes an empty slice 
 Source of names and meanings: Kubernetes API, core/v1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -136,7 +136,6 @@ class Pod(Struct):
         """The volumes."""
         return self.spec.volumes or ()
 
-    def all_containers(self) -> Iterator[Container]:
+    def all_containers(self) -> Sequence[Container]:
         """Init containers first, in the order in which they start."""
-        yield from self.init_containers
-        yield from self.containers
+        return [*self.init_containers, *self.containers]

@@ -53,12 +53,12 @@ def earlier_injection(pod: Pod) -> Earlier | None:
     return None
 
 
-def brings_own_daemon(pod: Pod) -> str | None:
+def brings_own_daemon(pod: Pod, earlier: Earlier | None) -> str | None:
     """Find a Docker daemon of the user's own: the name of its container.
 
-    A container named `dind`, or one that mounts a volume at /var/run and runs dockerd.
+    A container named `dind`, or one that mounts a volume at /var/run and runs dockerd; `earlier` is
+    none of the user's own.
     """
-    earlier = earlier_injection(pod)
     for container in pod.all_containers():
         if earlier is not None and container is earlier.container:
             continue

@@ -3,7 +3,8 @@
 `kubectl describe` shows the same: dockerd's own flags are the container's args.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from webhook.injection import quantity
@@ -23,25 +24,27 @@ _EXEC_ROOT = "/var/dind/exec"
 _CONTAINER_LOG = "/proc/1/fd/2"
 
 
+@functools.lru_cache(maxsize=64)  # a cluster has few profiles, and their pods are alike
 def container(
-    settings: Settings,
+    profile: Profile,
+    directory: str,
     socket_volume: str,
     storage_volume: str,
-    mirrored: Sequence[dict[str, Any]],
     *,
     storage_is_limited: bool,
-) -> dict[str, Any]:
-    """The sidecar.
+) -> Mapping[str, Any]:
+    """The sidecar, without the mounts that it mirrors.
 
     Args:
-        settings: image, resources and daemon options.
+        profile: image, resources and daemon options.
+        directory: the socket's folder.
         socket_volume: name of the shared volume.
         storage_volume: name of the image store's volume.
-        mirrored: volumeMounts of the job's containers that the daemon sees too.
         storage_is_limited: a container of the job has an ephemeral-storage limit.
+
+    Returns:
+        A container, shared between callers: nobody changes it.
     """
-    profile = settings.profile
-    directory = settings.socket_directory
     native = profile.placement is Placement.INIT_CONTAINER
     return {
         "name": NAME,
@@ -82,7 +85,6 @@ def container(
         "volumeMounts": [
             {"name": socket_volume, "mountPath": directory},
             {"name": storage_volume, "mountPath": STORAGE_DIRECTORY},
-            *mirrored,
         ],
     }
 

@@ -52,6 +52,6 @@ def test_within_means_the_folder_or_below(path: str, folder: str, within: bool) 
 
 
 def test_clear_of_a_folder_is_neither_above_nor_below_it() -> None:
-    assert is_clear_of("/work", ["/var/run", "/usr"])
-    assert not is_clear_of("/var", ["/var/run", "/usr"])
-    assert not is_clear_of("/usr/src", ["/var/run", "/usr"])
+    assert is_clear_of("/work", ("/var/run", "/usr"))
+    assert not is_clear_of("/var", ("/var/run", "/usr"))
+    assert not is_clear_of("/usr/src", ("/var/run", "/usr"))
