@@ -28,19 +28,21 @@ test: lint ## lint, types, import contracts, and every level of the tests
 unit: install ## the quick levels only: no API server is built or started
 	$(BIN)/python -m pytest -m "not apiserver"
 
-lint: install ## style, types, import contracts, shell scripts, generated docs
+lint: install ## style, types, import contracts, shell scripts, generated files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck webhook/injection/*.sh .ci/run tools/lock
 	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/chart.py --check
 
 bench: install ## requests per second, CPU and latency against a bare uvicorn echo
 	$(BIN)/python -m benchmarks compare
 
-docs: install ## the generated pages below docs/
+docs: install ## the generated pages, and the chart's generated files
 	$(BIN)/python tools/docs.py
+	$(BIN)/python tools/chart.py
 
 coverage: install ## which lines the quick levels reach
 	$(BIN)/coverage run -m pytest -m "not apiserver"

@@ -17,9 +17,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -32,10 +32,15 @@ class Group:
     Attributes:
         module: the module whose pinned version the tools carry.
         stamps: assignments for the linker; {version}, {major} and {minor} come from the pin.
+        tags: Go build tags.
+        needs: Debian packages for building with C, each with a command that succeeds where the
+            package is there. Without any, the group is built without C.
     """
 
     module: str
     stamps: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,82 @@ GROUPS = {
             "helm.sh/helm/v4/internal/version.gitTreeState=clean",
         ),
     ),
+    "helm3": Group(
+        "helm.sh/helm/v3",
+        (
+            "helm.sh/helm/v3/internal/version.version={version}",
+            "helm.sh/helm/v3/internal/version.gitTreeState=clean",
+        ),
+    ),
+    "containerd": Group(
+        "github.com/containerd/containerd/v2",
+        ("github.com/containerd/containerd/v2/version.Version={version}",),
+        tags=("no_btrfs", "no_devmapper", "no_zfs"),
+    ),
+    # Without seccomp, dockerd's default profile fails every container.
+    "runc": Group(
+        "github.com/opencontainers/runc",
+        tags=("netgo", "osusergo", "seccomp"),
+        needs={
+            "gcc": ("gcc", "--version"),
+            "pkg-config": ("pkg-config", "--version"),
+            "libseccomp-dev": ("pkg-config", "--exists", "libseccomp"),
+        },
+    ),
+    "cni": Group(
+        "github.com/containernetworking/plugins",
+        ("github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion={version}",),
+    ),
+    "moby": Group(
+        "github.com/moby/moby/v2",
+        ("github.com/moby/moby/v2/dockerversion.Version={version}",),
+    ),
+    "docker-cli": Group(
+        "github.com/docker/cli",
+        ("github.com/docker/cli/cli/version.Version={version}",),
+        tags=("grpcnotrace",),
+    ),
+    "buildx": Group(
+        "github.com/docker/buildx",
+        ("github.com/docker/buildx/version.Version={version}",),
+    ),
+    "compose": Group(
+        "github.com/docker/compose/v5",
+        ("github.com/docker/compose/v5/internal.Version={version}",),
+    ),
 }
+
+_CONTAINERD = "github.com/containerd/containerd/v2/cmd"
+_CNI = "github.com/containernetworking/plugins/plugins"
 
 # Estimates are for two cores; a group's later tools find most packages compiled.
 TOOLS = {
     "kube-apiserver": Tool("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "3 minutes"),
     "etcd": Tool("etcd", "go.etcd.io/etcd/server/v3", "20 seconds"),
     "kubectl": Tool("kubernetes", "k8s.io/kubernetes/cmd/kubectl", "20 seconds"),
+    "kube-controller-manager": Tool(
+        "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "45 seconds"
+    ),
+    "kube-scheduler": Tool("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", "10 seconds"),
     "helm": Tool("helm", "helm.sh/helm/v4/cmd/helm", "90 seconds"),
+    "helm3": Tool("helm3", "helm.sh/helm/v3/cmd/helm", "90 seconds"),
+    "kubelet": Tool("kubernetes", "k8s.io/kubernetes/cmd/kubelet", "15 seconds"),
+    "kube-proxy": Tool("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", "10 seconds"),
+    "containerd": Tool("containerd", f"{_CONTAINERD}/containerd", "40 seconds"),
+    "containerd-shim-runc-v2": Tool(
+        "containerd", f"{_CONTAINERD}/containerd-shim-runc-v2", "5 seconds"
+    ),
+    "ctr": Tool("containerd", f"{_CONTAINERD}/ctr", "5 seconds"),
+    "runc": Tool("runc", "github.com/opencontainers/runc", "15 seconds"),
+    "bridge": Tool("cni", f"{_CNI}/main/bridge", "10 seconds"),
+    "loopback": Tool("cni", f"{_CNI}/main/loopback", "5 seconds"),
+    "host-local": Tool("cni", f"{_CNI}/ipam/host-local", "5 seconds"),
+    "portmap": Tool("cni", f"{_CNI}/meta/portmap", "5 seconds"),
+    "dockerd": Tool("moby", "github.com/moby/moby/v2/cmd/dockerd", "2 minutes"),
+    "docker-proxy": Tool("moby", "github.com/moby/moby/v2/cmd/docker-proxy", "5 seconds"),
+    "docker": Tool("docker-cli", "github.com/docker/cli/cmd/docker", "15 seconds"),
+    "docker-buildx": Tool("buildx", "github.com/docker/buildx/cmd/buildx", "2 minutes"),
+    "docker-compose": Tool("compose", "github.com/docker/compose/v5/cmd", "1 minute"),
 }
 
 DEFAULT = ("kube-apiserver", "etcd", "kubectl", "helm")
@@ -130,25 +203,42 @@ def cached(name: str) -> Path:
         (HERE / group / "go.mod").read_bytes(),
         (HERE / group / "go.sum").read_bytes(),
         _go_version(group).encode(),
-        "\0".join([*_flags(group), *_ENVIRONMENT]).encode(),
+        "\0".join([*_flags(group), *_environment(group)]).encode(),
+        *(file.read_bytes() for file in sorted((HERE / group).rglob("*.go"))),
     ]
     key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "dind-webhook" / "tools" / key[:16] / name
 
 
-# Static binaries need no C compiler and run anywhere; a user's own flags must not change them.
-_ENVIRONMENT = ("CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+def _environment(group: str) -> tuple[str, ...]:
+    """Variables of a build. A user's own flags must not change what it makes."""
+    return f"CGO_ENABLED={int(bool(GROUPS[group].needs))}", "GOFLAGS=-mod=readonly", "GOWORK=off"
 
 
 def _flags(group: str) -> list[str]:
+    """Flags of a build. Static binaries run anywhere, in any image; without C they are static."""
     pinned = _pinned(group, GROUPS[group].module)
     major, minor, _ = pinned.removeprefix("v").split(".", 2)
-    stamps = [
+    link = ["-s", "-w"]
+    link += [
         f"-X={stamp.format(version=pinned, major=major, minor=minor)}"
         for stamp in GROUPS[group].stamps
     ]
-    return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(['-s', '-w', *stamps])}"]
+    if GROUPS[group].needs:
+        link.append("-extldflags=-static")
+    tags = [f"-tags={','.join(GROUPS[group].tags)}"] if GROUPS[group].tags else []
+    return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(link)}", *tags]
+
+
+def _missing_packages(group: str) -> list[str]:
+    """Names the Debian packages that a group's build lacks on this machine."""
+    return [
+        package
+        for package, check in GROUPS[group].needs.items()
+        if not shutil.which(check[0])
+        or subprocess.run(check, capture_output=True, check=False).returncode
+    ]
 
 
 def _pinned(group: str, module: str) -> str:
@@ -200,7 +290,11 @@ def _go_build(name: str, output: Path) -> None:
     tool = TOOLS[name]
     log = output.with_suffix(".log")
     command = ["go", "build", *_flags(tool.group), f"-o={output}", tool.package]
-    environment = os.environ | dict(entry.split("=", 1) for entry in _ENVIRONMENT)
+    environment = os.environ | dict(entry.split("=", 1) for entry in _environment(tool.group))
+    if missing := _missing_packages(tool.group):
+        raise ToolMissing(
+            f"{name} is built with C: install the Debian packages {', '.join(missing)}"
+        )
     with (
         log.open("w+") as messages,
         subprocess.Popen(

@@ -1,0 +1,129 @@
+{{/* The name of everything, F in the comments of values.yaml. Its suffixes need some room. */}}
+{{- define "dind-webhook.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What selects pods; it never changes. Takes (list $ COMPONENT). */}}
+{{- define "dind-webhook.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Values.nameOverride | default $root.Chart.Name | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* Takes (list $ COMPONENT). */}}
+{{- define "dind-webhook.labels" -}}
+{{- $root := index . 0 -}}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{ include "dind-webhook.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* An object's metadata in the release's namespace. Takes (list $ COMPONENT SUFFIX). */}}
+{{- define "dind-webhook.metadata" -}}
+{{ include "dind-webhook.clusterMetadata" . }}
+namespace: {{ (index . 0).Release.Namespace | quote }}
+{{- end -}}
+
+{{/* The same of an object without a namespace. */}}
+{{- define "dind-webhook.clusterMetadata" -}}
+{{- $root := index . 0 -}}
+name: {{ include "dind-webhook.fullname" $root }}{{ index . 2 }}
+labels:
+  {{- include "dind-webhook.labels" . | nindent 2 }}
+{{- with $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "dind-webhook.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A pod that needs nothing of its node. The image says which user it runs as. */}}
+{{- define "dind-webhook.podSecurityContext" -}}
+runAsNonRoot: true
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "dind-webhook.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Where the pods of the service and of the rotation run. */}}
+{{- define "dind-webhook.scheduling" -}}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Another name per mode: a change of mode removes the Secrets of mode self. */}}
+{{- define "dind-webhook.tlsSecret" -}}
+{{- $name := include "dind-webhook.fullname" . -}}
+{{- if eq .Values.certificates.mode "provided" -}}
+{{- .Values.certificates.provided.secretName -}}
+{{- else if eq .Values.certificates.mode "cert-manager" -}}
+{{- $name }}-cert-manager-tls
+{{- else -}}
+{{- $name }}-tls
+{{- end -}}
+{{- end -}}
+
+{{/* The operator's file, with the profile of the nodes' daemons where they are enabled. */}}
+{{- define "dind-webhook.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- if .Values.node.enabled -}}
+{{- $profiles := $config.profiles | default dict -}}
+{{- if not (hasKey $profiles "node") -}}
+{{- $_ := set $profiles "node" (dict "mode" "node" "image" .Values.node.image) -}}
+{{- end -}}
+{{- $_ := set $config "profiles" $profiles -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* Namespaces whose pods are never sent, as a JSON list. */}}
+{{- define "dind-webhook.excludedNamespaces" -}}
+{{- $always := list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace -}}
+{{- concat $always .Values.webhook.excludedNamespaces | uniq | toJson -}}
+{{- end -}}
+
+{{/* Of what exists only while `helm test` runs. Takes (list $ WEIGHT). */}}
+{{- define "dind-webhook.testAnnotations" -}}
+{{- with (index . 0).Values.commonAnnotations }}
+{{- toYaml . }}
+{{ end -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ index . 1 | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+{{- end -}}

@@ -1,0 +1,35 @@
+"""Helm, and a control plane that calls webhooks at their Service's address."""
+
+from collections.abc import Iterator
+
+import pytest
+from apiserver.chart.helm import NAMESPACE, Helm
+from kube.controlplane import ControlPlane
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm 4, for commands without a cluster."""
+    return Helm("helm", tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ControlPlane]:
+    """All admission plugins are on, and a Service's address lies on loopback.
+
+    Without a node there are no endpoints; with routing by address the API server calls the
+    Service's own address, where a test may listen.
+    """
+    arguments = [
+        "--service-cluster-ip-range=127.77.0.0/16",
+        "--enable-aggregator-routing=false",
+    ]
+    with ControlPlane(disabled_plugins=(), server_args=arguments) as running:
+        running.create_namespace(NAMESPACE)
+        yield running
+
+
+@pytest.fixture
+def helm_in_cluster(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm 4 with the cluster's administrator's access."""
+    return Helm("helm", tmp_path_factory.mktemp("helm"), cluster.kubeconfig)

@@ -1,0 +1,17 @@
+"""Values that several tests set, as JSON text."""
+
+import json
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+CERTIFICATE = json.dumps("-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n")
+PROVIDED = {
+    "certificates.mode": '"provided"',
+    "certificates.provided.secretName": '"own"',
+    "certificates.provided.caBundle": CERTIFICATE,
+}
+SCALED = {"autoscaling.enabled": "true"}
+MONITORED = {"metrics.serviceMonitor.enabled": "true", "metrics.prometheusRule.enabled": "true"}
+DASHBOARD = {"metrics.dashboard.enabled": "true"}
+NODE = {"node.enabled": "true"}
+CHECKER = {"checker.create": "true"}
+ISSUED = {"certificates.mode": '"cert-manager"'}

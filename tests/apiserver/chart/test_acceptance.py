@@ -1,0 +1,84 @@
+"""The API server accepts what the chart renders."""
+
+from pathlib import Path
+
+import pytest
+from apiserver.chart.helm import CI_VALUES, FULLNAME, NAMESPACE, Helm, Object
+from kube.controlplane import ControlPlane
+from ruamel.yaml import YAML
+
+pytestmark = pytest.mark.apiserver("helm")
+
+# Custom resources of other projects: a bare API server does not know them.
+FOREIGN = ("cert-manager.io/v1", "monitoring.coreos.com/v1")
+
+
+@pytest.fixture(scope="module")
+def lenient(control_plane: ControlPlane) -> ControlPlane:
+    """Does not ask whether a pod's service account is there: a dry run stores none."""
+    control_plane.create_namespace(NAMESPACE)
+    return control_plane
+
+
+@pytest.mark.parametrize(
+    "values", [None, *CI_VALUES], ids=lambda path: path.stem if path else "defaults"
+)
+def test_every_object_is_accepted(
+    lenient: ControlPlane, helm: Helm, values: Path | None, tmp_path: Path
+) -> None:
+    rendered = helm.objects(*([f"--values={values}"] if values else []))
+    known = [item for item in rendered if item["apiVersion"] not in FOREIGN]
+
+    answer = lenient.kubectl(
+        "apply", "--server-side", "--dry-run=server", "--warnings-as-errors",
+        f"--filename={_written(known, tmp_path)}",
+    )  # fmt: skip
+
+    assert len(answer.stdout.splitlines()) == len(known)
+
+
+def _written(rendered: list[Object], folder: Path) -> Path:
+    path = folder / "rendered.yaml"
+    with path.open("w") as file:
+        YAML(typ="safe", pure=True).dump_all(rendered, file)
+    return path
+
+
+def test_the_namespace_may_be_restricted(lenient: ControlPlane, helm: Helm) -> None:
+    """The strictest Pod Security level takes every pod, but for a node's daemon."""
+    namespace = "restricted"
+    lenient.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
+    rendered = helm.objects()
+    pods = [item["spec"]["template"] for item in rendered if item["kind"] == "Deployment"]
+    pods += [item for item in rendered if item["kind"] == "Pod"]
+
+    for pod in pods:
+        labels = pod["metadata"]["labels"]
+        answer = lenient.create_pod(
+            namespace,
+            {"metadata": {"name": "pod", "labels": labels}, "spec": pod["spec"]},
+            dry_run=True,
+        )
+        assert answer.is_success, answer.text
+
+    assert len(pods) == 3
+
+
+def test_a_serving_pod_gets_no_token(cluster: ControlPlane, helm: Helm) -> None:
+    """The admission plugin ServiceAccount would mount one in each pod that did not decline."""
+    (template,) = [
+        item["spec"]["template"]
+        for item in helm.objects()
+        if item["kind"] == "Deployment" and item["metadata"]["name"] == FULLNAME
+    ]
+    account = {"metadata": {"name": FULLNAME}}
+    namespace = "without-token"
+    cluster.create_namespace(namespace)
+    cluster.client.post(
+        f"/api/v1/namespaces/{namespace}/serviceaccounts", json=account
+    ).raise_for_status()
+    template["metadata"]["name"] = "serving"
+
+    pod = cluster.create_pod(namespace, template, dry_run=True).raise_for_status().json()
+
+    assert [volume["name"] for volume in pod["spec"]["volumes"]] == ["files"]

@@ -1,0 +1,175 @@
+"""What the chart renders, without a cluster."""
+
+import json
+from pathlib import Path
+
+import pytest
+from apiserver.chart.helm import (
+    CHART,
+    CI_VALUES,
+    FULLNAME,
+    NAMESPACE,
+    Helm,
+    HelmRefused,
+    Object,
+    objects,
+    one,
+    settings,
+)
+from apiserver.chart.presets import ISSUED, MONITORED, NODE, PROVIDED
+from kube.registration import webhook_configuration
+
+from webhook.injection.scripts import START
+
+pytestmark = pytest.mark.apiserver("helm")
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
+def test_lint_has_nothing_to_say(helm: Helm, values: Path) -> None:
+    said = helm.run("lint", "--strict", CHART, f"--values={values}")
+
+    assert "[WARNING]" not in said
+    assert "[ERROR]" not in said
+
+
+def test_lint_has_nothing_to_say_of_the_defaults(helm: Helm) -> None:
+    said = helm.run("lint", "--strict", CHART)
+
+    assert "[WARNING]" not in said
+    assert "[ERROR]" not in said
+
+
+def test_the_registration_is_the_one_that_the_opt_in_table_is_tested_with(helm: Helm) -> None:
+    rendered = one(helm.objects(), "MutatingWebhookConfiguration")
+
+    expected = webhook_configuration(1, b"", name=FULLNAME)
+    for entry in expected["webhooks"]:
+        path = entry["clientConfig"]["url"].removeprefix("https://127.0.0.1:1")
+        service = {"name": FULLNAME, "namespace": NAMESPACE, "path": path, "port": 443}
+        entry["clientConfig"] = {"service": service}
+        entry["namespaceSelector"]["matchExpressions"][1]["values"].append(NAMESPACE)
+    assert rendered["webhooks"] == expected["webhooks"]
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
+def test_a_bundle_is_rendered_in_mode_provided_only(helm: Helm, values: Path) -> None:
+    rendered = helm.objects(f"--values={values}")
+
+    clients = [
+        entry["clientConfig"] for entry in one(rendered, "MutatingWebhookConfiguration")["webhooks"]
+    ]
+
+    assert all(("caBundle" in client) == (values.stem == "provided-values") for client in clients)
+    assert not [item for item in rendered if item["kind"] == "Secret"]
+
+
+def _pod_specs(rendered: list[Object]) -> dict[str, Object]:
+    return {
+        item["metadata"]["name"]: item["spec"]["template"]["spec"]
+        for item in rendered
+        if item["kind"] in ("Deployment", "DaemonSet")
+    }
+
+
+def test_pods_may_do_nothing_that_they_need_not(helm: Helm) -> None:
+    specs = _pod_specs(helm.objects())
+
+    assert specs.keys() == {FULLNAME, f"{FULLNAME}-certs"}
+    for spec in specs.values():
+        assert spec["securityContext"] == {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+
+
+def test_serving_pods_get_the_certificate_and_no_authority(helm: Helm) -> None:
+    spec = _pod_specs(helm.objects())[FULLNAME]
+
+    (volume,) = spec["volumes"]
+    (secret,) = [
+        source["secret"] for source in volume["projected"]["sources"] if "secret" in source
+    ]
+    assert secret["name"] == f"{FULLNAME}-tls"
+    assert [item["key"] for item in secret["items"]] == ["tls.crt", "tls.key"]
+
+
+def test_the_node_profile_is_added_to_the_operators_file(helm: Helm) -> None:
+    rendered = helm.objects(*settings({**NODE, "config": '{"profiles": {"small": {}}}'}))
+
+    assert _profiles(rendered) == {
+        "small": {},
+        "node": {"mode": "node", "image": "docker:29-dind"},
+    }
+
+
+def test_a_node_profile_of_ones_own_stays(helm: Helm) -> None:
+    profile = {"mode": "node", "image": "docker:28-dind", "startTimeout": 90}
+    rendered = helm.objects(*settings({**NODE, "config.profiles.node": json.dumps(profile)}))
+
+    assert _profiles(rendered) == {"node": profile}
+
+
+def _profiles(rendered: list[Object]) -> Object:
+    (file,) = objects(one(rendered, "ConfigMap")["data"]["config.yaml"])
+    profiles: Object = file["profiles"]
+    return profiles
+
+
+def test_a_nodes_daemon_runs_the_start_script(helm: Helm) -> None:
+    rendered = helm.objects(*settings(NODE))
+
+    (container,) = _pod_specs(rendered)[f"{FULLNAME}-node"]["containers"]
+
+    shell, flag, script, name = container["command"]
+    assert (shell, flag, name) == ("sh", "-c", "dind-start")
+    assert script.strip() == START
+    assert container["args"] == [
+        "--host=unix:///var/run/dind/docker.sock",
+        "--group=2375",
+        "--pidfile=/var/dind/docker.pid",
+        "--exec-root=/var/dind/exec",
+    ]
+    assert container["securityContext"]["privileged"]
+
+
+@pytest.mark.parametrize(
+    ("values", "hours"),
+    [
+        ({"certificates.self.leafDays": "8"}, 48),
+        ({**ISSUED, "certificates.certManager.durationHours": "24"}, 6),
+        (PROVIDED, 72),
+    ],
+    ids=["self", "cert-manager", "provided"],
+)
+def test_a_late_renewal_alerts_while_there_is_time(
+    helm: Helm, values: dict[str, str], hours: int
+) -> None:
+    rendered = one(helm.objects(*settings({**MONITORED, **values})), "PrometheusRule")
+
+    (expression,) = [
+        rule["expr"]
+        for rule in rendered["spec"]["groups"][0]["rules"]
+        if rule["alert"] == "DindWebhookCertificateExpires"
+    ]
+    assert expression.endswith(f"- time() < {hours} * 3600")
+
+
+def test_a_parent_charts_own_keys_are_allowed(helm: Helm) -> None:
+    assert helm.objects(*settings({"global": '{"team": "ci"}', "enabled": "true"}))
+
+
+@pytest.mark.parametrize("older", ["v1.29.9", "v1.28.0"])
+def test_an_older_kubernetes_is_refused(helm: Helm, older: str) -> None:
+    with pytest.raises(HelmRefused, match=r"requires kubeVersion: >=1\.30\.0-0"):
+        helm.template(f"--kube-version={older}")
+
+
+@pytest.mark.parametrize("managed", ["v1.30.0", "v1.33.5-gke.1080000", "v1.34.1-eks-113cf36"])
+def test_a_vendors_kubernetes_is_accepted(helm: Helm, managed: str) -> None:
+    assert helm.objects(f"--kube-version={managed}")
