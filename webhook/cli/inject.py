@@ -7,7 +7,6 @@ from typing import Any, assert_never
 
 import click
 import jsonpatch
-import msgspec
 from msgspec import Struct
 
 from webhook.cli import manifests, render
@@ -90,9 +89,7 @@ def _patch(template: Template, injected: Injected) -> list[dict[str, JSON]]:
     operations: list[dict[str, JSON]] = []
     if template.data.get("metadata") is None:  # the core adds annotations to what is there
         operations.append({"op": "add", "path": f"{prefix}/metadata", "value": {}})
-    for operation in injected.patch:
-        plain: dict[str, JSON] = msgspec.to_builtins(operation)
-        operations.append({**plain, "path": prefix + operation.path})
+    operations += [{**one, "path": prefix + one["path"]} for one in injected.operations()]
     return operations
 
 

@@ -1,7 +1,9 @@
 """The three answers to an admission, and the words in which they are given."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from webhook.injection.patch import Operation
@@ -24,7 +26,7 @@ class Injected(Struct, frozen=True):
 
     Attributes:
         reason: INJECTED or ALREADY_INJECTED.
-        patch: JSON Patch operations (RFC 6902), in order.
+        patch: JSON Patch operations (RFC 6902), in order; a value may be encoded already.
         warnings: lines for the user, each at most `WARNING_LENGTH` characters.
         audit: annotations for the audit log: profile, mode and image.
     """
@@ -33,6 +35,11 @@ class Injected(Struct, frozen=True):
     patch: Sequence[Operation]
     warnings: Sequence[str]
     audit: Mapping[str, str]
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The patch as plain data."""
+        operations: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(self.patch))
+        return operations
 
 
 class Skipped(Struct, frozen=True):

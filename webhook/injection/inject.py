@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from webhook import __version__
 from webhook.injection import node, sidecar
@@ -161,43 +161,45 @@ def _insert_daemon(
     Returns:
         The volumes that it needs, and warnings.
     """
-    present = {volume.name for volume in pod.volumes}
     if socket.of_node:
-        _insert_first(patch, pod, node.container(settings, socket.volume))
+        waiting = msgspec.json.encode(node.container(settings, socket.volume))
+        _insert_container(patch, pod, waiting, late=False)
         return [node.socket_volume(socket.volume, settings)], []
+    profile, present = settings.profile, {volume.name for volume in pod.volumes}
     storage = free_name(sidecar.STORAGE_VOLUME, present)
-    mounts: list[dict[str, Any]] = []
+    daemon = sidecar.encoded(
+        *(profile, socket.directory, socket.volume, storage),
+        storage_is_limited=any(map(_limits_storage, pod.all_containers())),
+    )
+    pointer = _insert_container(patch, pod, daemon, late=socket.late)
     warnings: list[str] = []
-    if settings.profile.mirror_mounts:
+    if profile.mirror_mounts:
         own = (socket.volume, storage)
         later = () if socket.late else pod.init_containers
         mounts, warnings = mirrored(containers, pod.volumes, own, socket.directory, later)
-    daemon = sidecar.container(
-        *(settings.profile, socket.directory, socket.volume, storage),
-        storage_is_limited=any(map(_limits_storage, pod.all_containers())),
-    )
-    if mounts:
-        daemon = {**daemon, "volumeMounts": [*daemon["volumeMounts"], *mounts]}
-    if settings.profile.placement is Placement.CONTAINER:
-        patch.append("/spec/containers", pod.spec.containers, [daemon])
-    else:
-        _insert_first(patch, pod, daemon)
+        for mount in mounts:
+            patch.add(f"{pointer}/volumeMounts/-", mount)
     volumes = [sidecar.storage_volume(storage, settings)]
     if socket.volume not in present:
         volumes.insert(0, sidecar.socket_volume(socket.volume))
     return volumes, warnings
 
 
+def _insert_container(patch: Patch, pod: Pod, encoded: bytes, *, late: bool) -> str:
+    """Insert an encoded container, first of all or (late) last; gives the pointer to it."""
+    if late:
+        patch.add("/spec/containers/-", Raw(encoded))
+        return f"/spec/containers/{len(pod.containers)}"
+    if pod.spec.init_containers is None:
+        patch.add("/spec/initContainers", Raw(b"[%b]" % encoded))
+    else:
+        patch.add("/spec/initContainers/0", Raw(encoded))
+    return "/spec/initContainers/0"
+
+
 def _limits_storage(container: Container) -> bool:
     resources = container.resources
     return resources is not None and "ephemeral-storage" in (resources.limits or {})
-
-
-def _insert_first(patch: Patch, pod: Pod, container: Mapping[str, Any]) -> None:
-    if pod.spec.init_containers is None:
-        patch.add("/spec/initContainers", [container])
-    else:
-        patch.add("/spec/initContainers/0", container)
 
 
 def _patch_volumes(

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Operation(Struct, frozen=True):
-    """One operation; `value` is unset in a removal."""
+    """One operation; `value` is JSON, or a `msgspec.Raw` of it, and unset in a removal."""
 
     op: Literal["add", "remove"]
     path: str

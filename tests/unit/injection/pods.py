@@ -61,7 +61,7 @@ def decided(
 
 def operations(decision: Injected) -> list[Json]:
     """The patch as it goes over the wire."""
-    patch: list[Json] = msgspec.to_builtins(decision.patch)
+    patch: list[Json] = decision.operations()
     return patch
 
 
