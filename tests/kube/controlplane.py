@@ -1,34 +1,28 @@
 """A Kubernetes control plane of its own for the tests: real etcd, real kube-apiserver."""
 
-import json
 import socket
-import ssl
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 import httpx
 import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from kube.access import ADMINISTRATOR_TOKEN, Access
 from kube.process import ServerProcess
 from kube.waiting import until
 
 from tools.build import ensure
 
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
-
-_TOKEN = "admin-of-the-tests"  # the server listens on loopback and is thrown away
 _ETCD = "unix://etcd.sock:0"  # below the folder in which both processes run
 _START_SECONDS = 60
 
 
-class ControlPlane:
+class ControlPlane(Access):
     """etcd and kube-apiserver on loopback while the `with` block runs; an administrator's access.
 
     There is no controller manager and no kubelet: pods are stored and stay Pending, a deleted
@@ -41,9 +35,6 @@ class ControlPlane:
         server_args: more flags for kube-apiserver.
     """
 
-    client: httpx.Client
-    """Speaks to the API server as its administrator, with paths such as /api/v1/pods."""
-
     def __init__(
         self,
         tool: Callable[[str], Path] = ensure,
@@ -55,6 +46,7 @@ class ControlPlane:
         self._disabled_plugins = disabled_plugins
         self._server_args = server_args
         self._stack = ExitStack()
+        self._server: ServerProcess
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -71,62 +63,19 @@ class ControlPlane:
         self._stack.close()
 
     @property
-    def kubeconfig(self) -> Path:
-        """A kubeconfig file with the administrator's access."""
-        return self._folder / "kubeconfig"
-
-    @property
     def processes(self) -> tuple[ServerProcess, ServerProcess]:
         """The running etcd and kube-apiserver."""
         return self._etcd, self._server
 
-    def kubectl(
-        self,
-        *args: str,
-        input: str | None = None,  # noqa: A002  (as subprocess.run calls it)
-        check: bool = True,
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs kubectl as the administrator; a failure carries kubectl's own words as a note."""
-        result = subprocess.run(
-            [
-                self._binaries["kubectl"],
-                f"--kubeconfig={self.kubeconfig}",
-                f"--cache-dir={self._folder / 'kubectl-cache'}",
-                *args,
-            ],
-            input=input,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and result.returncode:
-            error = subprocess.CalledProcessError(result.returncode, ["kubectl", *args])
-            error.add_note(result.stderr)
-            raise error
-        return result
-
-    def api_client(self) -> "ApiClient":
-        """A new client of the `kubernetes` package; use it in a `with` statement."""
-        from kubernetes.config import new_client_from_config  # noqa: PLC0415  (slow to import)
-
-        client: ApiClient = new_client_from_config(str(self.kubeconfig))  # type: ignore[no-untyped-call]
-        return client
-
-    def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
-        """Creates a namespace."""
-        self.client.post(
-            "/api/v1/namespaces", json={"metadata": {"name": name, "labels": dict(labels or {})}}
-        ).raise_for_status()
-
-    def create_pod(
-        self, namespace: str, pod: Mapping[str, Any], *, dry_run: bool = False
-    ) -> httpx.Response:
-        """Sends a pod; the answer has the stored pod or the refusal, and the Warning headers."""
-        return self.client.post(
-            f"/api/v1/namespaces/{namespace}/pods",
-            json=pod,
-            params={"dryRun": "All"} if dry_run else {},
-        )
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The API server is killed, and started anew when the block ends."""
+        self._server.stop()
+        try:
+            yield
+        finally:
+            self._server = self._run(self._stack, "kube-apiserver", self._server_flags(self._port))
+            until(self._ready, "kube-apiserver to be ready again", seconds=_START_SECONDS)
 
     def _start(self, stack: ExitStack) -> None:
         self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="dind-webhook-")))
@@ -134,26 +83,20 @@ class ControlPlane:
         authority.cert_pem.write_to_path(self._folder / "ca.crt")
         serving = authority.issue_cert("127.0.0.1", "localhost")
         serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
-        (self._folder / "accounts.key").write_bytes(_new_key())
-        (self._folder / "tokens.csv").write_text(f"{_TOKEN},admin,admin,system:masters\n")
+        (self._folder / "accounts.key").write_bytes(new_key())
+        (self._folder / "tokens.csv").write_text(
+            f"{ADMINISTRATOR_TOKEN},admin,admin,system:masters\n"
+        )
 
         # Both sockets ask to share the port, so ours can hold it while the server takes it:
         # nobody else gets it in between. Ours never listens, so the server gets every connection.
         held = stack.enter_context(socket.socket())
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
-        address = f"https://127.0.0.1:{held.getsockname()[1]}"
-        self.kubeconfig.write_text(json.dumps(_kubeconfig(address, self._folder / "ca.crt")))
-        self.client = stack.enter_context(
-            httpx.Client(
-                base_url=address,
-                headers={"Authorization": f"Bearer {_TOKEN}"},
-                verify=ssl.create_default_context(cafile=self._folder / "ca.crt"),
-                trust_env=False,
-            )
-        )
+        self._port = port = held.getsockname()[1]
+        self._open_access(stack, self._folder, port, self._binaries["kubectl"])
         self._etcd = self._run(stack, "etcd", _etcd_flags())
-        self._server = self._run(stack, "kube-apiserver", self._server_flags(held.getsockname()[1]))
+        self._server = self._run(stack, "kube-apiserver", self._server_flags(port))
         try:
             until(self._ready, "kube-apiserver to be ready", seconds=_START_SECONDS)
         except TimeoutError as late:
@@ -214,22 +157,7 @@ def _etcd_flags() -> list[str]:
     ]
 
 
-def _new_key() -> bytes:
+def new_key() -> bytes:
+    """A new private key, as PEM, for signing the tokens of service accounts."""
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-
-
-def _kubeconfig(address: str, authority: Path) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "tests",
-        "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "admin"}}],
-        "clusters": [
-            {
-                "name": "tests",
-                "cluster": {"server": address, "certificate-authority": str(authority)},
-            }
-        ],
-        "users": [{"name": "admin", "user": {"token": _TOKEN}}],
-    }

@@ -22,6 +22,8 @@ class ServerProcess:
         command: program and arguments.
         folder: its working directory, which also gets its log.
         environment: variables that it has beside ours.
+        name: what its log is called; by default the program's name.
+        pass_fds: descriptors that it inherits.
     """
 
     def __init__(
@@ -29,8 +31,11 @@ class ServerProcess:
         command: Sequence[str | Path],
         folder: Path,
         environment: Mapping[str, str] | None = None,
+        *,
+        name: str | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        self.name = Path(command[0]).name
+        self.name = name or Path(command[0]).name
         self.log = folder / f"{self.name}.log"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -40,6 +45,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=pass_fds,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  (it calls into the kernel only)
             )
 

@@ -14,8 +14,9 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,21 @@ def register_node(control_plane: ControlPlane) -> None:
         answer.raise_for_status()
 
 
+@dataclass
+class Settings:
+    """What is different from a real node.
+
+    Attributes:
+        delivery: seconds until a changed Secret or ConfigMap is seen by a pod.
+        environment: variables for every process, over those of its container.
+        programs: another command line for a command, by name.
+    """
+
+    delivery: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
+
+
 class StandInPod:
     """One pod: its folders, its process, and what its volumes show.
 
@@ -64,7 +80,7 @@ class StandInPod:
         pod: Mapping[str, Any],
         folder: Path,
         address: str,
-        flags: Mapping[str, str],
+        settings: Settings,
     ) -> None:
         self._control_plane = control_plane
         self._pod = pod
@@ -79,7 +95,7 @@ class StandInPod:
         self.process: ServerProcess | None = None
         self.ready = False
         self.terminating = False
-        self._flags = flags
+        self._settings = settings
         folder.mkdir(parents=True)
 
     def sync(self, delivery: float) -> None:
@@ -142,18 +158,15 @@ class StandInPod:
             if mount["name"] in self._mounts:
                 place = str(self._folder / mount["name"])
                 words = [word.replace(mount["mountPath"], place) for word in words]
-        words[0] = str(COMMAND.with_name(words[0]))
-        words = [self._overridden(word) for word in words]
+        program = self._settings.programs.get(words[0], [COMMAND.with_name(words[0])])
+        words = [*map(str, program), *words[1:]]
         environment = {
             variable["name"]: variable["value"]
             for variable in container.get("env", ())
             if "value" in variable
         }
-        return ServerProcess(words, self._folder, {**environment, **self._place()})
-
-    def _overridden(self, word: str) -> str:
-        flag = word.partition("=")[0]
-        return f"{flag}={self._flags[flag]}" if flag in self._flags else word
+        environment |= {**self._place(), **self._settings.environment}
+        return ServerProcess(words, self._folder, environment)
 
     def _place(self) -> dict[str, str]:
         """What a container would find in its own network and file system."""
@@ -218,7 +231,7 @@ class StandInNode:
 
     Attributes:
         pods: those that it runs, by name.
-        delivery: seconds until a changed Secret or ConfigMap is seen by a pod.
+        settings: what is different from a real node.
     """
 
     def __init__(
@@ -226,12 +239,9 @@ class StandInNode:
         control_plane: ControlPlane,
         namespace: str,
         folder: Path,
-        *,
-        delivery: float,
-        flags: Mapping[str, str],
+        settings: Settings,
     ) -> None:
-        self.delivery = delivery
-        self._flags = flags
+        self.settings = settings
         self.pods: dict[str, StandInPod] = {}
         self.errors: list[str] = []
         self._control_plane = control_plane
@@ -289,11 +299,11 @@ class StandInNode:
                 return
             address = _ADDRESSES.format(next(self._numbers))
             self.pods[name] = StandInPod(
-                self._control_plane, item, self._folder / name, address, self._flags
+                self._control_plane, item, self._folder / name, address, self.settings
             )
         pod = self.pods[name]
         if "deletionTimestamp" not in item["metadata"]:
-            pod.sync(self.delivery)
+            pod.sync(self.settings.delivery)
             return
         if pod.process is None or pod.process.ended:
             self._gone(name)
@@ -327,23 +337,10 @@ class StandInNode:
 
 @contextmanager
 def stand_in_node(
-    control_plane: ControlPlane,
-    namespace: str,
-    folder: Path,
-    *,
-    delivery: float = 0.0,
-    flags: Mapping[str, str] | None = None,
+    control_plane: ControlPlane, namespace: str, folder: Path, settings: Settings
 ) -> Iterator[StandInNode]:
-    """Run the pods of a namespace while the block runs.
-
-    Args:
-        control_plane: a node is registered there.
-        namespace: whose pods to run.
-        folder: for what they mount and log.
-        delivery: seconds until a changed Secret or ConfigMap is seen by a pod.
-        flags: other values for flags that pods give to their commands, such as `--settle`.
-    """
-    node = StandInNode(control_plane, namespace, folder, delivery=delivery, flags=flags or {})
+    """Run the pods of a namespace while the block runs; a node is registered before."""
+    node = StandInNode(control_plane, namespace, folder, settings)
     thread = threading.Thread(target=node.run)
     thread.start()
     try:
