@@ -4,14 +4,15 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 import httpx
+from apiserver.chart.helm import Helm, one
 from kube.controlplane import ControlPlane
 from kube.waiting import until
-
-SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 
@@ -27,76 +28,26 @@ _PROBE = {
     "spec": {"containers": [{"name": "probe", "image": "probe"}]},
 }
 
-# A pod without annotations has no `metadata.annotations` at all, and CEL fails on what is absent,
-# which `failurePolicy: Fail` would turn into a refusal of the pod: so all ask before they read.
-_NOT_MIRROR = (
-    "!has(object.metadata.annotations)"
-    " || !('kubernetes.io/config.mirror' in object.metadata.annotations)"
-)
-_SAYS_SOMETHING_BUT_FALSE = (
-    "has(object.metadata.annotations)"
-    " && 'dind.io/inject' in object.metadata.annotations"
-    " && object.metadata.annotations['dind.io/inject'] != 'false'"
-)
-_DOES_NOT_SAY_FALSE = (
-    "!has(object.metadata.annotations)"
-    " || !('dind.io/inject' in object.metadata.annotations)"
-    " || object.metadata.annotations['dind.io/inject'] != 'false'"
-)
-
 
 def webhook_configuration(
     port: int, ca_bundle: bytes, *, name: str = "dind-webhook"
 ) -> dict[str, Any]:
-    """Builds the MutatingWebhookConfiguration for a server on 127.0.0.1.
+    """The chart's own MutatingWebhookConfiguration, for a server on 127.0.0.1 instead of a Service.
 
     Args:
         port: where the server listens.
         ca_bundle: PEM certificates that the API server trusts for it.
         name: of the configuration.
     """
-    # NotIn also holds where the label is absent.
-    entries = [
-        ("pod", "NotIn", ["true", "false"], _SAYS_SOMETHING_BUT_FALSE),
-        ("namespace", "In", ["true"], _DOES_NOT_SAY_FALSE),
-        ("forbidden", "In", ["false"], _SAYS_SOMETHING_BUT_FALSE),
-    ]
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": name},
-        "webhooks": [
-            {
-                "name": f"{path}.dind.io",
-                "clientConfig": {
-                    "url": f"https://127.0.0.1:{port}/inject/{path}",
-                    "caBundle": base64.b64encode(ca_bundle).decode(),
-                },
-                "rules": [_CREATED_PODS],
-                "namespaceSelector": {
-                    "matchExpressions": [
-                        {"key": "dind.io/inject", "operator": operator, "values": values},
-                        {
-                            "key": "kubernetes.io/metadata.name",
-                            "operator": "NotIn",
-                            "values": list(SYSTEM_NAMESPACES),
-                        },
-                    ]
-                },
-                "matchConditions": [
-                    {"name": "not-a-mirror-pod", "expression": _NOT_MIRROR},
-                    {"name": "opted-in", "expression": opted_in},
-                ],
-                "sideEffects": "None",
-                "matchPolicy": "Equivalent",
-                "reinvocationPolicy": "IfNeeded",
-                "timeoutSeconds": 5,
-                "failurePolicy": "Fail",
-                "admissionReviewVersions": ["v1"],
-            }
-            for path, operator, values, opted_in in entries
-        ],
-    }
+    with TemporaryDirectory() as home:
+        rendered = one(Helm("helm", Path(home)).objects(), "MutatingWebhookConfiguration")
+    for entry in rendered["webhooks"]:
+        path = entry["clientConfig"]["service"]["path"]
+        entry["clientConfig"] = {
+            "url": f"https://127.0.0.1:{port}{path}",
+            "caBundle": base64.b64encode(ca_bundle).decode(),
+        }
+    return {**rendered, "metadata": {"name": name}}
 
 
 @contextmanager
