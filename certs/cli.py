@@ -1,77 +1,18 @@
 """The command `dind-certs`."""
 
-import os
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
 from certs.authority import issue_authority, issue_leaf
+from certs.commands import run, show
 from certs.files import File, existing, write_together
 from certs.names import IPAddress, parse_dns_name, parse_ip_address
+from certs.usage import CannotCreate, Group, reading
 
 _MAX_DAYS = 365
-
-T = TypeVar("T")
-
-
-class BadUsage(click.ClickException):
-    """What was asked for is wrong."""
-
-    exit_code = os.EX_USAGE
-
-
-class CannotCreate(click.ClickException):
-    """The files cannot be written."""
-
-    exit_code = os.EX_CANTCREAT
-
-
-class Group(click.Group):
-    """A group that answers bad usage with one sentence and EX_USAGE; click's own status is 2."""
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: object,
-    ) -> click.Context:
-        """Parse the group's own options."""
-        with _bad_usage():
-            return super().make_context(info_name, args, parent, **extra)
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Parse a command's options, and run it."""
-        with _bad_usage():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _bad_usage() -> Iterator[None]:
-    try:
-        yield
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()  # the whole help
-        raise click.exceptions.Exit(os.EX_USAGE) from error
-    except click.UsageError as error:
-        raise BadUsage(error.format_message()) from error
-
-
-def _reading(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Let a parser's own sentence reach the person; click shows only the value otherwise."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
-
-    return read
 
 
 def _parse_days(text: str) -> timedelta:
@@ -97,11 +38,15 @@ def main() -> None:
     """Certificates of the webhook dind-webhook."""
 
 
+main.add_command(run)
+main.add_command(show)
+
+
 @main.command()
 @click.option(
     "--dir",
     "directory",
-    type=_reading(_parse_folder),
+    type=reading(_parse_folder),
     metavar="FOLDER",
     required=True,
     help="Where to write; created if missing.",
@@ -109,7 +54,7 @@ def main() -> None:
 @click.option(
     "--dns",
     "dns_names",
-    type=_reading(parse_dns_name),
+    type=reading(parse_dns_name),
     metavar="NAME",
     multiple=True,
     default=["localhost"],
@@ -119,7 +64,7 @@ def main() -> None:
 @click.option(
     "--ip",
     "ip_addresses",
-    type=_reading(parse_ip_address),
+    type=reading(parse_ip_address),
     metavar="ADDRESS",
     multiple=True,
     default=["127.0.0.1", "::1"],
@@ -129,7 +74,7 @@ def main() -> None:
 @click.option(
     "--days",
     "validity",
-    type=_reading(_parse_days),
+    type=reading(_parse_days),
     metavar="DAYS",
     default="30",
     show_default=True,

@@ -4,27 +4,35 @@ from datetime import datetime
 
 from cryptography import x509
 
+from certs.authority import BACKDATE
+
+
+def renewal_due(certificate: x509.Certificate) -> datetime:
+    """Tell when two thirds of a certificate's lifetime have passed, counted from its issue.
+
+    The last third is left for a rotation that fails and is tried again.
+    """
+    issued, end = certificate.not_valid_before_utc + BACKDATE, certificate.not_valid_after_utc
+    return issued + (end - issued) * 2 / 3
+
 
 def renewal_reason(now: datetime, certificate: x509.Certificate) -> str | None:
     """Say why a certificate must be replaced, or None while it need not be.
 
-    It is due after two thirds of its lifetime, so that the last third is left for a rotation that
-    fails and is tried again.
-
     Args:
         now: Aware, from a wall clock.
-        certificate: An authority or a leaf.
+        certificate: An authority or a leaf, as `certs.authority` issues them.
     """
-    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    due = start + (end - start) * 2 / 3
-    if now < start:
-        return f"it is not valid before {_minute(start)}"
-    if now > end:
-        return f"it expired at {_minute(end)}"
+    due = renewal_due(certificate)
+    if now < certificate.not_valid_before_utc:
+        return f"it is not valid before {minute(certificate.not_valid_before_utc)}"
+    if now > certificate.not_valid_after_utc:
+        return f"it expired at {minute(certificate.not_valid_after_utc)}"
     if now >= due:
-        return f"two thirds of its lifetime have passed since {_minute(due)}"
+        return f"two thirds of its lifetime have passed since {minute(due)}"
     return None
 
 
-def _minute(moment: datetime) -> str:
+def minute(moment: datetime) -> str:
+    """Write a moment for people, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -6,10 +6,10 @@ from cryptography import x509
 from certs.authority import issue_authority, issue_leaf
 from certs.renewal import renewal_reason
 
-# Backdated one hour, so that the lifetime is 90 days and two thirds are 60 days after the start.
-START = datetime(2026, 1, 1, tzinfo=UTC)
-ISSUED = START + timedelta(hours=1)
-VALIDITY = timedelta(days=90) - timedelta(hours=1)
+# Valid from an hour before, but the two thirds count from here: 60 of 90 days.
+ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+START = ISSUED - timedelta(hours=1)
+VALIDITY = timedelta(days=90)
 SECOND = timedelta(seconds=1)
 
 DUE = "two thirds of its lifetime have passed since 2026-03-02 00:00 UTC"
@@ -19,14 +19,14 @@ EXPIRED = "it expired at 2026-04-01 00:00 UTC"
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
-        (START - SECOND, "it is not valid before 2026-01-01 00:00 UTC"),
+        (START - SECOND, "it is not valid before 2025-12-31 23:00 UTC"),
         (START, None),
         (ISSUED, None),
-        (START + timedelta(days=60) - SECOND, None),
-        (START + timedelta(days=60), DUE),
-        (START + timedelta(days=90), DUE),
-        (START + timedelta(days=90) + SECOND, EXPIRED),
-        (START + timedelta(days=900), EXPIRED),
+        (ISSUED + timedelta(days=60) - SECOND, None),
+        (ISSUED + timedelta(days=60), DUE),
+        (ISSUED + timedelta(days=90), DUE),
+        (ISSUED + timedelta(days=90) + SECOND, EXPIRED),
+        (ISSUED + timedelta(days=900), EXPIRED),
     ],
     ids=[
         "clock-before-its-start",
