@@ -198,19 +198,21 @@ class Planner:
         world: Where it runs.
         rules: What it plans by.
         reads: The order in which it reads.
+        resting: What it awaits, None while it is busy.
+        planned: What it is about to do.
     """
 
     world: World
     rules: Rules = plan
     reads: tuple[str, str] = ("registration", "secrets")
     resting: Wait | None = None
+    planned: Action | None = None
     _known: dict[str, Any] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
-    _action: Action | None = None
 
     def crash(self) -> None:
         """Forget all."""
-        self.resting, self._action = None, None
+        self.resting, self.planned = None, None
         self._known.clear()
 
     def step(self) -> None:
@@ -220,10 +222,10 @@ class Planner:
             if half not in self._known:
                 self._known[half] = self._read(half)
                 return
-        if self._action is None:
-            self._action = self._plan()
+        if self.planned is None:
+            self.planned = self._plan()
             return
-        action, now = self._action, self._known["registration"][1]
+        action, now = self.planned, self._known["registration"][1]
         self.crash()
         match action:
             case Wait():
