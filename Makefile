@@ -4,10 +4,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint unit bench docs coverage lock clean
+.PHONY: help install demo test test-node lint unit bench cluster cluster-down docs coverage lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## the commands dind-webhook, kubectl-dind and dind-certs in .venv/bin
 
@@ -23,17 +23,26 @@ demo: install ## a CI pod before and after, the decision, the patch and its time
 	@$(BIN)/dind-webhook demo
 
 test: lint ## lint, types, import contracts, and every level of the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not node"
+
+test-node: install ## a one-node cluster (root, Debian): kubelet, containerd, dockerd in pods
+	$(BIN)/python -m pytest -m node
 
 unit: install ## the quick levels only: no API server is built or started
-	$(BIN)/python -m pytest -m "not apiserver"
+	$(BIN)/python -m pytest -m "not apiserver and not node"
+
+cluster: install ## that cluster to try things on: leaves it running, prints how to use it
+	@PYTHONPATH=tests $(BIN)/python -m node up
+
+cluster-down: install ## end it, without a trace
+	@PYTHONPATH=tests $(BIN)/python -m node down
 
 lint: install ## style, types, import contracts, shell scripts, generated files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck webhook/injection/*.sh .ci/run tools/lock
+	$(BIN)/shellcheck webhook/injection/*.sh tests/node/images/*.sh .ci/run tools/lock
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/chart.py --check
 
@@ -45,7 +54,7 @@ docs: install ## the generated pages, and the chart's generated files
 	$(BIN)/python tools/chart.py
 
 coverage: install ## which lines the quick levels reach
-	$(BIN)/coverage run -m pytest -m "not apiserver"
+	$(BIN)/coverage run -m pytest -m "not apiserver and not node"
 	$(BIN)/coverage report
 
 lock: ## the hashed requirements anew from pyproject.toml (needs uv)

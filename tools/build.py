@@ -35,12 +35,14 @@ class Group:
         tags: Go build tags.
         needs: Debian packages for building with C, each with a command that succeeds where the
             package is there. Without any, the group is built without C.
+        language: the Go version of a module that has no go.mod to say so.
     """
 
     module: str
     stamps: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ GROUPS = {
         "github.com/docker/cli",
         ("github.com/docker/cli/cli/version.Version={version}",),
         tags=("grpcnotrace",),
+        language="go1.26",
     ),
     "buildx": Group(
         "github.com/docker/buildx",
@@ -227,8 +230,12 @@ def _flags(group: str) -> list[str]:
     ]
     if GROUPS[group].needs:
         link.append("-extldflags=-static")
-    tags = [f"-tags={','.join(GROUPS[group].tags)}"] if GROUPS[group].tags else []
-    return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(link)}", *tags]
+    flags = ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(link)}"]
+    if GROUPS[group].tags:
+        flags.append(f"-tags={','.join(GROUPS[group].tags)}")
+    if GROUPS[group].language:
+        flags.append(f"-gcflags={GROUPS[group].module}/...=-lang={GROUPS[group].language}")
+    return flags
 
 
 def _missing_packages(group: str) -> list[str]:

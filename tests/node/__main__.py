@@ -1,0 +1,97 @@
+"""A cluster that stays: `python -m node up`, `python -m node down` (with tests/ on PYTHONPATH).
+
+`up` leaves a process behind that holds the cluster and tells it by a file; `down` ends it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from kube.waiting import until
+from node.cluster import Cluster
+
+from tools.build import ensure
+
+_STATE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dind-webhook/cluster"
+_NOTE = _STATE / "running.json"
+_LOG = _STATE / "cluster.log"
+_UP_SECONDS = 120
+_DOWN_SECONDS = 60
+
+
+def up() -> int:
+    """Starts a cluster in a process of its own, and says how to use it."""
+    if _running() is None:
+        _STATE.mkdir(parents=True, exist_ok=True)
+        Cluster()  # what must be built is built here, where one sees it
+        with _LOG.open("w") as log:
+            holder = subprocess.Popen(
+                [sys.executable, "-m", "node", "hold"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(lambda: _NOTE.exists() or holder.poll() is not None, "a cluster", seconds=_UP_SECONDS)
+        if holder.poll() is not None:
+            sys.stderr.write(f"the cluster did not come up:\n{_LOG.read_text()}")
+            return 1
+    note = _running()
+    assert note is not None
+    folder = note["folder"]
+    tools = ensure("kubectl").parent
+    sys.stdout.write(
+        f"export KUBECONFIG={folder}/kubeconfig PATH={tools}:$PATH\n"
+        "kubectl get nodes,pods --all-namespaces\n"
+        ".venv/bin/dind-webhook inject -f tests/node/shell.yaml | kubectl apply -f -\n"
+        "kubectl wait --for=condition=Ready pod/shell && kubectl exec -it shell -- sh\n"
+        f"# logs: {folder}/*.log\n"
+    )
+    return 0
+
+
+def hold() -> int:
+    """Holds a cluster until a TERM comes."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    with Cluster() as cluster:
+        note = {"pid": os.getpid(), "folder": str(cluster.folder)}
+        partial = _NOTE.with_suffix(".partial")
+        partial.write_text(json.dumps(note))
+        partial.replace(_NOTE)
+        signal.sigwait({signal.SIGTERM})
+    _NOTE.unlink()
+    return 0
+
+
+def down() -> int:
+    """Ends the cluster that `up` left."""
+    note = _running()
+    if note is None:
+        sys.stdout.write("no cluster is up\n")
+        return 0
+    os.kill(note["pid"], signal.SIGTERM)
+    until(lambda: not _NOTE.exists(), "the cluster to end", seconds=_DOWN_SECONDS)
+    return 0
+
+
+def _running() -> dict[str, Any] | None:
+    """What the running cluster says of itself; a note whose writer is dead counts for nothing."""
+    try:
+        note: dict[str, Any] = json.loads(_NOTE.read_text())
+        if "hold" not in Path(f"/proc/{note['pid']}/cmdline").read_text().split("\0"):
+            raise ProcessLookupError
+    except OSError:
+        _NOTE.unlink(missing_ok=True)
+        return None
+    return note
+
+
+if __name__ == "__main__":
+    commands = {"up": up, "down": down, "hold": hold}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        sys.exit("usage: python -m node up|down")
+    sys.exit(commands[sys.argv[1]]())

@@ -1,0 +1,201 @@
+"""A one-node Kubernetes cluster of its own for the tests: every part is the real one."""
+
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import trustme
+from kube.access import ADMINISTRATOR_TOKEN, Access, kubeconfig
+from kube.controlplane import new_key
+from kube.process import ServerProcess
+from kube.waiting import until
+from node import holder, relay, settings
+from node.images import NAMES
+from node.namespaces import Namespaces, NodeProcess
+from node.store import SOCKET, image_store, lay_out
+
+from tools.build import ToolMissing, ensure
+
+TOOLS = (
+    *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
+    *("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "runc"),
+    *("bridge", "host-local", "loopback", "portmap"),
+)
+# Debian package -> a command of it that the cluster needs on the machine.
+_NEEDED = {"iproute2": "ip", "iptables": "iptables", "util-linux": "nsenter", "mount": "mount"}
+
+_START_SECONDS = 60
+
+
+class Cluster(Access):
+    """A cluster that runs while the `with` block does, and an administrator's access to it.
+
+    All of it lies in network, mount and process namespaces of its own without a route out; its
+    /var and /run are folders that go with it. The API server is reached through a relay on the
+    host's loopback.
+
+    Args:
+        images: names from `node.images` that the node has.
+
+    Raises:
+        ToolMissing: something must be installed first; the message says what.
+        BuildFailed: a tool or an image could not be made.
+        PermissionError: this is not root.
+    """
+
+    def __init__(self, images: Sequence[str] = NAMES) -> None:
+        missing = [package for package, command in _NEEDED.items() if not shutil.which(command)]
+        if missing:
+            raise ToolMissing(f"a cluster needs the Debian packages {', '.join(missing)}")
+        self._namespaces = Namespaces()
+        self._binaries = {name: ensure(name) for name in TOOLS}
+        self._store = image_store(images)
+        self._stack = ExitStack()
+        self.processes: dict[str, NodeProcess] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            try:
+                self._start(stack)
+            except Exception as problem:
+                for process in self.processes.values():
+                    problem.add_note(process.log_tail())
+                raise
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where logs, keys and the node's files are, until the cluster ends."""
+        return self._folder
+
+    def on_node(self, *command: str | Path) -> str:
+        """Runs a command in the node's namespaces; gives what it printed.
+
+        Raises:
+            subprocess.CalledProcessError: it failed; what it said stands in a note.
+        """
+        return self._namespaces.run(*command)
+
+    def ctr(self, *arguments: str | Path) -> str:
+        """Runs containerd's client for the images and containers of Kubernetes."""
+        return self.on_node(self._binaries["ctr"], "--namespace=k8s.io", *arguments)
+
+    def restart(self, name: str) -> None:
+        """Kills a part of the cluster, as a crash would, and starts it again."""
+        self.processes[name].kill()
+        self._run(name)
+
+    def _start(self, stack: ExitStack) -> None:
+        stack.enter_context(self._namespaces)
+        self._folder = self._namespaces.folder
+        self._write_files()
+        self._run("etcd")
+        self._run("kube-apiserver")
+        self._open_access(stack, self._folder, self._relayed(stack), self._binaries["kubectl"])
+        lay_out(self._store, self._folder)
+        self._run("containerd")
+
+        self._await("containerd", (self._folder / SOCKET).exists)
+        self._await("kube-apiserver", self._api_server_is_ready)
+        for part in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
+            self._run(part)
+        self._await("kubelet", self._node_is_ready)
+        self._await("kube-controller-manager", self._pods_may_be_created)
+
+    def _run(self, name: str) -> None:
+        self.processes[name] = self._namespaces.start(
+            [self._binaries[name], *settings.FLAGS[name]],
+            name=name,
+            environment=settings.containerd_environment() if name == "containerd" else {},
+        )
+
+    def _relayed(self, stack: ExitStack) -> int:
+        """Starts the relay on the host's loopback; gives its port."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            process = ServerProcess(
+                [
+                    *(sys.executable, relay.__file__, str(listening.fileno())),
+                    *(str(self._namespaces.pid), holder.NODE_ADDRESS, str(settings.API_PORT)),
+                ],
+                self._folder,
+                name="relay",
+                pass_fds=[listening.fileno()],
+            )
+            stack.callback(process.stop)
+            port: int = listening.getsockname()[1]
+            return port
+
+    def _write_files(self) -> None:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self._folder / "ca.crt")
+        serving = authority.issue_cert(
+            *("127.0.0.1", "localhost", holder.NODE_ADDRESS, settings.API_SERVICE_ADDRESS),
+            *("kubernetes.default.svc", settings.NODE),
+            common_name="kube-apiserver",  # who it is to the kubelet
+        )
+        serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
+        (self._folder / "accounts.key").write_bytes(new_key())
+        (self._folder / "resolv.conf").touch()
+        tokens = [f"{ADMINISTRATOR_TOKEN},admin,admin,system:masters"]
+        tokens += [
+            f"token-{part},{user},{user},{group}".rstrip(",")
+            for part, (user, group) in settings.USERS.items()
+        ]
+        (self._folder / "tokens.csv").write_text("".join(f"{line}\n" for line in tokens))
+
+        address = f"https://{holder.NODE_ADDRESS}:{settings.API_PORT}"
+        for part in settings.USERS:
+            access = kubeconfig(address, self._folder / "ca.crt", f"token-{part}")
+            self._write(f"{part}.kubeconfig", access)
+        self._write("kubelet.json", settings.kubelet(self._folder, self._namespaces.name))
+        self._write("kube-proxy.json", settings.proxy(self._folder))
+        (self._folder / "cni").mkdir()
+        self._write("cni/pods.conflist", settings.POD_NETWORK)
+        (self._folder / "containerd.toml").write_text(settings.containerd(self._folder / "cni"))
+
+    def _write(self, name: str, contents: Mapping[str, Any]) -> None:
+        (self._folder / name).write_text(json.dumps(contents))
+
+    def _await(self, name: str, condition: Callable[[], bool]) -> None:
+        """Waits for a part of the cluster; notices when it, or another part, has ended."""
+
+        def holds() -> bool:
+            for process in self.processes.values():
+                if process.ended:
+                    raise RuntimeError(f"{process.name} ended while the cluster started")
+            return condition()
+
+        until(holds, f"{name} to be ready", seconds=_START_SECONDS)
+
+    def _api_server_is_ready(self) -> bool:
+        try:
+            return self.client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def _node_is_ready(self) -> bool:
+        node = self.client.get(f"/api/v1/nodes/{settings.NODE}")
+        if not node.is_success:
+            return False
+        conditions = {c["type"]: c["status"] for c in node.json()["status"]["conditions"]}
+        # The controller manager takes the taint away a moment after the node is ready.
+        return conditions.get("Ready") == "True" and not node.json()["spec"].get("taints")
+
+    def _pods_may_be_created(self) -> bool:
+        return self.client.get("/api/v1/namespaces/default/serviceaccounts/default").is_success

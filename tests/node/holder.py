@@ -1,0 +1,161 @@
+"""Holds a node's namespaces while its standard input stays open; then takes everything away.
+
+    python holder.py FOLDER NAME
+
+Whoever opened the namespaces has the other end of standard input. The kernel closes that end
+however its owner dies, so even a killed test run leaves no process, mount, interface, control
+group or file. Only the standard library, and nothing of the project: it is run as a file.
+
+FOLDER becomes the node's /var and /run, and goes at the end. NAME names its control groups.
+Once the namespaces stand, it prints the number of the process that is number 1 in them.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+NODE_ADDRESS = "10.20.0.1"
+SERVICE_RANGE = "10.96.0.0/16"
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_END_SECONDS = 20
+
+# The kubelet insists on these. They are the whole machine's, so the node sees files instead.
+_SYSCTLS = {
+    "kernel/keys/root_maxbytes": "25000000",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+}
+
+
+def main() -> None:
+    """Opens the namespaces, waits for the end of standard input, tidies up."""
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        for group in _groups(name):
+            group.mkdir()
+        with subprocess.Popen(
+            [
+                *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *(sys.executable, __file__, "--inside", folder),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        ) as namespaces:
+            try:
+                assert namespaces.stdout is not None
+                if namespaces.stdout.readline():
+                    _say(str(_first_process(namespaces.pid)))
+                    sys.stdin.read()
+            finally:
+                _end_namespaces(namespaces)
+    finally:
+        for group in _groups(name):
+            _remove_group(group)
+        shutil.rmtree(folder)
+
+
+def inside(folder: Path) -> NoReturn:
+    """Is process number 1 of the namespaces: lays out mounts and network, then reaps orphans."""
+    # Mounts of containers must reach the kubelet and back, and nobody outside.
+    _run("mount", "--make-rshared", "/")
+    files = folder / "sysctl"
+    files.mkdir()
+    for name, value in _SYSCTLS.items():
+        file = files / name.replace("/", ".")
+        file.write_text(f"{value}\n")
+        _run("mount", "--bind", file, f"/proc/sys/{name}")
+    for own in ("var", "run"):
+        (folder / own).mkdir()
+    (folder / "var/run").symlink_to("/run")
+    for own in ("var/log", "var/tmp", "run/lock"):
+        (folder / own).mkdir()
+    for own in ("var", "run"):
+        _run("mount", "--bind", folder / own, f"/{own}")
+
+    # Both ends are here. The routes lead nowhere, and that is enough: kube-proxy and the bridge
+    # of the pods turn what is sent to them towards addresses of the node.
+    _run("ip", "link", "set", "lo", "up")
+    _run("ip", "link", "add", "node", "type", "veth", "peer", "name", "node-peer")
+    _run("ip", "address", "add", f"{NODE_ADDRESS}/24", "dev", "node")
+    _run("ip", "link", "set", "node", "up")
+    _run("ip", "link", "set", "node-peer", "up")
+    _run("ip", "route", "add", SERVICE_RANGE, "dev", "node")
+
+    _say("ready")
+    os.close(1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    while True:
+        signal.sigwait({signal.SIGCHLD})
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            continue
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(command, check=True)
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _first_process(unshare: int) -> int:
+    return int(Path(f"/proc/{unshare}/task/{unshare}/children").read_text())
+
+
+def _end_namespaces(namespaces: subprocess.Popen[bytes]) -> None:
+    """Kills process number 1, which takes all others along before it is gone itself."""
+    try:
+        os.kill(_first_process(namespaces.pid), signal.SIGKILL)
+    except (OSError, ValueError):
+        namespaces.kill()
+    namespaces.wait()
+
+
+def _groups(name: str) -> Iterator[Path]:
+    """The node's control group in each hierarchy of version 1, or in the one of version 2."""
+    if (_CGROUPS / "cgroup.controllers").exists():
+        yield _CGROUPS / name
+        return
+    for hierarchy in sorted(_CGROUPS.iterdir()):
+        if hierarchy.is_dir() and not hierarchy.is_symlink():
+            yield hierarchy / name
+
+
+def _remove_group(group: Path) -> None:
+    """Removes a group and those below it; the kernel may still be busy with their last process."""
+    deadline = time.monotonic() + _END_SECONDS
+    for below, _, _ in os.walk(group, topdown=False):
+        while True:
+            try:
+                Path(below).rmdir()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                break
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--inside":
+        inside(Path(sys.argv[2]))
+    main()

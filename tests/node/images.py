@@ -1,0 +1,205 @@
+"""Stand-ins for the images that people use, from Debian packages and the tools built here.
+
+They carry the names of the originals, so manifests are tested as they are written. Like Alpine's,
+their shell is busybox ash and their /var/run is a link to /run.
+"""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from node import archive, debian
+from node.archive import Image, Layer
+from node.cache import made_once
+
+from tools.build import ensure
+
+BUSYBOX = "busybox:1.35"
+CLI = "docker:29-cli"
+DIND = "docker:29-dind"
+PAUSE = "pause:3.10"
+PYTHON = "python:3.11-slim"
+
+# In the base image beside the dynamic one, which finds names: it runs in an image from scratch.
+STATIC_BUSYBOX = "/usr/local/lib/busybox-static"
+
+NAMES = (BUSYBOX, CLI, DIND, PAUSE, PYTHON)
+
+_SCRIPTS = Path(__file__).parent / "images"
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PLUGINS = "/usr/local/libexec/docker/cli-plugins"
+
+_BASE_PACKAGES = ("busybox", "libc6", "tini")
+_STATIC_PACKAGES = ("busybox-static",)
+_IPTABLES_PACKAGES = (
+    "iptables",
+    "libip4tc2",
+    "libip6tc2",
+    "libmnl0",
+    "libnetfilter-conntrack3",
+    "libnfnetlink0",
+    "libnftnl11",
+    "libxtables12",
+    "netbase",
+)
+_PYTHON_PACKAGES = (
+    "ca-certificates",
+    "libbz2-1.0",
+    "libexpat1",
+    "libffi8",
+    "liblzma5",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libssl3",
+    "libuuid1",
+    "media-types",
+    "python3-pip-whl",
+    "python3.11",
+    "python3.11-minimal",
+    "tzdata",
+    "zlib1g",
+)
+
+_PACKAGES = (_BASE_PACKAGES, _STATIC_PACKAGES, _IPTABLES_PACKAGES, _PYTHON_PACKAGES)
+
+_TOOLS = (
+    "docker",
+    "docker-buildx",
+    "docker-compose",
+    "dockerd",
+    "docker-proxy",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "runc",
+)
+
+
+def image_archive(names: Sequence[str] = NAMES) -> Path:
+    """Returns a docker-archive with these images, made at the first call.
+
+    Raises:
+        ToolMissing: something must be installed first; the message says what.
+        BuildFailed: Go could not build a tool, or apt not give a package.
+    """
+    pins = [
+        *(str(_tree(group)).encode() for group in _PACKAGES),
+        *(str(ensure(tool)).encode() for tool in _TOOLS),
+        *(file.read_bytes() for file in sorted(_SCRIPTS.iterdir())),
+        Path(__file__).read_bytes(),
+        Path(archive.__file__).read_bytes(),
+        " ".join(names).encode(),
+    ]
+
+    def make(folder: Path) -> None:
+        images = {name: image for name, image in _images().items() if name in names}
+        archive.write(folder / "images.tar", images, debian.architecture())
+
+    return made_once("images", pins, make) / "images.tar"
+
+
+def _tree(packages: tuple[str, ...]) -> Path:
+    return debian.trees(_PACKAGES)[packages]
+
+
+def _images() -> dict[str, Image]:
+    base = _base()
+    cli = [base, _docker_cli()]
+    return {
+        BUSYBOX: Image([base], {"Env": [_PATH], "Cmd": ["sh"]}),
+        # tini, because process 1 must die of a TERM and reap what is left to it.
+        PAUSE: Image([base], {"Entrypoint": ["/usr/bin/tini-static", "sleep", "infinity"]}),
+        CLI: Image(
+            cli,
+            {
+                "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
+                "Entrypoint": ["docker-entrypoint.sh"],
+                "Cmd": ["sh"],
+            },
+        ),
+        DIND: Image(
+            [*cli, _docker_daemon()],
+            {
+                "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
+                "Entrypoint": ["dockerd-entrypoint.sh"],
+                "Volumes": {"/var/lib/docker": {}},
+            },
+        ),
+        PYTHON: Image([base, _python()], {"Env": [_PATH], "Cmd": ["python3"]}),
+    }
+
+
+def _base() -> Layer:
+    tree = _tree(_BASE_PACKAGES)
+    return Layer(
+        trees=[tree],
+        files={STATIC_BUSYBOX: _tree(_STATIC_PACKAGES) / "bin/busybox"},
+        links={"/var/run": "/run", **dict.fromkeys(_applets(tree), "/bin/busybox")},
+        texts={
+            "/etc/passwd": (
+                "root:x:0:0:root:/root:/bin/sh\n"
+                "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+            ),
+            "/etc/group": "root:x:0:\ndocker:x:2375:\nnogroup:x:65534:\n",
+        },
+        folders={"/root": 0o700, "/run": 0o755, "/tmp": 0o1777, "/etc": 0o755},
+    )
+
+
+def _applets(tree: Path) -> list[str]:
+    listed = subprocess.run(
+        [tree / "bin/busybox", "--list"], capture_output=True, text=True, check=True
+    )
+    # dpkg's would be mistaken for the real ones.
+    skipped = {"busybox", "dpkg", "dpkg-deb", "rpm", "rpm2cpio", "init", "linuxrc"}
+    return [f"/bin/{name}" for name in listed.stdout.split() if name not in skipped]
+
+
+def _docker_cli() -> Layer:
+    return Layer(
+        files={
+            "/usr/local/bin/docker": ensure("docker"),
+            f"{_PLUGINS}/docker-buildx": ensure("docker-buildx"),
+            f"{_PLUGINS}/docker-compose": ensure("docker-compose"),
+            "/usr/local/bin/docker-entrypoint.sh": _SCRIPTS / "docker-entrypoint.sh",
+        }
+    )
+
+
+def _docker_daemon() -> Layer:
+    tools = ("dockerd", "docker-proxy", "containerd", "containerd-shim-runc-v2", "runc")
+    iptables = ("iptables", "iptables-save", "iptables-restore")
+    return Layer(
+        trees=[_tree(_IPTABLES_PACKAGES)],
+        files={
+            "/usr/local/bin/dockerd-entrypoint.sh": _SCRIPTS / "dockerd-entrypoint.sh",
+            **{f"/usr/local/bin/{tool}": ensure(tool) for tool in tools},
+        },
+        links={
+            "/usr/local/bin/docker-init": "/usr/bin/tini-static",
+            # What Debian's update-alternatives would make.
+            **{
+                f"/usr/sbin/{name.replace('ip', ip, 1)}": "xtables-nft-multi"
+                for name in iptables
+                for ip in ("ip", "ip6")
+            },
+        },
+    )
+
+
+def _python() -> Layer:
+    tree = _tree(_PYTHON_PACKAGES)
+    wheel = next((tree / "usr/share/python-wheels").glob("pip-*.whl"))
+    return Layer(
+        trees=[tree],
+        texts={
+            # pip runs from its own wheel; Debian has no smaller way to it.
+            "/usr/local/bin/pip": (
+                "#!/bin/sh\n"
+                f'exec /usr/bin/python3.11 /usr/share/python-wheels/{wheel.name}/pip "$@"\n'
+            ),
+        },
+        links={
+            "/usr/local/bin/python": "/usr/bin/python3.11",
+            "/usr/local/bin/python3": "/usr/bin/python3.11",
+        },
+    )

@@ -1,0 +1,78 @@
+"""Pods that really run: creating them, waiting for them, and telling why one did not do it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kube.waiting import until
+from node.cluster import Cluster
+
+
+def pod(name: str, *containers: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
+    """A pod that runs once and ends quickly."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 2,
+            "containers": list(containers),
+            **spec,
+        },
+    }
+
+
+def create(cluster: Cluster, namespace: str, manifest: Mapping[str, Any]) -> str:
+    """Creates a pod; gives its name."""
+    answer = cluster.create_pod(namespace, manifest)
+    assert answer.is_success, answer.text
+    name: str = answer.json()["metadata"]["name"]
+    return name
+
+
+def status(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+    """A pod's status as it is now."""
+    answer = cluster.client.get(f"/api/v1/namespaces/{namespace}/pods/{name}").raise_for_status()
+    found: dict[str, Any] = answer.json()["status"]
+    return found
+
+
+def await_phase(
+    cluster: Cluster, namespace: str, name: str, phase: str, *, seconds: float = 90
+) -> None:
+    """Waits until a pod reaches a phase.
+
+    Raises:
+        AssertionError: it failed, or did not in time; with its description and logs.
+    """
+
+    def reached() -> bool:
+        now = status(cluster, namespace, name)["phase"]
+        if now in ("Failed", "Succeeded") and now != phase:
+            raise TimeoutError(f"the pod ended as {now}")
+        return bool(now == phase)
+
+    try:
+        until(reached, f"pod {name} to be {phase}", seconds=seconds)
+    except TimeoutError as late:
+        raise AssertionError(f"{late}\n{story(cluster, namespace, name)}") from late
+
+
+def completed(
+    cluster: Cluster, namespace: str, manifest: Mapping[str, Any], *, seconds: float = 90
+) -> str:
+    """Creates a pod and waits until it has succeeded; gives the log of its first container."""
+    name = create(cluster, namespace, manifest)
+    await_phase(cluster, namespace, name, "Succeeded", seconds=seconds)
+    first = manifest["spec"]["containers"][0]["name"]
+    return cluster.kubectl("logs", f"--namespace={namespace}", name, f"--container={first}").stdout
+
+
+def story(cluster: Cluster, namespace: str, name: str) -> str:
+    """What a person would look at: the description with events, and the end of every log."""
+    where = f"--namespace={namespace}"
+    described = cluster.kubectl("describe", where, "pod", name, check=False).stdout
+    logs = cluster.kubectl(
+        *("logs", where, name, "--all-containers", "--prefix", "--tail=40"), check=False
+    )
+    return f"{described}\n{logs.stdout}{logs.stderr}"

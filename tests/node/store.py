@@ -1,0 +1,62 @@
+"""The store of a node's containerd with the images in it, imported once per user.
+
+An import takes longer than the rest of the cluster's start. What it leaves is files that nobody
+changes: layers are the lower folders of overlays, blobs are named by their digests. So nodes share
+them by hard links, and get only containerd's databases as copies.
+"""
+
+import os
+import shutil
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from kube.waiting import until
+from node import settings
+from node.cache import made_once
+from node.images import image_archive
+from node.namespaces import Namespaces
+
+from tools.build import ensure
+
+FOLDER = "var/lib/containerd"
+SOCKET = "run/containerd/containerd.sock"
+
+
+def image_store(names: Sequence[str]) -> Path:
+    """Returns containerd's root folder after an import of these images.
+
+    Raises: what `image_archive` does.
+    """
+    archive = image_archive(names)
+    pins = [str(archive).encode(), str(ensure("containerd")).encode(), Path(__file__).read_bytes()]
+    return made_once("store", pins, lambda folder: _import(archive, folder))
+
+
+def lay_out(store: Path, folder: Path) -> None:
+    """Gives a node, whose files are in this folder, the images of a store."""
+    shutil.copytree(store, folder / FOLDER, symlinks=True, copy_function=_share)
+
+
+def _share(source: str, target: str) -> None:
+    if not source.endswith(".db"):
+        with suppress(OSError):  # another file system
+            os.link(source, target, follow_symlinks=False)
+            return
+    shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _import(archive: Path, store: Path) -> None:
+    with Namespaces() as namespaces:
+        (namespaces.folder / "containerd.toml").write_text(settings.containerd())
+        process = namespaces.start(
+            [ensure("containerd"), *settings.FLAGS["containerd"]],
+            name="containerd",
+            environment=settings.containerd_environment(),
+        )
+        until((namespaces.folder / SOCKET).exists, "containerd's socket")
+        namespaces.run(ensure("ctr"), "--namespace=k8s.io", "images", "import", archive)
+        process.signal(signal.SIGTERM)  # so that it closes its databases
+        process.wait()
+        shutil.copytree(namespaces.folder / FOLDER, store, symlinks=True, dirs_exist_ok=True)
