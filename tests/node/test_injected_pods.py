@@ -12,6 +12,8 @@ from node.pods import await_phase, completed, create, status, story
 from node.settings import POD_MTU
 from ruamel.yaml import YAML
 
+pytestmark = pytest.mark.node
+
 NON_ROOT = {
     "runAsUser": 1000,
     "runAsGroup": 1000,
@@ -48,8 +50,6 @@ def test_a_job_without_root_and_capabilities_has_docker(cluster: Cluster, namesp
 @pytest.mark.parametrize(
     "network", ["bridge", "own"], ids=["the default network", "a network of the user's"]
 )
-
-pytestmark = pytest.mark.node
 def test_nested_networks_carry_the_pods_mtu(cluster: Cluster, namespace: str, network: str) -> None:
     script = f"""{MAKE_IMAGE}
         docker network create own >/dev/null
