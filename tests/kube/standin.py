@@ -31,7 +31,9 @@ from service.running import COMMAND
 NODE = "node"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 _CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500", "ephemeral-storage": "1Ti"}
-_ADDRESSES = "127.77.200.{}"  # in the range of the Services, which are never so many
+# In the range of the Services, which are never so many; runs side by side take one network each.
+NETWORK = f"127.77.{128 + os.getpid() % 128}."
+_ADDRESSES = NETWORK + "{}"
 
 
 def register_node(control_plane: ControlPlane) -> None:
@@ -56,11 +58,13 @@ class Settings:
         delivery: seconds until a changed Secret or ConfigMap is seen by a pod.
         environment: variables for every process, over those of its container.
         programs: another command line for a command, by name.
+        pod_ips: what pods report as their address, with a place for their number.
     """
 
     delivery: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
     programs: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
+    pod_ips: str = _ADDRESSES
 
 
 class StandInPod:
@@ -68,7 +72,7 @@ class StandInPod:
 
     Attributes:
         name: of the pod.
-        address: its IP.
+        address: where it listens, on loopback.
         process: what its container runs; None before its volumes can be mounted.
         ready: what its readiness probe said last.
         terminating: it was told to end.
@@ -79,7 +83,7 @@ class StandInPod:
         control_plane: ControlPlane,
         pod: Mapping[str, Any],
         folder: Path,
-        address: str,
+        number: int,
         settings: Settings,
     ) -> None:
         self._control_plane = control_plane
@@ -91,7 +95,8 @@ class StandInPod:
         self._coming: list[tuple[float, str, dict[str, bytes]]] = []  # time, volume, files
         self.name: str = pod["metadata"]["name"]
         self.component: str = pod["metadata"]["labels"]["app.kubernetes.io/component"]
-        self.address = address
+        self.address = _ADDRESSES.format(number)
+        self._ip = settings.pod_ips.format(number)
         self.process: ServerProcess | None = None
         self.ready = False
         self.terminating = False
@@ -191,8 +196,8 @@ class StandInPod:
         condition = {"type": "Ready", "status": str(ready)}
         status = {
             "phase": "Running",
-            "podIP": self.address,
-            "podIPs": [{"ip": self.address}],
+            "podIP": self._ip,
+            "podIPs": [{"ip": self._ip}],
             "conditions": [condition, {"type": "ContainersReady", "status": str(ready)}],
         }
         self._control_plane.client.patch(
@@ -297,9 +302,12 @@ class StandInNode:
             if "deletionTimestamp" in item["metadata"]:
                 self._gone(name)
                 return
-            address = _ADDRESSES.format(next(self._numbers))
             self.pods[name] = StandInPod(
-                self._control_plane, item, self._folder / name, address, self.settings
+                self._control_plane,
+                item,
+                self._folder / name,
+                next(self._numbers),
+                self.settings,
             )
         pod = self.pods[name]
         if "deletionTimestamp" not in item["metadata"]:

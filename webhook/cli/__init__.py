@@ -7,11 +7,14 @@ from webhook.cli.group import Command, Commands
 
 EXIT_CODES = """\b
 Exit codes:
-  0   done; explain: every pod is injected
-  1   explain: a pod is left alone
-  2   a pod is refused
+  0   done; explain: every pod is injected; check: all is well
+  1   explain: a pod is left alone; check: there are warnings
+  2   a pod is refused; check: something is broken
   64  the command line is wrong
   65  the input is wrong: not YAML, not a Kubernetes object, a bad operator's file
+  66  explain: the cluster has no such pod
+  69  the cluster cannot be reached, or the package that could is missing
+  77  the cluster does not let you read what is needed
   78  serve: no usable certificate, operator's file or address
 """
 
@@ -21,6 +24,7 @@ COMMANDS = {
     "serve": Command("webhook.cli.serve", "serve", "Answer the API server's admission reviews."),
     "inject": Command("webhook.cli.inject", "inject", "Inject Docker into manifests, offline."),
     "explain": Command("webhook.cli.explain", "explain", "Say why pods are injected, or not."),
+    "check": Command("webhook.cli.check", "check", "Say whether a cluster's webhook is well."),
     "config": Command("webhook.cli.config", "config", "Check and show the operator's file."),
     "demo": Command("webhook.cli.demo", "demo", "See a pod before and after, with no cluster."),
 }

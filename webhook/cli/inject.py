@@ -32,7 +32,7 @@ class _Result(Struct, frozen=True):
 
 
 @click.command()
-@input_options
+@input_options(required=True)
 @click.option(
     "-o",
     "--output",

@@ -28,15 +28,7 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     help="The operator's file; without it, every default holds.",
 )
-_INPUT = (
-    click.option(
-        "-f",
-        "--filename",
-        "source",
-        required=True,
-        metavar="FILE",
-        help="Manifests, YAML or JSON; - reads standard input.",
-    ),
+_ASSUMED = (
     click.option(
         "--namespace-label",
         metavar="true|false",
@@ -55,11 +47,27 @@ _INPUT = (
 )
 
 
-def input_options(function: Function) -> Function:
-    """Give a command the options for manifests and how they are meant."""
-    for option in reversed(_INPUT):
-        function = option(function)
-    return function
+def input_options(*, required: bool) -> Callable[[Function], Function]:
+    """Give a command the options for manifests and how they are meant.
+
+    Args:
+        required: there is no other input.
+    """
+    source = click.option(
+        "-f",
+        "--filename",
+        "source",
+        required=required,
+        metavar="FILE",
+        help="Manifests, YAML or JSON; - reads standard input.",
+    )
+
+    def decorate(function: Function) -> Function:
+        for option in reversed((source, *_ASSUMED)):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def read_config(path: Path | None) -> Config:

@@ -19,6 +19,8 @@ _WORDS = {
     Outcome.REFUSED: "refused",
 }
 
+Note = tuple[str, str]
+
 
 class Row(Struct, frozen=True):
     """One gate.
@@ -33,7 +35,7 @@ class Row(Struct, frozen=True):
     gate: str
     question: str
     verdict: Outcome | None
-    notes: Sequence[tuple[str, str]]
+    notes: Sequence[Note]
 
 
 class Explanation(Struct, frozen=True):

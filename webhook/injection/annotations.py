@@ -12,6 +12,7 @@ from webhook.injection.optin import INJECT
 from webhook.injection.reasons import Reason
 
 PREFIX = "dind.io/"
+_MOST_NAMES = 100  # of containers; their number bounds what one annotation can cost
 STATUS = "dind.io/status"  # written by the webhook, never read as a wish
 
 
@@ -71,6 +72,8 @@ def _containers(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
         raise ValueError("is not a list of container names separated by commas")
+    if len(names) > _MOST_NAMES:
+        raise ValueError(f"has {len(names)} names; allowed are up to {_MOST_NAMES}")
     return tuple(dict.fromkeys(names))
 
 

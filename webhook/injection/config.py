@@ -154,7 +154,9 @@ class Socket(_Strict, frozen=True):
         path = real(self.directory)
         if normal(self.directory) != self.directory:
             raise ValueError(f"directory is {self.directory}; write it as {normal(self.directory)}")
-        if not is_within(path, "/var/run") and not is_clear_of(path, PROTECTED):
+        hides_token = not is_clear_of(path, ("/var/run/secrets",)) and path != "/var/run"
+        hides_files = not is_within(path, "/var/run") and not is_clear_of(path, PROTECTED)
+        if hides_token or hides_files:
             raise ValueError(
                 f"directory is {self.directory}, which would hide files of the daemon's or the "
                 "job's image; allowed is a folder of its own, such as /var/run/dind"

@@ -12,6 +12,7 @@ from webhook.injection.reasons import Reason
 WARNING_LENGTH = 120  # characters; kubectl and the API server cut longer ones (admission/v1)
 _SHOWN_VALUE = 60  # characters of a user's value that a message repeats
 _SHOWN_PROBLEMS = 20
+_SHOWN_NAMES = 20
 
 
 class Problem(Struct, frozen=True, gc=False):
@@ -76,6 +77,14 @@ def quoted(value: str) -> str:
     """Repeat a user's value in a message: in quotes, control characters escaped, cut if long."""
     text = value if len(value) <= _SHOWN_VALUE else value[: _SHOWN_VALUE - 3] + "..."
     return '"' + printable(text) + '"'
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name what is allowed in a message: not more than a reader takes in, none where none is."""
+    shown = [printable(name[:_SHOWN_VALUE]) for name in names[:_SHOWN_NAMES]]
+    if hidden := len(names) - len(shown):
+        shown.append(f"{hidden} more")
+    return ", ".join(shown) or "none"
 
 
 def warning(text: str) -> str:

@@ -14,7 +14,7 @@ from webhook.injection.decisions import (
     Problem,
     Refused,
     Skipped,
-    printable,
+    listed,
     quoted,
     warning,
 )
@@ -94,12 +94,13 @@ def _containers(case: Case) -> Answer:
         return ()
     native = settings.profile.placement is Placement.INIT_CONTAINER
     mode = settings.profile.mode
-    known = shape.selectable(case.pod, mode, before_init=native or mode is Mode.NODE)
+    selectable = shape.selectable(case.pod, mode, before_init=native or mode is Mode.NODE)
+    known = set(selectable)
     return [
         Problem(
             Reason.UNKNOWN_CONTAINER,
             f"annotation {annotations.PREFIX}containers names {quoted(name)}, which the pod does "
-            f"not have; allowed are {', '.join(map(printable, known)) or 'none'}",
+            f"not have; allowed are {listed(selectable)}",
         )
         for name in settings.containers
         if name not in known
@@ -162,7 +163,14 @@ GATES: tuple[Gate, ...] = (
 
 def examine(admission: Admission, config: Config) -> list[Finding]:
     """Ask the gates in order, up to the first that ends it by leaving the pod alone."""
-    return _examine(_case(admission, config))
+    case = _case(admission, config)
+    findings: list[Finding] = []
+    for gate in GATES:
+        answer = gate.ask(case)
+        findings.append(Finding(gate, answer))
+        if isinstance(answer, Skipped):
+            break
+    return findings
 
 
 def decide(admission: Admission, config: Config) -> Decision:
@@ -176,14 +184,14 @@ def decide(admission: Admission, config: Config) -> Decision:
         Injected with a patch, Skipped with a reason, or Refused with every problem at once.
     """
     case = _case(admission, config)
-    answers = [finding.answer for finding in _examine(case)]
-    problems = [
-        problem for answer in answers if not isinstance(answer, Skipped) for problem in answer
-    ]
+    problems: list[Problem] = []
+    for gate in GATES:
+        answer = gate.ask(case)
+        if isinstance(answer, Skipped):
+            return Refused(problems) if problems else answer
+        problems += answer
     if problems:
         return Refused(problems)
-    if isinstance(answers[-1], Skipped):
-        return answers[-1]
     settings = case.resolution.settings
     assert settings is not None  # noqa: S101 - without a profile there is a problem
     return inject(case.pod, settings, case.earlier)
@@ -193,13 +201,3 @@ def _case(admission: Admission, config: Config) -> Case:
     reading = annotations.read(admission.pod.annotations)
     resolution = resolve(reading, config, admission.namespace)
     return Case(admission, resolution, shape.earlier_injection(admission.pod))
-
-
-def _examine(case: Case) -> list[Finding]:
-    findings: list[Finding] = []
-    for gate in GATES:
-        answer = gate.ask(case)
-        findings.append(Finding(gate, answer))
-        if isinstance(answer, Skipped):
-            break
-    return findings

@@ -23,7 +23,7 @@ from webhook.injection.shape import (
     gets_socket,
     injected_name,
 )
-from webhook.injection.sockets import SharedSocket, View, host_sockets, view
+from webhook.injection.sockets import SharedSocket, View, host_sockets, shows_host, view
 
 
 class Status(Struct, frozen=True):
@@ -59,6 +59,7 @@ def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
     socket = _shared_socket(pod, settings, mode, earlier)
     changes = _changes(pod, settings, socket, injected_name(mode))
     warnings = [text for change in changes for text in change.view.warnings]
+    warnings += _still_on_the_host(pod, changes)
     patch = Patch()
     for change in changes:
         _patch_container(patch, change)
@@ -134,6 +135,20 @@ def _changes(pod: Pod, settings: Settings, socket: SharedSocket, injected: str) 
         for index, container in enumerate(containers)
         if container.name != injected
         and gets_socket(container, settings.containers, init=field == "initContainers")
+    ]
+
+
+def _still_on_the_host(pod: Pod, changes: Sequence[_Change]) -> list[str]:
+    """Warn of containers that were not chosen, and keep their mounts of the host's socket."""
+    host = host_sockets(pod.volumes)
+    if not host:
+        return []
+    chosen = {id(change.container) for change in changes}
+    return [
+        warning(f"container {container.name} still mounts the host's Docker socket")
+        for container in pod.all_containers()
+        if id(container) not in chosen
+        and any(shows_host(mount, host) for mount in container.volume_mounts or ())
     ]
 
 

@@ -6,7 +6,16 @@ import posixpath
 #: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
 PROTECTED = (
     *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
-    *("/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"),
+    *("/bin", "/sbin", "/lib", "/lib64", "/etc"),
+    *(
+        "/usr/bin",
+        "/usr/sbin",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/libexec",
+        "/usr/local",
+        "/usr/share",
+    ),
 )
 
 

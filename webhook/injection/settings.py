@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from webhook.injection import quantity
 from webhook.injection.annotations import PREFIX, Options, Reading
 from webhook.injection.config import Config, Mode, Policy, Profile, Resources, Storage
-from webhook.injection.decisions import Problem, quoted
+from webhook.injection.decisions import Problem, listed, quoted
 from webhook.injection.image import is_allowed
 from webhook.injection.reasons import Reason
 
@@ -67,17 +67,17 @@ def _profile_problem(name: str, config: Config, namespace: str) -> Problem | Non
     allowed = config.policy.allowed_profiles(namespace, config)
     if name in allowed:
         return None
-    listed = ", ".join(allowed) or "none"
+    names = listed(allowed)
     if name not in config.profiles:
         return Problem(
             Reason.UNKNOWN_PROFILE,
             f"annotation {PREFIX}profile is {quoted(name)}, which is not a profile; "
-            f"allowed here are {listed}",
+            f"allowed here are {names}",
         )
     return Problem(
         Reason.PROFILE_NOT_ALLOWED,
         f"profile {quoted(name)} is not allowed in namespace {quoted(namespace)}; "
-        f"allowed here are {listed} (annotation {PREFIX}profile)",
+        f"allowed here are {names} (annotation {PREFIX}profile)",
     )
 
 

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from webhook.injection import node, sidecar
 from webhook.injection.config import Mode
-from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod
 from webhook.injection.scripts import START_NAME, WAIT_NAME
 
@@ -48,37 +47,47 @@ def earlier_injection(pod: Pod) -> Earlier | None:
         address = next((word for word in words if word.startswith(_UNIX)), "")
         directory = address.removeprefix(_UNIX).rpartition("/")[0]
         for mount in container.volume_mounts or ():
-            if directory and mount.mount_path == directory:
+            if mount.mount_path == directory and _is_shared(pod, mount.name, mode, directory):
                 return Earlier(mode, container, mount.name, directory)
     return None
+
+
+def _is_shared(pod: Pod, name: str, mode: Mode, directory: str) -> bool:
+    """Tell whether a volume is of the kind that an injection shares: nobody's look-alike is."""
+    volume = next((volume for volume in pod.volumes if volume.name == name), None)
+    if volume is None:
+        return False
+    if mode is Mode.SIDECAR:
+        return volume.empty_dir is not None
+    return volume.host_path is not None and volume.host_path.path == directory
 
 
 def brings_own_daemon(pod: Pod, earlier: Earlier | None) -> str | None:
     """Find a Docker daemon of the user's own: the name of its container.
 
-    A container named `dind`, or one that mounts a volume at /var/run and runs dockerd; `earlier` is
-    none of the user's own.
+    A container named `dind`, or one that runs dockerd: its entrypoint listens at /var/run, too, and
+    would take the injected daemon's socket away. `earlier` is none of the user's own.
     """
     for container in pod.all_containers():
         if earlier is not None and container is earlier.container:
             continue
         if container.name == sidecar.NAME:
             return container.name
-        if _shares_its_run_folder(container) and _runs_dockerd(container):
+        if _runs_dockerd(container):
             return container.name
     return None
 
 
-def _shares_its_run_folder(container: Container) -> bool:
-    return any(real(mount.mount_path) == "/var/run" for mount in container.volume_mounts or ())
-
-
 def _runs_dockerd(container: Container) -> bool:
     if not container.command:
-        name, _, tag = (container.image or "").rpartition("/")[2].partition(":")
+        image = (container.image or "").partition("@")[0]
+        name, _, tag = image.rpartition("/")[2].partition(":")
         if name == "docker" and "dind" in tag:
             return True
-    words = " ".join([*(container.command or ()), *(container.args or ())]).split()
+    text = " ".join([*(container.command or ()), *(container.args or ())])
+    if "dockerd" not in text:
+        return False
+    words = text.split()
     return any(word.rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh") for word in words)
 
 

@@ -89,16 +89,21 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
         warning(f"container {container.name} no longer finds a socket at {path}")
         for path in migration.lost
     ]
+    if migration.folder is not None:
+        text = f"container {container.name} sees the daemon's folder at {migration.folder}, "
+        warnings.append(warning(text + "no longer the host's"))
     if seen:
         directories = [mount.mount_path for mount in seen]
         mounts = [*map(socket.mount, migration.directories), *migration.mounts]
     else:
-        kept = [mount for i, mount in enumerate(present) if i not in migration.removed]
+        removed = set(migration.removed)
+        kept = [mount for i, mount in enumerate(present) if i not in removed]
         directories, more = _directories(container.name, kept, socket, migration)
         warnings += more
         mounts = [*map(socket.mount, directories), *migration.mounts]
     address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
-    said = next((env for env in container.env or () if env.name == DOCKER_HOST), None)
+    # The kubelet lets the last of several win.
+    said = next((env for env in reversed(container.env or ()) if env.name == DOCKER_HOST), None)
     if said is None:
         return View(migration.removed, mounts, address, warnings)
     places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
@@ -115,12 +120,14 @@ class _Migration(Struct, frozen=True):
         directories: folders at which the shared volume must appear, in the user's spelling.
         mounts: further mounts.
         lost: paths of the socket for which nothing can stand in.
+        folder: where the host's whole folder was, with whatever else was in there.
     """
 
     removed: list[int]
     directories: list[str]
     mounts: list[dict[str, Any]]
     lost: list[str]
+    folder: str | None = None
 
 
 def _migrate(
@@ -131,7 +138,7 @@ def _migrate(
     removed: list[int] = []
     directories: dict[str, None] = {}  # ordered sets: two host mounts may want the same thing
     files: dict[str, None] = {}
-    views = [_shown_of_host(mount, host) for mount in present]
+    views = [shows_host(mount, host) for mount in present]
     taken = {
         real(mount.mount_path) for mount, shown in zip(present, views, strict=True) if shown is None
     }
@@ -159,14 +166,14 @@ def _migrate(
         for path in files
         if real(path) not in taken and real(path).removesuffix("/" + SOCKET_FILE) not in served
     ]
-    if socket.late:
-        return _Migration(removed, list(directories), [], lost=free)
-    mounts = [socket.file_mount(path) for path in free]
-    return _Migration(removed, list(directories), mounts, lost=[])
+    whole = [present[i].mount_path for i, shown in enumerate(views) if shown == _HOST_DIRECTORY]
+    mounts = [] if socket.late else [socket.file_mount(path) for path in free]
+    lost = free if socket.late else []
+    return _Migration(removed, list(directories), mounts, lost, whole[0] if whole else None)
 
 
-def _shown_of_host(mount: VolumeMount, host: Mapping[str, str]) -> str | None:
-    """Which of the host's two paths a mount shows: the socket, its folder, or neither (None)."""
+def shows_host(mount: VolumeMount, host: Mapping[str, str]) -> str | None:
+    """Tell which of the host's paths a mount shows: the socket, its folder, or (None) neither."""
     source = host.get(mount.name)
     if source is None or mount.sub_path_expr:
         return None

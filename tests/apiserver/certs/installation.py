@@ -20,9 +20,15 @@ from kube.process import ServerProcess
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
 
+from certs.actions import Wait
+from certs.cluster import Cluster
+from certs.names import service_names
 from certs.objects import Names
 from certs.pem import certificates_in, issued_by
+from certs.plan import Policy
+from certs.rotation import next_action
 from certs.state import StoredAuthority, read_authorities
+from certs.writes import contents
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
 ENTRIES = ("pod.dind.io", "namespace.dind.io")
@@ -30,6 +36,8 @@ LABELS = {"app.kubernetes.io/component": "webhook"}
 # The shortest that can be; `quick` is for what must happen while a test waits.
 CALM = ("--settle", "1s", "--tick", "1h")
 QUICK = ("--settle", "1s", "--tick", "1s", "--authority-lifetime", "12s", "--leaf-lifetime", "9s")
+
+_PATIENCE = 30  # seconds; a new process loads the Kubernetes client first
 
 
 class Installation:
@@ -122,9 +130,19 @@ class Installation:
             check=False,
         )
 
+    def bring_to_rest(self) -> None:
+        """Do what dind-certs would, without a process of its own."""
+        policy = Policy(service_names(self.names.service, self.names.namespace))
+        with self.control_plane.api_client() as client:
+            cluster = Cluster(client, self.names)
+            snapshot, action = next_action(cluster, policy)
+            while not isinstance(action, Wait):
+                cluster.write(contents(action, snapshot.now, policy), snapshot)
+                snapshot, action = next_action(cluster, policy)
+
     def await_peace(self) -> None:
         """Wait until every entry trusts the stored leaf."""
-        until(self.at_peace, "a leaf that every entry trusts")
+        until(self.at_peace, "a leaf that every entry trusts", seconds=_PATIENCE)
 
     def at_peace(self) -> bool:
         """Whether every entry trusts exactly the stored authorities, and so the stored leaf."""
@@ -207,7 +225,7 @@ class Process(ServerProcess):
 
     def await_event(self, name: str) -> None:
         """Wait for a line in its log."""
-        until(lambda: bool(self.events(name)), f"{name!r} in its log")
+        until(lambda: bool(self.events(name)), f"{name!r} in its log", seconds=_PATIENCE)
 
     def end(self) -> int:
         """Ask it to end; return its status."""

@@ -73,19 +73,18 @@ MISHAPS = {
 
 
 @pytest.mark.parametrize(("cause", "named"), MISHAPS.values(), ids=MISHAPS)
-def test_a_mishap_is_named_while_it_lasts_and_repaired(
+def test_a_mishap_is_named_while_it_lasts_and_can_be_repaired(
     installation: Installation, cause: Callable[[Installation], None], named: str
 ) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
 
     cause(installation)
 
     shown = installation.show()
     assert named in shown.stdout, shown.stdout + shown.stderr
     assert shown.returncode == 1
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
+    assert installation.at_peace()
 
 
 @pytest.mark.parametrize(("cause", "_named"), MISHAPS.values(), ids=MISHAPS)

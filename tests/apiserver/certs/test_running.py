@@ -64,9 +64,8 @@ def test_certificates_rotate_and_the_old_authority_retires(installation: Install
 def test_show_says_who_signed_what_who_trusts_whom_and_what_comes_next(
     installation: Installation,
 ) -> None:
+    installation.bring_to_rest()
     installation.add_ready_pod()
-    with installation.running(*CALM):
-        installation.await_peace()
 
     shown = installation.show()
 

@@ -43,8 +43,7 @@ def test_a_new_installation_is_complete_within_seconds(installation: Installatio
 
 
 def test_the_secrets_are_typed_and_go_with_our_deployment(installation: Installation) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
     for name, kind in ((installation.names.ca_secret, "Opaque"), ("hook-tls", "kubernetes.io/tls")):
         secret = installation.secret(name)
         assert secret is not None
@@ -54,8 +53,7 @@ def test_the_secrets_are_typed_and_go_with_our_deployment(installation: Installa
 
 
 def test_nothing_but_the_bundles_is_ours(installation: Installation) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
     entry: dict[str, Any] = {".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}}
     entries = {f'k:{{"name":"{name}"}}': entry for name in ENTRIES}
     assert _ours(installation.registration()) == {"f:webhooks": entries}
@@ -121,8 +119,7 @@ def test_what_has_changed_since_it_was_read_is_not_written(
     change: Callable[[Installation], None],
     written: AuthoritiesSecret | LeafSecret | Bundle,
 ) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
     with control_plane.api_client() as client:
         cluster = Cluster(client, installation.names)
         snapshot = cluster.read()
@@ -144,8 +141,7 @@ def test_what_was_made_since_it_was_missed_is_not_written(
     with control_plane.api_client() as client:
         cluster = Cluster(client, installation.names)
         snapshot = cluster.read()
-        with installation.running(*CALM):
-            installation.await_peace()
+        installation.bring_to_rest()
         before = _everything(installation)
         with pytest.raises(ConflictError, match="already exists"):
             cluster.write(late, snapshot)
@@ -164,8 +160,7 @@ def _everything(installation: Installation) -> list[Any]:
 def test_time_is_the_api_servers(control_plane: ControlPlane, installation: Installation) -> None:
     """The bundle is dated by the clock that is read, so our own clock may be wrong."""
     policy = Policy(service_names("hook", installation.names.namespace))
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
     with control_plane.api_client() as client:
         snapshot, _ = next_action(Cluster(client, installation.names), policy)
     assert snapshot.state.registration is not None
@@ -174,8 +169,7 @@ def test_time_is_the_api_servers(control_plane: ControlPlane, installation: Inst
 
 
 def test_a_lost_authority_that_a_replica_needs_stays_trusted(installation: Installation) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
     installation.add_ready_pod()
     (lost,) = installation.authorities()
     installation.delete_secret(installation.names.ca_secret)
@@ -190,8 +184,7 @@ def test_a_lost_authority_that_a_replica_needs_stays_trusted(installation: Insta
 
 
 def test_an_authority_that_nobody_needs_goes(installation: Installation) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    installation.bring_to_rest()
     installation.add_ready_pod()
     stranger = issue_authority(_now(installation))
     extra = StoredAuthority(certificates_in(stranger.pem)[0])

@@ -287,4 +287,6 @@ def test_in_a_folder_that_is_served_the_socket_needs_no_mount_of_its_own(path: s
     for config in ({}, LATE):
         expected = {"/var/run": "cache-dir", "/host/run": "cache-dir"}
         assert mounts(injected(raw, config), "main") == expected
-        assert warnings(raw, config) == []
+        assert warnings(raw, config) == [
+            "container main sees the daemon's folder at /host/run, no longer the host's"
+        ]

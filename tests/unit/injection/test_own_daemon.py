@@ -57,12 +57,11 @@ def test_dockerd_in_a_shared_run_folder_is_one(path: str, fields: dict[str, Any]
         {"image": "docker:29-dind", "command": ["docker", "info"], **AT_RUN},
         {"image": "dind-tools:docker", **AT_RUN},
         {"image": "x", "args": ["pgrep", "dockerd-exporter"], **AT_RUN},
-        {"image": "docker:29-dind"},
-        {"image": "x", "command": ["dockerd"], "volumeMounts": [mount("run", "/var/run/docker")]},
+        {"image": "x", "command": ["sh", "-c", "pkill dockerd-old; docker info"], **AT_RUN},
     ],
     ids=str,
 )
-def test_a_client_or_a_daemon_that_shares_nothing_is_none(fields: dict[str, Any]) -> None:
+def test_a_client_is_none(fields: dict[str, Any]) -> None:
     injected(pod(container("client", **fields), volumes=[VOLUME]))
 
 
@@ -87,3 +86,21 @@ def test_a_container_that_only_pretends_is_the_pod_s_own() -> None:
 
 def test_bad_annotations_are_refused_even_beside_an_own_daemon() -> None:
     assert len(problems(pod(container("dind"), annotations={"profle": "x"}))) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": "docker:29-dind"},
+        {"image": "docker:29-dind@sha256:" + "0" * 64},
+        {"image": "example.com/docker:dind-rootless", "args": ["--host=tcp://0.0.0.0:2376"]},
+        {"image": "x", "command": ["dockerd"]},
+        {"image": "x", "command": ["sh", "-c", "dockerd & docker build ."]},
+    ],
+    ids=str,
+)
+def test_a_daemon_without_a_shared_folder_is_one_too(fields: dict[str, Any]) -> None:
+    """Its entrypoint listens at /var/run all the same, and would take our socket away."""
+    decision = decided(pod(container("theirs", **fields)))
+    assert isinstance(decision, Skipped)
+    assert decision.reason is Reason.OWN_DAEMON

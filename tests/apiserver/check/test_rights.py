@@ -1,0 +1,72 @@
+"""What the chart's ClusterRole F-checker grants is enough for both commands, and none is spare."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from apiserver.chart.helm import FULLNAME, NAMESPACE
+from apiserver.check.conftest import Run
+from apiserver.product import Installed
+
+pytestmark = [
+    pytest.mark.apiserver("helm", "kube-controller-manager", "kube-scheduler"),
+    pytest.mark.timeout(240),
+]
+
+_ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{FULLNAME}-checker"
+RESOURCES = [
+    "namespaces",
+    "pods",
+    "services",
+    "endpointslices",
+    "mutatingwebhookconfigurations",
+]
+
+
+def _rules(installed: Installed) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = installed.cluster.client.get(_ROLE).json()["rules"]
+    return rules
+
+
+def _put(installed: Installed, rules: list[dict[str, Any]]) -> None:
+    client = installed.cluster.client
+    role = client.get(_ROLE).raise_for_status().json()
+    client.put(_ROLE, json=role | {"rules": rules}).raise_for_status()
+
+
+def test_only_reading_is_granted_and_every_resource_is_tried(installed: Installed) -> None:
+    granted = [
+        (resource, rule["verbs"]) for rule in _rules(installed) for resource in rule["resources"]
+    ]
+
+    assert granted == [(resource, ["get", "list"]) for resource in RESOURCES]
+
+
+@pytest.fixture
+def without(healthy: Installed, resource: str) -> Iterator[Installed]:
+    """The role lacks one resource."""
+    before = _rules(healthy)
+    after = [
+        rule | {"resources": [other for other in rule["resources"] if other != resource]}
+        for rule in before
+    ]
+    _put(healthy, [rule for rule in after if rule["resources"]])
+    yield healthy
+    _put(healthy, before)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_no_right_is_spare(without: Installed, run: Run, resource: str) -> None:
+    """Who may not read one kind is told which, and how to get the right."""
+    assert resource in RESOURCES
+    check = run("check")
+    pod = without.node.ready("webhook")[0].name
+    explain = run("explain", pod, "-n", NAMESPACE)
+
+    assert check.returncode == 77
+    assert check.stderr.startswith(f"Error: you may not list {resource}") or (
+        resource == "services" and check.stderr.startswith("Error: you may not read services")
+    )
+    assert "checker.create=true" in check.stderr
+    read_by_explain = resource in ("namespaces", "pods", "mutatingwebhookconfigurations")
+    assert explain.returncode == (77 if read_by_explain else 1)

@@ -1,0 +1,57 @@
+"""What one pod can cost, and what one can pretend, is bounded."""
+
+import pytest
+from unit.injection.pods import container, decided, injected, pod, problems
+
+from webhook.injection import Skipped
+from webhook.injection.config import Socket
+from webhook.injection.scripts import START, WAIT
+
+
+def test_a_list_of_very_many_containers_is_refused_in_one_sentence() -> None:
+    names = ",".join(f"c{number}" for number in range(5000))
+    (problem,) = problems(pod(annotations={"dind.io/containers": names}))
+    assert problem.endswith("which has 5000 names; allowed are up to 100")
+
+
+def test_a_refusal_names_not_more_containers_than_one_reads() -> None:
+    raw = pod(
+        *(container(f"c{number}") for number in range(300)),
+        annotations={"dind.io/containers": "nobody"},
+    )
+    (problem,) = problems(raw)
+    assert problem.endswith("c19, 280 more")
+
+
+def test_a_look_alike_wait_with_a_volume_of_the_host_is_no_earlier_injection() -> None:
+    """It would have us mount that volume in the job's containers."""
+    look_alike = container(
+        "dind-wait",
+        command=["sh", "-c", WAIT, "dind-wait"],
+        args=["60", "unix:///etc/docker.sock"],
+        volumeMounts=[{"name": "x", "mountPath": "/etc"}],
+    )
+    raw = pod(initContainers=[look_alike], volumes=[{"name": "x", "hostPath": {"path": "/"}}])
+    result = injected(raw)
+    assert result["spec"]["initContainers"][0]["name"] == "dind"
+    assert all(m["name"] != "x" for m in result["spec"]["containers"][0]["volumeMounts"])
+
+
+def test_a_look_alike_sidecar_on_a_volume_of_the_host_is_the_pod_s_own_daemon() -> None:
+    look_alike = container(
+        "dind",
+        command=["sh", "-c", START, "dind-start"],
+        args=["--host=unix:///var/run/docker.sock"],
+        volumeMounts=[{"name": "x", "mountPath": "/var/run"}],
+    )
+    raw = pod(
+        initContainers=[look_alike], volumes=[{"name": "x", "hostPath": {"path": "/srv/run"}}]
+    )
+    decision = decided(raw)
+    assert isinstance(decision, Skipped), decision
+
+
+@pytest.mark.parametrize("folder", ["/var/run/secrets", "/run/secrets/kubernetes.io"])
+def test_a_socket_folder_that_hides_the_token_is_refused(folder: str) -> None:
+    with pytest.raises(ValueError, match="would hide files"):
+        Socket(directory=folder)

@@ -1,0 +1,97 @@
+"""Walks a pod through the gates, and words what they answer."""
+
+from collections.abc import Sequence
+
+from webhook.cli.cluster import Cluster, NotAsked
+from webhook.cli.manifests import Object, Template
+from webhook.cli.tables import Explanation, Note, Row
+from webhook.injection import (
+    Admission,
+    Decision,
+    Entry,
+    Finding,
+    Injected,
+    Outcome,
+    Reason,
+    Skipped,
+    decide,
+    examine,
+)
+from webhook.injection.config import Config
+from webhook.injection.decisions import printable
+from webhook.injection.optin import INJECT
+
+_API_SERVER = ("API server", "Does it ask the webhook about such a pod?")
+_ASKED_BY = {
+    Entry.POD: "the pod's annotation",
+    Entry.NAMESPACE: "the namespace's label",
+    Entry.FORBIDDEN: "the pod's annotation, in a namespace that forbids it",
+}
+
+
+def walk(found: Object, template: Template, cluster: Cluster) -> Explanation:
+    """Explain what would become of a pod."""
+    subject = subject_of(found, cluster)
+    match cluster.ask(found, template):
+        case NotAsked() as not_asked:
+            return unasked(subject, not_asked)
+        case Admission() as admission:
+            rows = [asked(admission), *gates(admission, cluster.config)]
+            decision = decide(admission, cluster.config)
+            outcome = decision.reason.outcome
+            return Explanation(subject, outcome, detail(decision), rows, warnings(decision))
+
+
+def subject_of(found: Object, cluster: Cluster) -> str:
+    """Name an object, its namespace and the namespace's label."""
+    namespace = printable(cluster.namespace_of(found))
+    return f"{found.name} in namespace {namespace} (label {INJECT}: {cluster.label or 'none'})"
+
+
+def unasked(subject: str, not_asked: NotAsked) -> Explanation:
+    """Explain a pod about which the webhook is not asked."""
+    told = notes(not_asked.sentence, not_asked.way_out)
+    told += [("hint", hint) for hint in not_asked.hints]
+    row = Row(*_API_SERVER, Outcome.SKIPPED, told)
+    return Explanation(subject, Outcome.SKIPPED, not_asked.slug, [row], ())
+
+
+def asked(admission: Admission, *more: Note) -> Row:
+    """Say by which entry the webhook is asked."""
+    by = f"by {_ASKED_BY[admission.entry]} (/inject/{admission.entry.value})"
+    return Row(*_API_SERVER, None, [("", by), *more])
+
+
+def gates(admission: Admission, config: Config) -> list[Row]:
+    """Ask the gates."""
+    return [_row(finding) for finding in examine(admission, config)]
+
+
+def detail(decision: Decision) -> str:
+    """Say of a decision what fits into a title."""
+    if not isinstance(decision, Injected):
+        return decision.reason.slug
+    told = f"profile {decision.audit['profile']}, mode {decision.audit['mode']}"
+    return told + (", nothing to add" if decision.reason is Reason.ALREADY_INJECTED else "")
+
+
+def warnings(decision: Decision) -> Sequence[str]:
+    """Say of what the user would be warned."""
+    return decision.warnings if isinstance(decision, Injected | Skipped) else ()
+
+
+def notes(why: str, way_out: str) -> list[Note]:
+    """Pair reason and way out; some messages say both already."""
+    told = [("why", why)]
+    if way_out and way_out.rstrip(".") not in why:
+        told.append(("way out", way_out))
+    return told
+
+
+def _row(finding: Finding) -> Row:
+    gate, answer = finding.gate, finding.answer
+    if isinstance(answer, Skipped):
+        told = notes(answer.reason.sentence, answer.reason.way_out)
+        return Row(gate.name, gate.question, Outcome.SKIPPED, told)
+    told = [note for problem in answer for note in notes(problem.message, problem.reason.way_out)]
+    return Row(gate.name, gate.question, Outcome.REFUSED if told else None, told)
