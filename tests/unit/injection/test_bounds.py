@@ -10,14 +10,14 @@ from webhook.injection.scripts import START, WAIT
 
 def test_a_list_of_very_many_containers_is_refused_in_one_sentence() -> None:
     names = ",".join(f"c{number}" for number in range(5000))
-    (problem,) = problems(pod(annotations={"dind.io/containers": names}))
+    (problem,) = problems(pod(annotations={"containers": names}))
     assert problem.endswith("which has 5000 names; allowed are up to 100")
 
 
 def test_a_refusal_names_not_more_containers_than_one_reads() -> None:
     raw = pod(
         *(container(f"c{number}") for number in range(300)),
-        annotations={"dind.io/containers": "nobody"},
+        annotations={"containers": "nobody"},
     )
     (problem,) = problems(raw)
     assert problem.endswith("c19, 280 more")
