@@ -43,9 +43,9 @@ def secret_in(secret: Object) -> dict[str, bytes]:
     return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
 
 
-def written_at(secret: Object) -> datetime:
+def written_at(stored: Object) -> datetime:
     """Read when an object last changed: the API server notes that per manager of its fields."""
-    metadata = secret["metadata"]
+    metadata = stored["metadata"]
     times = [managed["time"] for managed in metadata.get("managedFields", []) if "time" in managed]
     return max(map(datetime.fromisoformat, times or [metadata["creationTimestamp"]]))
 
@@ -65,7 +65,9 @@ def _applied(configuration: Object, entries: Iterable[str]) -> datetime | None:
         if (managed["manager"], managed["operation"]) == (FIELD_MANAGER, "Apply"):
             ours = managed["fieldsV1"].get("f:webhooks", {})
             if all(_owns_bundle(ours.get(f'k:{{"name":"{entry}"}}', {})) for entry in entries):
-                return datetime.fromisoformat(managed["time"])
+                # Whoever writes an object back may drop a time; then its last change stands in.
+                time = managed.get("time")
+                return datetime.fromisoformat(time) if time else written_at(configuration)
     return None
 
 

@@ -12,6 +12,7 @@ from kube.waiting import until
 pytestmark = pytest.mark.apiserver
 
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
+_LAST_THAT_PANICS = 36
 _SIDECAR = 'name: "dind", image: "docker:29-dind", restartPolicy: "Always"'
 _POD = {"metadata": {"generateName": "job-"}, "spec": {"containers": [{"name": "a", "image": "b"}]}}
 
@@ -101,6 +102,9 @@ def test_an_apply_configuration_can_add_a_container_without_args(
 def test_a_json_patch_with_a_list_of_objects_makes_the_server_panic(
     control_plane: ControlPlane,
 ) -> None:
+    version = control_plane.client.get("/version").json()
+    if int(version["minor"]) > _LAST_THAT_PANICS:
+        pytest.skip(f"mended in {version['gitVersion']}")
     sidecar = f"Object.spec.initContainers{{{_SIDECAR}}}"
     operation = f'JSONPatch{{op: "add", path: "/spec/initContainers", value: [{sidecar}]}}'
     namespace = _namespace_under(control_plane, _patched(operation))

@@ -23,7 +23,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """One connection.
 
     Attributes:
-        metrics: counts what is cut off; set by `limited`.
+        metrics: counts what is cut off; set by the server.
         waiting_since: when the current request's first byte came, on the loop's clock; None while
             no request is incomplete.
     """
@@ -42,9 +42,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.waiting_since: float | None = None
         self._head = 0  # bytes of a head that is not complete
         self._head_complete = False
+        self._chunk = 0  # bytes that are being fed to the parser
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless the head grows too large."""
+        self._chunk = len(data)
         super().data_received(data)
         if self._head_complete or self.transport.is_closing():
             return
@@ -61,11 +63,14 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Check a head that came in one piece."""
         self._head_complete = True
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > HEADERS_LIMIT:
+        # The sum is taken only where the bytes that came could be too many.
+        if self._head + self._chunk > HEADERS_LIMIT and self._head_size() > HEADERS_LIMIT:
             self._refuse(431, "headers-too-large", _TOO_LARGE)
             return
         super().on_headers_complete()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Drop what follows a refused head."""
@@ -109,11 +114,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle is None:  # before the first request
             return False
         return cycle.response_started and not cycle.response_complete
-
-
-def limited(metrics: Metrics) -> type[LimitedProtocol]:
-    """A protocol class that counts into these metrics."""
-    return type("LimitedProtocol", (LimitedProtocol,), {"metrics": metrics})
 
 
 async def sweep(connections: Iterable[Any], interval: float = SWEEP_SECONDS) -> None:

@@ -18,8 +18,9 @@ from webhook import __version__, operator
 from webhook.injection.config import Config
 from webhook.serving.apps import admin_app, webhook_app
 from webhook.serving.certificate import Certificate
+from webhook.serving.eager import EagerProtocol
 from webhook.serving.metrics import Metrics
-from webhook.serving.protocol import limited, sweep
+from webhook.serving.protocol import LimitedProtocol, sweep
 from webhook.serving.reloading import Followed, follow, follow_certificate, follow_configuration
 from webhook.serving.service import Service
 
@@ -65,7 +66,8 @@ class Server(uvicorn.Server):
             app,
             host=host,
             port=port,
-            http=limited(metrics),
+            # The webhook's application never waits, FastAPI's routes of the admin port may.
+            http=_counting(EagerProtocol if tls else LimitedProtocol, metrics),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -110,6 +112,11 @@ class Server(uvicorn.Server):
         """Where it listens, as host:port."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _counting(protocol: type[LimitedProtocol], metrics: Metrics) -> type[LimitedProtocol]:
+    """A protocol class that counts into these metrics."""
+    return type(protocol.__name__, (protocol,), {"metrics": metrics})
 
 
 async def serve(options: Options, log: FilteringBoundLogger) -> None:
