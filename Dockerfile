@@ -17,15 +17,16 @@ COPY . .
 RUN python3 -m venv /builder \
     && /builder/bin/pip install ${PIP_FLAGS} --require-hashes -r requirements/build.txt \
     && /builder/bin/python -m hatchling build --target wheel --directory /dist
-# The two environments have no pip, and byte code that says the same wherever it was made.
-RUN for set in serve cluster; do \
-        python3 -m venv --without-pip /env/$set \
-        && python3 -m pip --python /env/$set/bin/python install ${PIP_FLAGS} \
+# The two environments have no pip, and byte code that says the same wherever it was made. Each is
+# made at the place where it will stand, since its scripts name their Python by its path.
+RUN mkdir /env && for set in serve cluster; do \
+        python3 -m venv --without-pip /opt/dind-webhook \
+        && python3 -m pip --python /opt/dind-webhook/bin/python install ${PIP_FLAGS} \
             --require-hashes -r requirements/$set.txt \
-        && python3 -m pip --python /env/$set/bin/python install --no-deps --no-index /dist/*.whl \
-        && python3 -m compileall -q --invalidation-mode unchecked-hash -s /env/$set -p /opt/dind-webhook \
-            /env/$set/lib \
-        && sed -i "1s|/env/$set/|/opt/dind-webhook/|" /env/$set/bin/dind-* /env/$set/bin/kubectl-dind \
+        && python3 -m pip --python /opt/dind-webhook/bin/python install --no-deps --no-index \
+            /dist/*.whl \
+        && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/dind-webhook/lib \
+        && mv /opt/dind-webhook /env/$set \
         || exit 1; \
     done
 

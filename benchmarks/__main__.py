@@ -65,11 +65,23 @@ def main() -> None:
     show_default=True,
     help="Length of a turn.",
 )
+@click.option("--prototype", is_flag=True, help="A plain prototype in the service's place.")
 def compare_command(
-    sizes: Sequence[str], connections: Sequence[int], rounds: int, seconds: float
+    *,
+    sizes: Sequence[str],
+    connections: Sequence[int],
+    rounds: int,
+    seconds: float,
+    prototype: bool,
 ) -> None:
     """The service next to a bare uvicorn echo of the same body, in turns, over TLS."""
-    plan = Plan(sizes=sizes, connections=connections, rounds=rounds, seconds=seconds)
+    plan = Plan(
+        sizes=sizes,
+        connections=connections,
+        rounds=rounds,
+        seconds=seconds,
+        prototype=prototype,
+    )
     _introduce()
     click.echo(f"{rounds} rounds of {seconds:g} s each; medians, spread = least and most\n")
     click.echo(tables.comparison_head())

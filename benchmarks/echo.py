@@ -34,11 +34,16 @@ async def echo(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - 
     await send({"type": "http.response.body", "body": body})
 
 
-def main(folder: Path) -> None:
-    """Serve until SIGTERM."""
+def serve(app: Any, folder: Path) -> None:  # noqa: ANN401 - ASGI
+    """Serve an application until SIGTERM.
+
+    Args:
+        app: an ASGI application.
+        folder: holds the certificate.
+    """
     context, _ = context_of(read_pair(folder), dt.datetime.now(dt.UTC))
     config = uvicorn.Config(
-        echo,
+        app,
         loop="asyncio",
         http="httptools",
         ws="none",
@@ -59,4 +64,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    serve(echo, Path(sys.argv[1]))

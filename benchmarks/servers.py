@@ -51,16 +51,19 @@ class Pair(Struct, frozen=True):
 
 
 @contextmanager
-def both_servers(folder: Path) -> Iterator[Pair]:
+def both_servers(folder: Path, *, prototype: bool = False) -> Iterator[Pair]:
     """Run both servers while the block runs.
 
     Args:
         folder: for the certificate, and for the servers' logs: the service writes one line of JSON
             per decision to a file there, as it would to the container's standard error.
+        prototype: run `benchmarks.prototype` in the service's place.
     """
     tls = _issue(folder)
     flags = ["--tls-dir", str(folder), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
     serve = ["webhook", "serve", *flags, "--quiet-period", "0"]
+    if prototype:
+        serve = ["benchmarks.prototype", str(folder)]
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, cores[:-1])

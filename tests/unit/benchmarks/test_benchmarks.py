@@ -69,8 +69,11 @@ def _names(fields: Mapping[str, Any]) -> set[str]:
     return {name.removeprefix("f:") for name in fields if name != "."}
 
 
-def test_a_short_comparison_prints_a_row_per_size_and_number_of_connections() -> None:
-    lines = _run("compare", "--sizes", "2.8", "--connections", "1,2", *_SHORT)
+@pytest.mark.parametrize("flags", [[], ["--prototype"]], ids=["service", "prototype"])
+def test_a_short_comparison_prints_a_row_per_size_and_number_of_connections(
+    flags: list[str],
+) -> None:
+    lines = _run("compare", "--sizes", "2.8", "--connections", "1,2", *_SHORT, *flags)
 
     head = next(index for index, line in enumerate(lines) if line.split()[:2] == ["kB", "conn"])
     assert [line.split()[:2] for line in lines[head + 1 :]] == [["2.8", "1"], ["2.8", "2"]]
