@@ -3,7 +3,7 @@
 #   docker build --target webhook -t dind-webhook .         serves
 #   docker build --target certs   -t dind-webhook-certs .   issues and rotates certificates
 #
-# BASE is any image with Python 3.11 or newer, pip and venv. Without a network, put wheels into
+# BASE is any image of glibc with Python 3.11 or newer, pip and libgcc. Without a network, put wheels into
 # wheels/ (pip download -r requirements/cluster.txt -r requirements/build.txt -d wheels) and say
 # --build-arg PIP_FLAGS="--no-index --find-links=wheels".
 ARG BASE=python:3.13-slim
@@ -14,8 +14,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_ROOT
 WORKDIR /src
 COPY . .
 # The project's own wheel, made by a builder that stays in this stage.
-RUN python3 -m venv /builder \
-    && /builder/bin/pip install ${PIP_FLAGS} --require-hashes -r requirements/build.txt \
+RUN python3 -m venv --without-pip /builder \
+    && python3 -m pip --python /builder/bin/python install ${PIP_FLAGS} \
+        --require-hashes -r requirements/build.txt \
     && /builder/bin/python -m hatchling build --target wheel --directory /dist
 # The two environments have no pip, and byte code that says the same wherever it was made. Each is
 # made at the place where it will stand, since its scripts name their Python by its path.
