@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from apiserver.chart.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Helm
 from kube.controllers import controllers
-from kube.controlplane import ControlPlane
+from kube.controlplane import SERVICES_ON_LOOPBACK, ControlPlane
 from kube.standin import Settings, StandInNode, register_node, stand_in_node
 from kube.waiting import until
 
@@ -17,12 +17,8 @@ from kube.waiting import until
 @contextmanager
 def product_cluster() -> Iterator[ControlPlane]:
     """A control plane that calls Services at their own address, on loopback, with one node."""
-    arguments = [
-        "--service-cluster-ip-range=127.77.0.0/16",
-        "--enable-aggregator-routing=false",
-    ]
     with (
-        ControlPlane(disabled_plugins=(), server_args=arguments) as running,
+        ControlPlane(disabled_plugins=(), server_args=SERVICES_ON_LOOPBACK) as running,
         controllers(running),
     ):
         register_node(running)

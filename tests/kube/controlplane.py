@@ -21,6 +21,13 @@ from tools.build import ensure
 _ETCD = "unix://etcd.sock:0"  # below the folder in which both processes run
 _START_SECONDS = 60
 
+#: Flags with which the API server calls webhooks at their Service's own address, on loopback, where
+#: a test may listen: without a node there are no endpoints.
+SERVICES_ON_LOOPBACK = (
+    "--service-cluster-ip-range=127.77.0.0/16",
+    "--enable-aggregator-routing=false",
+)
+
 
 class ControlPlane(Access):
     """etcd and kube-apiserver on loopback while the `with` block runs; an administrator's access.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from apiserver.chart.helm import NAMESPACE, Helm
-from kube.controlplane import ControlPlane
+from kube.controlplane import SERVICES_ON_LOOPBACK, ControlPlane
 
 
 @pytest.fixture(scope="session")
@@ -15,16 +15,8 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
-    """All admission plugins are on, and a Service's address lies on loopback.
-
-    Without a node there are no endpoints; with routing by address the API server calls the
-    Service's own address, where a test may listen.
-    """
-    arguments = [
-        "--service-cluster-ip-range=127.77.0.0/16",
-        "--enable-aggregator-routing=false",
-    ]
-    with ControlPlane(disabled_plugins=(), server_args=arguments) as running:
+    """All admission plugins are on, and a Service's address lies on loopback."""
+    with ControlPlane(disabled_plugins=(), server_args=SERVICES_ON_LOOPBACK) as running:
         running.create_namespace(NAMESPACE)
         yield running
 
