@@ -5,24 +5,27 @@ lower bound. The whole is the service's own CPU time per request over TLS; what 
 uvicorn, the event loop, TLS and the kernel.
 """
 
+import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
-from fastapi import FastAPI
+import uvicorn
+from uvicorn.server import ServerState
 
 from benchmarks.comparing import Plan, compare, middle
+from benchmarks.load import request_of
 from benchmarks.reviews import review
 from webhook.injection import Entry, decide
 from webhook.injection.config import Config
 from webhook.serving import logs
 from webhook.serving import review as reviews
-from webhook.serving.apps import webhook_app
+from webhook.serving.connection import Connection
+from webhook.serving.endpoint import Endpoint
 from webhook.serving.metrics import Metrics
 from webhook.serving.service import Service
 
-NAMES = ("decode", "decide", "encode", "metrics", "log", "ASGI app", "the rest", "whole", "echo")
+NAMES = ("decode", "decide", "encode", "metrics", "log", "HTTP", "the rest", "whole", "echo")
 _BATCHES = 9
 _BATCH_SECONDS = 0.05
 _ENTRY = Entry.POD
@@ -42,12 +45,12 @@ def measure(size: str) -> tuple[int, list[float]]:
         service = Service(Config(), Metrics(), logs.configure(stream))
         parts = _parts(service, body)
         answer = _microseconds(lambda: service.answer(_ENTRY, body))
-        app = _microseconds(_request(webhook_app(service), body))
+        connection = _microseconds(_connection(service, body))
     (cell,) = compare(Plan(sizes=(size,), connections=(8,), rounds=5, seconds=0.6))
     whole = middle(cell.webhook, lambda sample: sample.cpu * 1e6)
     echo = middle(cell.echo, lambda sample: sample.cpu * 1e6)
     log = answer - sum(parts)
-    return len(body), [*parts, log, app - answer, whole - app, whole, echo]
+    return len(body), [*parts, log, connection - answer, whole - connection, whole, echo]
 
 
 def _parts(service: Service, body: bytes) -> list[float]:
@@ -69,42 +72,31 @@ def _parts(service: Service, body: bytes) -> list[float]:
     ]
 
 
-def _request(app: FastAPI, body: bytes) -> Callable[[], None]:
-    """One request to the application, from scope to the last message, without a server."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "https",
-        "path": f"/inject/{_ENTRY.value}",
-        "raw_path": f"/inject/{_ENTRY.value}".encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [
-            (b"host", b"dind-webhook.dind-webhook.svc:443"),
-            (b"content-length", str(len(body)).encode()),
-            (b"content-type", b"application/json"),
-        ],
-    }
-    message = {"type": "http.request", "body": body, "more_body": False}
+def _connection(service: Service, body: bytes) -> Callable[[], None]:
+    """One request to a connection, from its bytes to the answer's, without TLS and sockets."""
+    loop = asyncio.new_event_loop()
+    config = uvicorn.Config(
+        Endpoint(service),  # type: ignore[arg-type]
+        interface="asgi3",
+        lifespan="off",
+        proxy_headers=False,
+    )
+    config.load()
+    connection = Connection(config, ServerState(), {}, loop)
+    connection.connection_made(_Nowhere())
+    loop.close()
+    data = request_of(f"/inject/{_ENTRY.value}", body)
+    return lambda: connection.data_received(data)
 
-    async def receive() -> dict[str, Any]:
-        return message
 
-    async def send(_message: Any) -> None:  # noqa: ANN401 - ASGI
+class _Nowhere(asyncio.Transport):
+    """Takes what is written."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         pass
 
-    return lambda: _run(app({**scope, "state": {}}, receive, send))
-
-
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run what never waits to its end."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    raise RuntimeError("the application waits for something")
+    def is_closing(self) -> bool:
+        return False
 
 
 def _microseconds(step: Callable[[], object]) -> float:

@@ -108,7 +108,7 @@ def test_what_is_not_http_is_refused_and_closed(service: RunningService) -> None
         answer = receive(connection)
         assert is_closed(connection)
     assert answer.status == 400
-    assert answer.body == b"Invalid HTTP request received."
+    assert answer.body == b"this is not a request of HTTP/1.1\n"
     assert service.metric(REJECTED, why="not-http") == counted + 1
 
 

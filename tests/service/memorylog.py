@@ -4,8 +4,6 @@ import io
 import json
 from typing import Any
 
-from structlog.typing import FilteringBoundLogger
-
 from webhook.serving import logs
 
 
@@ -15,7 +13,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self._written = io.BytesIO()
         self._stream = io.TextIOWrapper(self._written)
-        self.logger: FilteringBoundLogger = logs.configure(self._stream)
+        self.logger: logs.Logger = logs.configure(self._stream)
 
     def text(self) -> str:
         """All that was written."""

@@ -10,6 +10,7 @@ import click
 
 from webhook import operator
 from webhook.serving import logs, server
+from webhook.serving.callers import ClientAuthorityError
 from webhook.serving.certificate import CertificateError
 
 EX_CONFIG = 78  # sysexits.h
@@ -33,6 +34,8 @@ _PORT = click.IntRange(0, 65535)
 @click.command()
 @_option("--config", _PATH, "The operator's file; without it, every setting has its default.")
 @_option("--tls-dir", _PATH, "Folder of tls.crt and tls.key, as a Secret mounts.", required=True)
+@_option("--client-ca", _PATH, "Certificates, one of which must sign a caller's; else any may.")
+@_option("--client-name", str, "Name that a caller's certificate must have; needs --client-ca.")
 @_option("--host", str, "Address to listen on.", default="0.0.0.0")  # noqa: S104
 @_option("--port", _PORT, "Port of the webhook (TLS); 0 lets the system choose.", default=8443)
 @_option("--admin-port", _PORT, "Port of /healthz, /readyz and /metrics; 0 as above.", default=8080)
@@ -66,12 +69,21 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
     A changed certificate or operator's file takes effect without a restart; a broken one is logged,
     counted and ignored. Started with a broken one, it exits with status 78 and says why.
     """
+    _require_authority(options["client_ca"], options["client_name"])
     log = logs.configure(sys.stderr, log_level)
     try:
         asyncio.run(server.serve(server.Options(**options), log))
-    except (CertificateError, operator.ConfigError) as error:
+    except (CertificateError, ClientAuthorityError, operator.ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
         sys.exit(EX_CONFIG)
     except OSError as error:
         click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
         sys.exit(EX_CONFIG)
+
+
+def _require_authority(client_ca: Path | None, client_name: str | None) -> None:
+    """A name that nobody has vouched for says nothing."""
+    if client_name == "":
+        raise click.UsageError("--client-name is empty; without it, every name is allowed.")
+    if client_name is not None and client_ca is None:
+        raise click.UsageError("--client-name needs --client-ca, whose authorities vouch for it.")

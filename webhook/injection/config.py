@@ -5,7 +5,7 @@ Schema that `dind-webhook config schema` prints. Reading the file itself is not 
 """
 
 import ipaddress
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, to_builtins
@@ -32,14 +32,14 @@ Seconds = Annotated[int, Meta(ge=1, le=600, description="seconds")]
 Mtu = Literal["auto"] | Annotated[int, Meta(ge=576, le=65535, description="bytes")]
 
 
-class Mode(Enum):
+class Mode(StrEnum):
     """Where a pod's daemon runs: beside it, or once per node."""
 
     SIDECAR = "sidecar"
     NODE = "node"
 
 
-class Placement(Enum):
+class Placement(StrEnum):
     """Where the sidecar stands: a native sidecar, or one of the ordinary containers."""
 
     INIT_CONTAINER = "initContainer"

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from webhook.injection.patch import Operation
 from webhook.injection.reasons import Reason
 
 WARNING_LENGTH = 120  # characters; kubectl and the API server cut longer ones (admission/v1)
@@ -27,20 +26,19 @@ class Injected(Struct, frozen=True):
 
     Attributes:
         reason: INJECTED or ALREADY_INJECTED.
-        patch: JSON Patch operations (RFC 6902), in order; a value may be encoded already.
+        patch: JSON Patch operations (RFC 6902), in order, each as JSON.
         warnings: lines for the user, each at most `WARNING_LENGTH` characters.
         audit: annotations for the audit log: profile, mode and image.
     """
 
     reason: Reason
-    patch: Sequence[Operation]
+    patch: Sequence[str]
     warnings: Sequence[str]
     audit: Mapping[str, str]
 
     def operations(self) -> list[dict[str, Any]]:
         """The patch as plain data."""
-        operations: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(self.patch))
-        return operations
+        return [msgspec.json.decode(operation) for operation in self.patch]
 
 
 class Skipped(Struct, frozen=True):

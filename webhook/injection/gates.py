@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from webhook.injection import annotations, shape
+from webhook.injection import annotations, node, shape
 from webhook.injection.config import Config, Mode, Placement
 from webhook.injection.decisions import (
     Decision,
@@ -43,13 +43,9 @@ class Case(Struct, frozen=True):
     """An admission, what its annotations come to, and what an earlier injection left in the pod."""
 
     admission: Admission
+    pod: Pod
     resolution: Resolution
     earlier: shape.Earlier | None
-
-    @property
-    def pod(self) -> Pod:
-        """The pod."""
-        return self.admission.pod
 
 
 Answer = Skipped | Sequence[Problem]  # an empty sequence lets the pod pass
@@ -143,8 +139,9 @@ def _fit(case: Case) -> Answer:
     if settings.profile.mode is Mode.SIDECAR and theirs and ours and theirs != ours:
         text = f"runtimeClassName is {quoted(theirs)}; allowed with profile {settings.name} is "
         problems.append(Problem(Reason.RUNTIME_CLASS, text + quoted(ours)))
-    own = shape.injected_name(settings.profile.mode)
-    if case.earlier is None and any(c.name == own for c in case.pod.all_containers()):
+    # In mode sidecar, a container of the injected one's name counts as the pod's own daemon.
+    own = node.NAME if settings.profile.mode is Mode.NODE and case.earlier is None else None
+    if own and any(container.name == own for container in case.pod.all_containers()):
         text = f"a container is named {quoted(own)}, which is the injected one's name; rename it"
         problems.append(Problem(Reason.NAME_TAKEN, text))
     return problems
@@ -187,6 +184,8 @@ def decide(admission: Admission, config: Config) -> Decision:
     problems: list[Problem] = []
     for gate in GATES:
         answer = gate.ask(case)
+        if not answer:
+            continue
         if isinstance(answer, Skipped):
             return Refused(problems) if problems else answer
         problems += answer
@@ -200,4 +199,4 @@ def decide(admission: Admission, config: Config) -> Decision:
 def _case(admission: Admission, config: Config) -> Case:
     reading = annotations.read(admission.pod.annotations)
     resolution = resolve(reading, config, admission.namespace)
-    return Case(admission, resolution, shape.earlier_injection(admission.pod))
+    return Case(admission, admission.pod, resolution, shape.earlier_injection(admission.pod))

@@ -1,10 +1,9 @@
 """The injection itself: every piece is "ensure present", so a second run finds nothing to do."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from webhook import __version__
 from webhook.injection import node, sidecar
@@ -12,7 +11,7 @@ from webhook.injection.annotations import STATUS
 from webhook.injection.config import Mode, Placement
 from webhook.injection.decisions import Injected, warning
 from webhook.injection.mirror import mirrored
-from webhook.injection.patch import Patch, escaped
+from webhook.injection.patch import Patch, encoded, escaped
 from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod
 from webhook.injection.reasons import Reason
@@ -21,9 +20,17 @@ from webhook.injection.shape import (
     Earlier,
     free_name,
     gets_socket,
-    injected_name,
 )
-from webhook.injection.sockets import SharedSocket, View, host_sockets, shows_host, view
+from webhook.injection.sockets import (
+    DOCKER_HOST,
+    SharedSocket,
+    View,
+    host_sockets,
+    shows_host,
+    view,
+)
+
+_STATUS_POINTER = f"/metadata/annotations/{escaped(STATUS)}"
 
 
 class Status(Struct, frozen=True):
@@ -36,10 +43,11 @@ class Status(Struct, frozen=True):
     containers: list[str]
 
 
-class _Change(Struct, frozen=True):
+class _Change(Struct, frozen=True, gc=False):
     """A container that gets the socket: where it is in the pod, and what changes in it."""
 
-    pointer: str
+    is_init: bool
+    index: int
     container: Container
     view: View
 
@@ -57,30 +65,34 @@ def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
     """
     mode = earlier.mode if earlier else settings.profile.mode
     socket = _shared_socket(pod, settings, mode, earlier)
-    changes = _changes(pod, settings, socket, injected_name(mode))
+    host = host_sockets(pod.volumes)
+    changes = _changes(pod, settings, socket, host)
     warnings = [text for change in changes for text in change.view.warnings]
-    warnings += _still_on_the_host(pod, changes)
+    if host:
+        warnings += _still_on_the_host(pod, changes, host)
     patch = Patch()
-    for change in changes:
-        _patch_container(patch, change)
-    added: list[dict[str, Any]] = []
+    added: Sequence[str] = ()
     if earlier is None:
         if socket.volume != _wanted_volume(mode):
             text = f"volume name {_wanted_volume(mode)} is taken: ours is {socket.volume}"
             warnings.append(warning(text))
-        added, more = _insert_daemon(patch, pod, settings, socket, [c.container for c in changes])
+        added, more = _insert_daemon(patch, pod, settings, socket, changes)
         warnings += more
-    _patch_volumes(patch, pod, changes, added)
+    is_first = earlier is None and not socket.late
+    for change in changes:
+        _patch_container(patch, change, shift=is_first and change.is_init)
+    if host:
+        _remove_unused_volumes(patch, pod, changes)
+    patch.append("/spec/volumes", added, to_list=pod.spec.volumes is not None)
     _patch_pod(patch, pod, settings, mode)
     image = (earlier.container.image if earlier else None) or settings.profile.image
     names = [change.container.name for change in changes]
-    status = Status(__version__, mode.value, settings.name, image, names)
-    _patch_annotations(patch, pod, {STATUS: msgspec.json.encode(status).decode()})
+    _patch_status(patch, pod, Status(__version__, mode, settings.name, image, names))
     return Injected(
         reason=Reason.INJECTED if patch.operations else Reason.ALREADY_INJECTED,
         patch=patch.operations,
         warnings=warnings,
-        audit={"profile": settings.name, "mode": mode.value, "image": image},
+        audit={"profile": settings.name, "mode": mode, "image": image},
     )
 
 
@@ -97,8 +109,9 @@ def _shared_socket(
         late = not (native or of_node)
         return SharedSocket(earlier.volume, earlier.directory, of_node, late)
     name, directory = _wanted_volume(mode), settings.socket_directory
-    if of_node or not _is_adoptable(pod, name, directory):
-        name = free_name(name, (volume.name for volume in pod.volumes))
+    names = [volume.name for volume in pod.volumes]
+    if name in names and (of_node or not _is_adoptable(pod, name, directory)):
+        name = free_name(name, names)
     late = not (settings.profile.placement is Placement.INIT_CONTAINER or of_node)
     return SharedSocket(name, directory, of_node, late)
 
@@ -123,26 +136,24 @@ def _is_adoptable(pod: Pod, name: str, directory: str) -> bool:
     )
 
 
-def _changes(pod: Pod, settings: Settings, socket: SharedSocket, injected: str) -> list[_Change]:
+def _changes(
+    pod: Pod, settings: Settings, socket: SharedSocket, host: Mapping[str, str]
+) -> list[_Change]:
     """Plan the containers that get the socket, all but the injected one."""
-    host = host_sockets(pod.volumes)
-    places = [("containers", pod.containers)]
-    if not socket.late:
-        places.insert(0, ("initContainers", pod.init_containers))
-    return [
-        _Change(f"/spec/{field}/{index}", container, view(container, socket, host))
-        for field, containers in places
-        for index, container in enumerate(containers)
-        if container.name != injected
-        and gets_socket(container, settings.containers, init=field == "initContainers")
-    ]
+    own = node.NAME if socket.of_node else sidecar.NAME
+    chosen = settings.containers
+    changes: list[_Change] = []
+    inits = () if socket.late else pod.init_containers
+    for is_init, containers in ((True, inits), (False, pod.containers)):
+        for index, container in enumerate(containers):
+            if container.name != own and gets_socket(container, chosen, init=is_init):
+                seen = view(container, socket, host)
+                changes.append(_Change(is_init, index, container, seen))
+    return changes
 
 
-def _still_on_the_host(pod: Pod, changes: Sequence[_Change]) -> list[str]:
+def _still_on_the_host(pod: Pod, changes: Sequence[_Change], host: Mapping[str, str]) -> list[str]:
     """Warn of containers that were not chosen, and keep their mounts of the host's socket."""
-    host = host_sockets(pod.volumes)
-    if not host:
-        return []
     chosen = {id(change.container) for change in changes}
     return [
         warning(f"container {container.name} still mounts the host's Docker socket")
@@ -152,14 +163,23 @@ def _still_on_the_host(pod: Pod, changes: Sequence[_Change]) -> list[str]:
     ]
 
 
-def _patch_container(patch: Patch, change: _Change) -> None:
-    pointer, container, seen = change.pointer, change.container, change.view
+def _patch_container(patch: Patch, change: _Change, *, shift: bool) -> None:
+    """Patch one container; `shift`, if the daemon has come before it."""
+    container, seen = change.container, change.view
+    field = "initContainers" if change.is_init else "containers"
+    pointer = f"/spec/{field}/{change.index + shift}"
     for index in reversed(seen.removed):
         patch.remove(f"{pointer}/volumeMounts/{index}")
-    patch.append(f"{pointer}/volumeMounts", container.volume_mounts, seen.mounts)
+    to_list = container.volume_mounts is not None
+    patch.append(f"{pointer}/volumeMounts", seen.mounts, to_list=to_list)
     if seen.docker_host is not None:
-        variable = {"name": "DOCKER_HOST", "value": seen.docker_host}
-        patch.append(f"{pointer}/env", container.env, [variable])
+        variable = _docker_host(seen.docker_host)
+        patch.append(f"{pointer}/env", (variable,), to_list=container.has_variables())
+
+
+@functools.lru_cache(maxsize=64)
+def _docker_host(address: str) -> str:
+    return encoded({"name": DOCKER_HOST, "value": address})
 
 
 def _insert_daemon(
@@ -167,77 +187,70 @@ def _insert_daemon(
     pod: Pod,
     settings: Settings,
     socket: SharedSocket,
-    containers: Sequence[Container],
-) -> tuple[list[dict[str, Any]], list[str]]:
+    changes: Sequence[_Change],
+) -> tuple[Sequence[str], list[str]]:
     """Insert the daemon's container, or the wait for the node's one.
 
-    Operations on the pod's own init containers come before: from here on their indexes are off.
+    It is the first operation. From here on, the pod's own init containers stand one further.
 
     Returns:
-        The volumes that it needs, and warnings.
+        The volumes that it needs, each as JSON, and warnings.
     """
+    profile = settings.profile
     if socket.of_node:
-        waiting = msgspec.json.encode(node.container(settings, socket.volume))
+        waiting = node.encoded_container(profile, socket.directory, socket.volume)
         _insert_container(patch, pod, waiting, late=False)
-        return [node.socket_volume(socket.volume, settings)], []
-    profile, present = settings.profile, {volume.name for volume in pod.volumes}
-    storage = free_name(sidecar.STORAGE_VOLUME, present)
-    daemon = sidecar.encoded(
+        return [node.encoded_socket_volume(socket.volume, socket.directory)], []
+    present = [volume.name for volume in pod.volumes]
+    storage = sidecar.STORAGE_VOLUME
+    if storage in present:
+        storage = free_name(storage, present)
+    daemon = sidecar.encoded_container(
         *(profile, socket.directory, socket.volume, storage),
-        storage_is_limited=any(map(_limits_storage, pod.all_containers())),
+        storage_is_limited=any(c.limits("ephemeral-storage") for c in pod.all_containers()),
     )
     pointer = _insert_container(patch, pod, daemon, late=socket.late)
     warnings: list[str] = []
     if profile.mirror_mounts:
-        own = (socket.volume, storage)
-        later = () if socket.late else pod.init_containers
-        mounts, warnings = mirrored(containers, pod.volumes, own, socket.directory, later)
+        mounts, warnings = mirrored(
+            [change.container for change in changes],
+            pod.volumes,
+            own=(socket.volume, storage),
+            socket_directory=socket.directory,
+            later=() if socket.late else pod.init_containers,
+        )
         for mount in mounts:
-            patch.add(f"{pointer}/volumeMounts/-", mount)
-    volumes = [sidecar.storage_volume(storage, settings)]
+            patch.add(f"{pointer}/volumeMounts/-", encoded(mount))
+    volumes = [sidecar.encoded_storage_volume(storage, profile.storage)]
     if socket.volume not in present:
-        volumes.insert(0, sidecar.socket_volume(socket.volume))
+        volumes.insert(0, sidecar.encoded_socket_volume(socket.volume))
     return volumes, warnings
 
 
-def _insert_container(patch: Patch, pod: Pod, encoded: bytes, *, late: bool) -> str:
-    """Insert an encoded container, first of all or (late) last; gives the pointer to it."""
+def _insert_container(patch: Patch, pod: Pod, container: str, *, late: bool) -> str:
+    """Insert a container, first of all or (late) last; gives the pointer to it."""
     if late:
-        patch.add("/spec/containers/-", Raw(encoded))
+        patch.add("/spec/containers/-", container)
         return f"/spec/containers/{len(pod.containers)}"
     if pod.spec.init_containers is None:
-        patch.add("/spec/initContainers", Raw(b"[%b]" % encoded))
+        patch.add("/spec/initContainers", f"[{container}]")
     else:
-        patch.add("/spec/initContainers/0", Raw(encoded))
+        patch.add("/spec/initContainers/0", container)
     return "/spec/initContainers/0"
 
 
-def _limits_storage(container: Container) -> bool:
-    resources = container.resources
-    return resources is not None and "ephemeral-storage" in (resources.limits or {})
-
-
-def _patch_volumes(
-    patch: Patch, pod: Pod, changes: Sequence[_Change], added: Sequence[dict[str, Any]]
-) -> None:
-    """Remove host-socket volumes that nothing mounts any more, and append ours."""
-    for index in reversed(_unused(pod, changes)):
-        patch.remove(f"/spec/volumes/{index}")
-    patch.append("/spec/volumes", pod.spec.volumes, added)
-
-
-def _unused(pod: Pod, changes: Sequence[_Change]) -> list[int]:
-    """Indexes of the volumes that lose their last mount."""
+def _remove_unused_volumes(patch: Patch, pod: Pod, changes: Sequence[_Change]) -> None:
+    """Remove the volumes of the host's socket that lose their last mount."""
     removed = {id(change.container): change.view.removed for change in changes}
-    if not any(removed.values()):
-        return []
     lost: set[str] = set()
     kept: set[str] = set()
     for container in pod.all_containers():
         for index, mount in enumerate(container.volume_mounts or ()):
             is_lost = index in removed.get(id(container), ())
             (lost if is_lost else kept).add(mount.name)
-    return [i for i, volume in enumerate(pod.volumes) if volume.name in lost - kept]
+    for index, volume in reversed([*enumerate(pod.volumes)]):
+        if volume.name in lost - kept:
+            patch.remove(f"/spec/volumes/{index}")
 
 
 def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:
@@ -246,23 +259,26 @@ def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:
     groups = spec.security_context.supplemental_groups if spec.security_context else None
     gid = profile.socket.gid
     if spec.security_context is None:
-        patch.add("/spec/securityContext", {"supplementalGroups": [gid]})
+        patch.add("/spec/securityContext", f'{{"supplementalGroups":[{gid}]}}')
     elif gid not in (groups or ()):
-        patch.append("/spec/securityContext/supplementalGroups", groups, [gid])
-    present = {secret.name for secret in spec.image_pull_secrets or ()}
-    missing = dict.fromkeys(s.name for s in profile.image_pull_secrets if s.name not in present)
-    secrets = [{"name": name} for name in missing]
-    patch.append("/spec/imagePullSecrets", spec.image_pull_secrets, secrets)
+        pointer = "/spec/securityContext/supplementalGroups"
+        patch.append(pointer, (str(gid),), to_list=groups is not None)
+    if profile.image_pull_secrets:
+        present = {secret.name for secret in spec.image_pull_secrets or ()}
+        missing = {s.name: None for s in profile.image_pull_secrets if s.name not in present}
+        secrets = [encoded({"name": name}) for name in missing]
+        to_list = spec.image_pull_secrets is not None
+        patch.append("/spec/imagePullSecrets", secrets, to_list=to_list)
     runtime_class = profile.runtime_class_name if mode is Mode.SIDECAR else None
     if runtime_class is not None and not spec.runtime_class_name:
-        patch.add("/spec/runtimeClassName", runtime_class)
+        patch.add("/spec/runtimeClassName", encoded(runtime_class))
 
 
-def _patch_annotations(patch: Patch, pod: Pod, wanted: Mapping[str, str]) -> None:
+def _patch_status(patch: Patch, pod: Pod, status: Status) -> None:
+    """Write the decision on the pod."""
+    value = encoded(status)
     present = pod.metadata.annotations
     if present is None:
-        patch.add("/metadata/annotations", dict(wanted))
-        return
-    for key, value in wanted.items():
-        if present.get(key) != value:
-            patch.add(f"/metadata/annotations/{escaped(key)}", value)
+        patch.add("/metadata/annotations", encoded({STATUS: value}))
+    elif present.get(STATUS) != value:
+        patch.add(_STATUS_POINTER, encoded(value))

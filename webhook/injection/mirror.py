@@ -33,7 +33,9 @@ def mirrored(
     Returns:
         VolumeMounts, in the order in which they were met, and warnings.
     """
-    eligible = {v.name for v in volumes if _holds_files(v)} - set(own)
+    eligible = {v.name for v in volumes if _holds_files(v)}.difference(own)
+    if not eligible:
+        return [], []
     protected = (*PROTECTED, real(socket_directory))
     unfilled = {m.name for container in later for m in container.volume_mounts or ()}
     by_path: dict[str, list[VolumeMount]] = {}
@@ -60,7 +62,11 @@ def mirrored(
 
 
 def _holds_files(volume: Volume) -> bool:
-    return (volume.empty_dir or volume.persistent_volume_claim or volume.ephemeral) is not None
+    return (
+        volume.empty_dir is not None
+        or volume.persistent_volume_claim is not None
+        or volume.ephemeral is not None
+    )
 
 
 def _merged(same: Sequence[VolumeMount]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ MIRROR_POD = "kubernetes.io/config.mirror"
 EXCLUDED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
 
-class Entry(enum.Enum):
+class Entry(enum.StrEnum):
     """How the API server came to ask: by the pod, by its namespace, or where that forbids it."""
 
     POD = "pod"

@@ -5,48 +5,53 @@ meant to change.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
-
-
-class Operation(Struct, frozen=True):
-    """One operation; `value` is JSON, or a `msgspec.Raw` of it, and unset in a removal."""
-
-    op: Literal["add", "remove"]
-    path: str
-    value: Any | UnsetType = UNSET
+import msgspec
 
 
 class Patch:
-    """Collects operations; every path is a JSON Pointer into the pod as it is at that moment."""
+    """Collects operations; every path is a JSON Pointer into the pod as it is at that moment.
+
+    Attributes:
+        operations: in order, each as JSON.
+    """
 
     def __init__(self) -> None:
-        self.operations: list[Operation] = []
+        self.operations: list[str] = []
 
-    def add(self, path: str, value: Any) -> None:  # noqa: ANN401 - JSON
-        """Set a field, or insert before an index."""
-        self.operations.append(Operation("add", path, value))
+    def add(self, path: str, value: str) -> None:
+        """Set a field, or insert before an index.
+
+        Args:
+            path: of characters that JSON need not escape.
+            value: JSON.
+        """
+        self.operations.append(f'{{"op":"add","path":"{path}","value":{value}}}')
 
     def remove(self, path: str) -> None:
         """Remove an item that is there."""
-        self.operations.append(Operation("remove", path))
+        self.operations.append(f'{{"op":"remove","path":"{path}"}}')
 
-    def append(self, path: str, present: Sequence[Any] | None, items: Sequence[Any]) -> None:
+    def append(self, path: str, items: Sequence[str], *, to_list: bool) -> None:
         """Append items to a list that may be absent or null.
 
         Args:
             path: pointer to the list.
-            present: the list as the pod has it.
-            items: what to append; nothing happens when it is empty.
+            items: what to append, each as JSON; nothing happens when it is empty.
+            to_list: the pod has the list.
         """
         if not items:
             return
-        if present is None:
-            self.add(path, list(items))
+        if not to_list:
+            self.add(path, f"[{','.join(items)}]")
             return
         for item in items:
             self.add(f"{path}/-", item)
+
+
+def encoded(value: object) -> str:
+    """Write a value as JSON."""
+    return msgspec.json.encode(value).decode()
 
 
 def escaped(key: str) -> str:

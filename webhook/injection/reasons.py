@@ -7,7 +7,7 @@ follow.
 import enum
 
 
-class Outcome(enum.Enum):
+class Outcome(enum.StrEnum):
     """What happens to a pod."""
 
     INJECTED = "injected"
@@ -24,6 +24,8 @@ class Reason(enum.Enum):
         sentence: one sentence for people.
         way_out: what to do about it; empty where nothing needs doing.
     """
+
+    __hash__ = object.__hash__  # members are what they are; the usual one hashes their names
 
     INJECTED = (
         "injected",

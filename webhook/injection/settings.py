@@ -1,5 +1,7 @@
 """Settings: a profile with a pod's options applied, after the operator's policy had its say."""
 
+import functools
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -47,6 +49,8 @@ def resolve(reading: Reading, config: Config, namespace: str) -> Resolution:
         config: the operator's file.
         namespace: the pod's.
     """
+    if not reading.names and not reading.problems and not config.policy.profiles:
+        return _unasked(config.default_profile, config.profiles[config.default_profile])
     options = reading.options
     name = config.default_profile if options.profile is None else options.profile
     problems = [*reading.problems, *_against_policy(reading, config.policy)]
@@ -61,6 +65,12 @@ def resolve(reading: Reading, config: Config, namespace: str) -> Resolution:
     if not problems:
         profile = _apply(options, profile)
     return Resolution(Settings(name, profile, options.containers), tuple(problems))
+
+
+@functools.lru_cache(maxsize=64)
+def _unasked(name: str, profile: Profile) -> Resolution:
+    """The settings of pods that ask for nothing, in a cluster whose namespaces are all alike."""
+    return Resolution(Settings(name, profile, None), ())
 
 
 def _profile_problem(name: str, config: Config, namespace: str) -> Problem | None:

@@ -15,6 +15,7 @@ from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
 _UNIX = "unix://"
+_NAMES = (sidecar.NAME, node.NAME)
 
 
 class Earlier(Struct, frozen=True):
@@ -36,12 +37,14 @@ class Earlier(Struct, frozen=True):
 def earlier_injection(pod: Pod) -> Earlier | None:
     """Find the container that an earlier injection added, by the name of its script."""
     for container in pod.all_containers():
-        command = container.command or ()
+        if container.name not in _NAMES:
+            continue
+        command, words = container.command_words(), container.arguments()
         script = command[_SCRIPT_NAME_AT] if len(command) > _SCRIPT_NAME_AT else None
         if container.name == sidecar.NAME and script == START_NAME:
-            mode, words = Mode.SIDECAR, [a.removeprefix("--host=") for a in container.args or ()]
+            mode, words = Mode.SIDECAR, [word.removeprefix("--host=") for word in words]
         elif container.name == node.NAME and script == WAIT_NAME:
-            mode, words = Mode.NODE, container.args or []
+            mode = Mode.NODE
         else:
             continue
         address = next((word for word in words if word.startswith(_UNIX)), "")
@@ -79,15 +82,14 @@ def brings_own_daemon(pod: Pod, earlier: Earlier | None) -> str | None:
 
 
 def _runs_dockerd(container: Container) -> bool:
-    if not container.command:
-        image = (container.image or "").partition("@")[0]
-        name, _, tag = image.rpartition("/")[2].partition(":")
+    image = container.image or ""
+    if "dind" in image and not container.command_words():
+        name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
         if name == "docker" and "dind" in tag:
             return True
-    text = " ".join([*(container.command or ()), *(container.args or ())])
-    if "dockerd" not in text:
+    if not container.mentions("dockerd"):
         return False
-    words = text.split()
+    words = " ".join((*container.command_words(), *container.arguments())).split()
     return any(word.rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh") for word in words)
 
 

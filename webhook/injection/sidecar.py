@@ -6,12 +6,10 @@
 import functools
 from typing import Any
 
-import msgspec
-
 from webhook.injection import quantity
-from webhook.injection.config import Daemon, Placement, Profile
+from webhook.injection.config import Daemon, Placement, Profile, Storage
+from webhook.injection.patch import encoded
 from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
-from webhook.injection.settings import Settings
 
 NAME = "dind"
 SOCKET_VOLUME = "cache-dir"
@@ -26,19 +24,19 @@ _CONTAINER_LOG = "/proc/1/fd/2"
 
 
 @functools.lru_cache(maxsize=64)
-def encoded(
+def encoded_container(
     profile: Profile,
     directory: str,
     socket_volume: str,
     storage_volume: str,
     *,
     storage_is_limited: bool,
-) -> bytes:
+) -> str:
     """`container` as JSON: most of every patch, and the same for all pods of a profile.
 
     Making it anew costs as much as the rest of a decision (docs/performance.md).
     """
-    return msgspec.json.encode(
+    return encoded(
         container(
             *(profile, directory, socket_volume, storage_volume),
             storage_is_limited=storage_is_limited,
@@ -137,15 +135,16 @@ def daemon_arguments(daemon: Daemon) -> list[str]:
     return [*arguments, *daemon.extra_args]
 
 
-def socket_volume(name: str) -> dict[str, Any]:
-    """The volume through which the daemon shares its socket."""
-    return {"name": name, "emptyDir": {}}
+@functools.lru_cache(maxsize=64)
+def encoded_socket_volume(name: str) -> str:
+    """The volume through which the daemon shares its socket, as JSON."""
+    return encoded({"name": name, "emptyDir": {}})
 
 
-def storage_volume(name: str, settings: Settings) -> dict[str, Any]:
-    """The volume of images and layers; dockerd fails every build without one."""
-    storage = settings.profile.storage
+@functools.lru_cache(maxsize=64)
+def encoded_storage_volume(name: str, storage: Storage) -> str:
+    """The volume of images and layers, as JSON; dockerd fails every build without one."""
     source = {"sizeLimit": str(storage.size_limit)}
     if storage.medium:
         source["medium"] = storage.medium
-    return {"name": name, "emptyDir": source}
+    return encoded({"name": name, "emptyDir": source})

@@ -5,12 +5,14 @@ meet containers as they are: mounts of the host's docker.sock become mounts of t
 that are taken are left alone, and a container that was seen before keeps what it has.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from webhook.injection.decisions import warning
+from webhook.injection.patch import encoded
 from webhook.injection.paths import normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
 
@@ -21,7 +23,7 @@ _HOST_SOCKET = "/var/run/docker.sock"
 _OTHER_DIRECTORY = "/run/dind"  # for containers in which the usual folder is taken
 
 
-class SharedSocket(Struct, frozen=True):
+class SharedSocket(Struct, frozen=True, cache_hash=True):
     """The volume that holds the daemon's socket.
 
     Attributes:
@@ -38,6 +40,10 @@ class SharedSocket(Struct, frozen=True):
     of_node: bool
     late: bool
 
+    def address(self) -> str:
+        """DOCKER_HOST where the folder is mounted as usual."""
+        return f"unix://{normal(self.directory)}/{SOCKET_FILE}"
+
     def mount(self, path: str) -> dict[str, Any]:
         """A volumeMount of the whole folder."""
         mount: dict[str, Any] = {"name": self.volume, "mountPath": path}
@@ -53,24 +59,21 @@ class View(Struct, frozen=True):
 
     Attributes:
         removed: indexes of volumeMounts that go, ascending.
-        mounts: volumeMounts that come.
+        mounts: volumeMounts that come, each as JSON.
         docker_host: value of DOCKER_HOST to set, None where it is set.
         warnings: what the user should know.
     """
 
     removed: Sequence[int] = ()
-    mounts: Sequence[dict[str, Any]] = ()
+    mounts: Sequence[str] = ()
     docker_host: str | None = None
     warnings: Sequence[str] = ()
 
 
 def host_sockets(volumes: Sequence[Volume]) -> dict[str, str]:
     """Find hostPath volumes of the host's Docker socket or its folder: name to path."""
-    paths = {
-        volume.name: real(volume.host_path.path)
-        for volume in volumes
-        if volume.host_path is not None
-    }
+    sources = [(volume.name, volume.host_path) for volume in volumes]
+    paths = {name: real(source.path) for name, source in sources if source is not None}
     return {name: path for name, path in paths.items() if path in (_HOST_SOCKET, _HOST_DIRECTORY)}
 
 
@@ -82,6 +85,8 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
         socket: the shared volume.
         host: what `host_sockets` found.
     """
+    if not host and _is_plain(container, socket):
+        return usual_view(socket)
     present = container.volume_mounts or ()
     migration = _migrate(present, socket, host)
     seen = [mount for mount in present if mount.name == socket.volume and not mount.sub_path]
@@ -102,14 +107,37 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
         warnings += more
         mounts = [*map(socket.mount, directories), *migration.mounts]
     address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
-    # The kubelet lets the last of several win.
-    said = next((env for env in reversed(container.env or ()) if env.name == DOCKER_HOST), None)
+    said = container.variable(DOCKER_HOST)
     if said is None:
-        return View(migration.removed, mounts, address, warnings)
+        return View(migration.removed, [*map(encoded, mounts)], address, warnings)
     places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
     if not _leads_to(said.value, places):
         warnings.append(warning(f"container {container.name} keeps its own {DOCKER_HOST}"))
-    return View(migration.removed, mounts, None, warnings)
+    return View(migration.removed, [*map(encoded, mounts)], None, warnings)
+
+
+@functools.lru_cache(maxsize=64)
+def usual_view(socket: SharedSocket) -> View:
+    """The changes of a container that has nothing to do with Docker yet: nearly all are such."""
+    return View((), (encoded(socket.mount(socket.directory)),), socket.address())
+
+
+def _is_plain(container: Container, socket: SharedSocket) -> bool:
+    """Tell whether a container neither mounts the socket's volume or folder, nor sets DOCKER_HOST.
+
+    It says no more than the rest of `view` would; it says it in one look.
+    """
+    places = _taken_by(socket)
+    for mount in container.volume_mounts or ():
+        if mount.name == socket.volume or real(mount.mount_path) in places:
+            return False
+    return container.variable(DOCKER_HOST) is None
+
+
+@functools.lru_cache(maxsize=64)
+def _taken_by(socket: SharedSocket) -> frozenset[str]:
+    """Paths at which a mount keeps the shared volume from its usual folder."""
+    return frozenset((real(socket.directory), real(f"{socket.directory}/{SOCKET_FILE}")))
 
 
 class _Migration(Struct, frozen=True):
@@ -193,7 +221,7 @@ def _directories(
     taken = {real(mount.mount_path) for mount in kept}
     taken |= {real(mount["mountPath"]) for mount in migration.mounts}
     taken |= set(map(real, migrated))
-    if not taken & {real(socket.directory), real(f"{socket.directory}/{SOCKET_FILE}")}:
+    if not taken & _taken_by(socket):
         return [socket.directory, *migrated], []
     other, number = _OTHER_DIRECTORY, 2
     while real(other) in taken or real(other) == real(socket.directory):

@@ -11,6 +11,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from webhook.serving import callers
+
 
 class CertificateError(Exception):
     """A pair that cannot be served; its text is one sentence."""
@@ -44,12 +46,15 @@ def _look(directory: Path) -> Pair:
         raise CertificateError(f"{error.filename}: {error.strerror}") from None
 
 
-def context_of(pair: Pair, now: dt.datetime) -> tuple[ssl.SSLContext, dt.datetime]:
+def context_of(
+    pair: Pair, now: dt.datetime, authorities: str | None = None
+) -> tuple[ssl.SSLContext, dt.datetime]:
     """Make a server's TLS context: 1.2 at least.
 
     Args:
         pair: as read.
         now: aware; what has expired by then is refused.
+        authorities: by which clients must be trusted, PEM; None asks them for nothing.
 
     Returns:
         The context, and when its certificate expires.
@@ -57,10 +62,17 @@ def context_of(pair: Pair, now: dt.datetime) -> tuple[ssl.SSLContext, dt.datetim
     Raises:
         CertificateError: the pair is not one, or has expired.
     """
+    expiry = _leaf_of(pair).not_valid_after_utc
+    context = _context(pair, authorities)
+    if expiry <= now:
+        raise CertificateError(f"the certificate in tls.crt expired at {expiry:%Y-%m-%d %H:%M} UTC")
+    return context, expiry
+
+
+def _context(pair: Pair, authorities: str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    leaf = _leaf_of(pair)
     try:
         with ExitStack() as files:
             context.load_cert_chain(*(_in_memory(part, files) for part in pair))
@@ -70,10 +82,9 @@ def context_of(pair: Pair, now: dt.datetime) -> tuple[ssl.SSLContext, dt.datetim
         raise CertificateError(f"tls.crt and tls.key cannot be used: {error}") from None
     except OSError as error:
         raise CertificateError(f"tls.crt and tls.key cannot be used: {error.strerror}") from None
-    expiry = leaf.not_valid_after_utc
-    if expiry <= now:
-        raise CertificateError(f"the certificate in tls.crt expired at {expiry:%Y-%m-%d %H:%M} UTC")
-    return context, expiry
+    if authorities is not None:
+        callers.require(context, authorities)
+    return context
 
 
 def _leaf_of(pair: Pair) -> x509.Certificate:
@@ -104,9 +115,16 @@ class Certificate:
 
     Every handshake asks for the latter as soon as the client has spoken, so that a swap is one
     assignment: no handshake sees half of it, no connection is cut by it.
+
+    Attributes:
+        directory: of the pair.
+        pair: what is served.
+        authorities: by which clients must be trusted, PEM; None asks them for nothing.
+        listening: for the listener.
+        expiry: of the certificate.
     """
 
-    def __init__(self, directory: Path, now: dt.datetime) -> None:
+    def __init__(self, directory: Path, now: dt.datetime, authorities: str | None = None) -> None:
         """Read the first pair.
 
         Raises:
@@ -114,7 +132,8 @@ class Certificate:
         """
         self.directory = directory
         self.pair = read_pair(directory)
-        self.listening, self.expiry = context_of(self.pair, now)
+        self.authorities = authorities
+        self.listening, self.expiry = context_of(self.pair, now, authorities)
         self._current = self.listening
         self.listening.sni_callback = self._choose
 
@@ -123,6 +142,21 @@ class Certificate:
     ) -> None:
         handshake.context = self._current
 
-    def swap(self, context: ssl.SSLContext, expiry: dt.datetime) -> None:
+    def swap(self, pair: Pair, context: ssl.SSLContext, expiry: dt.datetime) -> None:
         """Serve another certificate from the next handshake on."""
-        self._current, self.expiry = context, expiry
+        self.pair, self._current, self.expiry = pair, context, expiry
+
+    def context_trusting(self, authorities: str) -> ssl.SSLContext:
+        """Make a context for the pair in use and other authorities.
+
+        The pair was looked at when it came: that it may have expired since must not keep the
+        authorities from changing.
+
+        Raises:
+            callers.ClientAuthorityError: they cannot be used.
+        """
+        return _context(self.pair, authorities)
+
+    def trust(self, authorities: str, context: ssl.SSLContext) -> None:
+        """Trust other authorities' clients from the next handshake on."""
+        self.authorities, self._current = authorities, context

@@ -1,130 +1,84 @@
-"""The hot route, as thin as ASGI: headers, body, answer.
+"""From a whole request to the bytes of its answer."""
 
-Source of the body's limit: the API server's own is 3 MiB for a request (etcd's 1.5 MiB and some
-slack); a review holds the object once on CREATE, managedFields and all, so 7 MiB is more than any
-review that it can send, and what controller-runtime settled on too.
-"""
-
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
-from starlette.types import Message, Receive, Scope, Send
-
 from webhook.injection import Entry
+from webhook.serving.heads import KnownHeads
 from webhook.serving.review import BadRequest
 from webhook.serving.service import Service
 
-BODY_LIMIT: Final = 7 * 1024 * 1024  # bytes
-IN_FLIGHT_LIMIT: Final = 256  # requests
-_UNKNOWN_PATH: Final = "there is no such path; there are " + ", ".join(
-    f"/inject/{entry.value}" for entry in Entry
-)
-_CLOSE: Final = (b"connection", b"close")
-_FURTHER_HEADERS: Final = {
+Header = tuple[bytes, bytes]
+
+CLOSE: Final[Header] = (b"connection", b"close")
+_JSON: Final = b"application/json"
+_TEXT: Final = b"text/plain; charset=utf-8"
+_FURTHER_HEADERS: Final[dict[int, Header]] = {
     405: (b"allow", b"POST"),
     503: (b"retry-after", b"1"),  # the API server retries such an answer
 }
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
-class Disconnected(Exception):  # noqa: N818 - what happened
-    """The client went away before its request was whole."""
+class Endpoint:
+    """Answers requests in HTTP/1.1.
 
+    Attributes:
+        service: decides.
+        known: heads that connections recognise.
+    """
 
-class InjectEndpoint:
-    """An ASGI application that answers reviews of one entry; None is any other path."""
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.known = KnownHeads()
+        self._usual_headers: Sequence[Header] = ()
+        self._usual_start = b""
 
-    def __init__(self, entry: Entry | None, service: Service) -> None:
-        self._entry = entry
-        self._service = service
+    def answer(self, entry: Entry, body: bytes, headers: Sequence[Header], *, close: bool) -> bytes:
+        """Answer a review.
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever it is."""
-        service = self._service
-        service.in_flight += 1
+        Args:
+            entry: from the request's path.
+            body: the review as JSON.
+            headers: what every answer carries, such as the date; another object when it changes.
+            close: say that the connection will be closed.
+        """
         try:
-            status, content_type, body, headers = await self._respond(scope, receive)
-        except Disconnected:
-            service.metrics.rejected["disconnected"].inc()
-            return
-        finally:
-            service.in_flight -= 1
-        if service.draining:
-            headers.append(_CLOSE)
-        headers += [
-            (b"content-type", content_type),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _respond(
-        self, scope: Scope, receive: Receive
-    ) -> tuple[int, bytes, bytes, list[tuple[bytes, bytes]]]:
-        """Status, content type, body and further headers."""
-        service = self._service
-        try:
-            if service.in_flight > IN_FLIGHT_LIMIT:
-                raise BadRequest(503, "overload", "too many requests at once; try again")  # noqa: TRY301
-            if self._entry is None:
-                raise BadRequest(404, "path", _UNKNOWN_PATH)  # noqa: TRY301
-            _check_head(scope)
-            body = await _read(receive)
-            return 200, b"application/json", service.answer(self._entry, body), []
+            content = self.service.answer(entry, body)
         except BadRequest as bad:
-            service.rejected(bad, scope["path"])
-            headers = [_CLOSE] if bad.status in (413, 503) else []
-            if more := _FURTHER_HEADERS.get(bad.status):
-                headers.append(more)
-            return bad.status, b"text/plain; charset=utf-8", f"{bad.message}\n".encode(), headers
-        except Disconnected:
-            raise
+            self.service.rejected(bad, f"/inject/{entry.value}")
+            return self.refusal(bad, headers, close=close)
         except Exception as error:  # noqa: BLE001 - status 500 lets the failurePolicy decide
-            service.failed(error, scope["path"])
-            return 500, b"text/plain; charset=utf-8", b"internal error; see the log\n", []
+            self.service.failed(error, f"/inject/{entry.value}")
+            return response(500, _TEXT, b"internal error; see the log\n", _closing(headers, close))
+        if close:
+            return response(200, _JSON, content, _closing(headers, close))
+        if headers is not self._usual_headers:
+            self._usual_headers = headers
+            self._usual_start = head(200, _JSON, headers)
+        return b"%b%d\r\n\r\n%b" % (self._usual_start, len(content), content)
+
+    def refusal(self, bad: BadRequest, headers: Sequence[Header], *, close: bool) -> bytes:
+        """Answer a request that gets no decision."""
+        headers = _closing(headers, close)
+        if further := _FURTHER_HEADERS.get(bad.status):
+            headers = [*headers, further]
+        return response(bad.status, _TEXT, f"{bad.message}\n".encode(), headers)
 
 
-def _check_head(scope: Scope) -> None:
-    """Refuse what its head alone shows to be wrong, before any of its body is read."""
-    if scope["method"] != "POST":
-        raise BadRequest(405, "method", f"the method must be POST, not {scope['method']}")
-    content_type = b""
-    length = 0
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"content-length":
-            length = int(value)  # the HTTP parser let only digits through
-    if content_type.partition(b";")[0].strip().lower() != b"application/json":
-        shown = ascii(content_type.decode("latin-1")[:80])
-        raise BadRequest(
-            415, "content-type", f"the content type must be application/json, not {shown}"
-        )
-    if length > BODY_LIMIT:
-        raise _too_large()
+def _closing(headers: Sequence[Header], close: bool) -> Sequence[Header]:
+    return [*headers, CLOSE] if close else headers
 
 
-async def _read(receive: Receive) -> bytes:
-    message = await _next(receive)
-    body: bytes = message["body"]
-    if not message["more_body"]:
-        if len(body) > BODY_LIMIT:
-            raise _too_large()
-        return body
-    chunks, length = [body], len(body)
-    while message["more_body"]:
-        message = await _next(receive)
-        chunks.append(message["body"])
-        length += len(message["body"])
-        if length > BODY_LIMIT:
-            raise _too_large()
-    return b"".join(chunks)
+def response(status: int, content_type: bytes, body: bytes, headers: Sequence[Header]) -> bytes:
+    """Write a whole answer."""
+    return b"%b%d\r\n\r\n%b" % (head(status, content_type, headers), len(body), body)
 
 
-async def _next(receive: Receive) -> Message:
-    message = await receive()
-    if message["type"] != "http.request":
-        raise Disconnected
-    return message
-
-
-def _too_large() -> BadRequest:
-    return BadRequest(413, "too-large", f"the body is over {BODY_LIMIT >> 20} MiB")
+def head(status: int, content_type: bytes, headers: Sequence[Header]) -> bytes:
+    """Write an answer's head, up to the number of its body's bytes."""
+    lines = [b"%b: %b\r\n" % header for header in (*headers, (b"content-type", content_type))]
+    return b"%b%bcontent-length: " % (_STATUS_LINES[status], b"".join(lines))

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from webhook import operator
 from webhook.injection.config import Config
 from webhook.operator import ConfigError
+from webhook.serving.callers import ClientAuthorityError, read_authorities
 from webhook.serving.certificate import (
     Certificate,
     CertificateError,
@@ -27,7 +28,7 @@ from webhook.serving.certificate import (
 )
 from webhook.serving.service import Service
 
-ERRORS = (CertificateError, ConfigError)
+ERRORS = (CertificateError, ClientAuthorityError, ConfigError)
 Content = TypeVar("Content")
 Value = TypeVar("Value")
 
@@ -89,22 +90,39 @@ class Followed(Generic[Content, Value]):
 
 def follow_certificate(
     certificate: Certificate, service: Service
-) -> Followed[Pair, tuple[ssl.SSLContext, dt.datetime]]:
+) -> Followed[Pair, tuple[Pair, ssl.SSLContext, dt.datetime]]:
     """Follow the certificate's folder."""
     metrics = service.metrics
     metrics.certificate_expiry.set(certificate.expiry.timestamp())
 
-    def take(made: tuple[ssl.SSLContext, dt.datetime]) -> None:
+    def make(pair: Pair) -> tuple[Pair, ssl.SSLContext, dt.datetime]:
+        return pair, *context_of(pair, dt.datetime.now(dt.UTC), certificate.authorities)
+
+    def take(made: tuple[Pair, ssl.SSLContext, dt.datetime]) -> None:
         certificate.swap(*made)
         metrics.certificate_expiry.set(certificate.expiry.timestamp())
 
     return Followed(
         "certificate",
         read=lambda: read_pair(certificate.directory),
-        make=lambda pair: context_of(pair, dt.datetime.now(dt.UTC)),
+        make=make,
         take=take,
         first=certificate.pair,
         results=metrics.certificate_reloads,
+    )
+
+
+def follow_authorities(
+    path: Path, certificate: Certificate, service: Service
+) -> Followed[str, tuple[str, ssl.SSLContext]]:
+    """Follow the file of the clients' authorities."""
+    return Followed(
+        "client authorities",
+        read=lambda: read_authorities(path),
+        make=lambda authorities: (authorities, certificate.context_trusting(authorities)),
+        take=lambda made: certificate.trust(*made),
+        first=certificate.authorities or "",
+        results=service.metrics.certificate_reloads,
     )
 
 

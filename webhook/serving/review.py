@@ -4,13 +4,17 @@ A bad request and a refused pod are two different things: `BadRequest` becomes a
 and up, `Refused` is an answer inside a response of status 200.
 """
 
+import binascii
+import functools
+import re
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped
-from webhook.injection.pod import Pod
+from webhook.injection.pod import Container, ContainerResources, EnvVar, Pod, PodSpec
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
@@ -32,6 +36,61 @@ class BadRequest(Exception):  # noqa: N818 - the HTTP standard's word
         self.message = message
 
 
+_NOTHING = Raw(b"null")
+# An escape that a letter of the words below could hide behind.
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+
+
+class _Container(Container, rename="camel"):
+    """A container as it stands in a review: what is long is looked into, and only built if needed.
+
+    A job's variables are most of a large pod, and one of a hundred says DOCKER_HOST.
+    """
+
+    command: Raw = _NOTHING  # type: ignore[assignment]
+    args: Raw = _NOTHING  # type: ignore[assignment]
+    env: Raw = _NOTHING  # type: ignore[assignment]
+    resources: Raw = _NOTHING  # type: ignore[assignment]
+
+    def command_words(self) -> list[str]:
+        return _WORDS.decode(self.command) or []
+
+    def arguments(self) -> list[str]:
+        return _WORDS.decode(self.args) or []
+
+    def mentions(self, word: str) -> bool:
+        return _may_hold(self.command, word.encode()) or _may_hold(self.args, word.encode())
+
+    def has_variables(self) -> bool:
+        return bytes(self.env) != _NULL
+
+    def variable(self, name: str) -> EnvVar | None:
+        if not _may_hold(self.env, name.encode()):
+            return None
+        variables = _VARIABLES.decode(self.env) or []
+        return next((one for one in reversed(variables) if one.name == name), None)
+
+    def limits(self, resource: str) -> bool:
+        if not _may_hold(self.resources, resource.encode()):
+            return False
+        resources = _RESOURCES.decode(self.resources)
+        return resources is not None and resource in (resources.limits or {})
+
+
+def _may_hold(value: Raw, word: bytes) -> bool:
+    text = bytes(value)
+    return word in text or (b"\\" in text and _ESCAPED_LETTER.search(text) is not None)
+
+
+class _PodSpec(PodSpec, rename="camel"):
+    containers: list[_Container] | None = None  # type: ignore[assignment]
+    init_containers: list[_Container] | None = None  # type: ignore[assignment]
+
+
+class _Pod(Pod):
+    spec: _PodSpec
+
+
 class GroupVersionKind(Struct, gc=False):
     """What kind of object a request is about."""
 
@@ -46,7 +105,7 @@ class Request(Struct, rename="camel"):
     uid: str
     kind: GroupVersionKind
     operation: str
-    object: Pod | None = None
+    object: _Pod | None = None
     namespace: str = ""
     sub_resource: str = ""
     dry_run: bool | None = None
@@ -70,6 +129,10 @@ class _Envelope(Struct, rename="camel"):
     request: _Subject | None = None
 
 
+_NULL = b"null"
+_WORDS = msgspec.json.Decoder(list[str] | None)
+_VARIABLES = msgspec.json.Decoder(list[EnvVar] | None)
+_RESOURCES = msgspec.json.Decoder(ContainerResources | None)
 _REVIEW = msgspec.json.Decoder(_Review)
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 
@@ -172,7 +235,7 @@ class _Response(Struct, rename="camel"):
     uid: str
     allowed: bool
     patch_type: str | UnsetType = UNSET
-    patch: bytes | UnsetType = UNSET  # base64 on the wire
+    patch: Raw | UnsetType = UNSET  # a string of base64
     status: _Status | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     audit_annotations: dict[str, str] | UnsetType = UNSET
@@ -197,15 +260,15 @@ def encode(uid: str, entry: Entry, decision: Decision) -> bytes:
     """
     response = _Response(uid, allowed=True)
     audit: dict[str, Any] = {
-        "entry": entry.value,
-        "outcome": decision.reason.outcome.value,
+        "entry": entry,
+        "outcome": decision.reason.outcome,
         "reason": decision.reason.slug,
     }
     match decision:
         case Injected():
             if decision.patch:  # a patchType without a patch is an error to the API server
                 response.patch_type = "JSONPatch"
-                response.patch = _ENCODER.encode(decision.patch)
+                response.patch = _base64(decision.patch)
             audit.update(decision.audit)
             response.warnings = list(decision.warnings) or UNSET
         case Skipped():
@@ -217,3 +280,24 @@ def encode(uid: str, entry: Entry, decision: Decision) -> bytes:
             assert_never(decision)
     response.audit_annotations = audit
     return _ENCODER.encode(_Answer(response))
+
+
+def _base64(patch: Sequence[str]) -> Raw:
+    """Write a patch as a JSON string of base64.
+
+    Its first operation is most of it, the daemon, and the same for all pods of a profile.
+    """
+    first, *others = patch
+    rest = f",{','.join(others)}]" if others else "]"
+    return Raw(b'"%b%b"' % (_base64_of_first(first), _b64(rest.encode())))
+
+
+@functools.lru_cache(maxsize=64)
+def _base64_of_first(operation: str) -> bytes:
+    """Write the beginning of a list, filled with spaces to whole groups of base64."""
+    text = b"[" + operation.encode()
+    return _b64(text + b" " * (-len(text) % 3))
+
+
+def _b64(text: bytes) -> bytes:
+    return binascii.b2a_base64(text, newline=False)

@@ -12,16 +12,24 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from msgspec import Struct
-from structlog.typing import FilteringBoundLogger
 
 from webhook import __version__, operator
 from webhook.injection.config import Config
-from webhook.serving.apps import admin_app, webhook_app
+from webhook.serving.apps import admin_app
+from webhook.serving.callers import checking, read_authorities, recording
 from webhook.serving.certificate import Certificate
-from webhook.serving.eager import EagerProtocol
+from webhook.serving.connection import Connection
+from webhook.serving.endpoint import Endpoint
+from webhook.serving.logs import Logger
 from webhook.serving.metrics import Metrics
 from webhook.serving.protocol import LimitedProtocol, sweep
-from webhook.serving.reloading import Followed, follow, follow_certificate, follow_configuration
+from webhook.serving.reloading import (
+    Followed,
+    follow,
+    follow_authorities,
+    follow_certificate,
+    follow_configuration,
+)
 from webhook.serving.service import Service
 
 HANDSHAKE_SECONDS = 5.0
@@ -38,6 +46,9 @@ class Options(Struct, frozen=True, kw_only=True):
     Attributes:
         config: the operator's file; None means all defaults.
         tls_dir: folder of tls.crt and tls.key.
+        client_ca: certificates, PEM, one of which must have signed a caller's; None lets anyone
+            call.
+        client_name: what a caller's certificate must be called; None allows every name.
         host: address that both listeners bind.
         port: of the webhook; 0 lets the system choose.
         admin_port: of health and metrics; 0 lets the system choose.
@@ -48,6 +59,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
     config: Path | None = None
     tls_dir: Path
+    client_ca: Path | None = None
+    client_name: str | None = None
     host: str = "0.0.0.0"  # noqa: S104 - a pod serves on every address that it has
     port: int = 8443
     admin_port: int = 8080
@@ -60,14 +73,20 @@ class Server(uvicorn.Server):
     """uvicorn's server, with a deadline for TLS handshakes, started and stopped by `serve`."""
 
     def __init__(
-        self, app: FastAPI, host: str, port: int, metrics: Metrics, tls: ssl.SSLContext | None
+        self,
+        app: Endpoint | FastAPI,
+        host: str,
+        port: int,
+        metrics: Metrics,
+        tls: ssl.SSLContext | None,
     ) -> None:
+        endpoint = isinstance(app, Endpoint)
         config = uvicorn.Config(
-            app,
+            app,  # type: ignore[arg-type]
             host=host,
             port=port,
-            # The webhook's application never waits, FastAPI's routes of the admin port may.
-            http=_counting(EagerProtocol if tls else LimitedProtocol, metrics),
+            interface="asgi3",
+            http=Connection if endpoint else _counting(LimitedProtocol, metrics),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -119,11 +138,12 @@ def _counting(protocol: type[LimitedProtocol], metrics: Metrics) -> type[Limited
     return type(protocol.__name__, (protocol,), {"metrics": metrics})
 
 
-async def serve(options: Options, log: FilteringBoundLogger) -> None:
+async def serve(options: Options, log: Logger) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return; a second signal cuts that short.
 
     Raises:
         CertificateError: there is no certificate to serve.
+        ClientAuthorityError: there is no way to tell who may call.
         operator.ConfigError: the operator's file is bad.
         OSError: an address cannot be bound.
     """
@@ -131,13 +151,18 @@ async def serve(options: Options, log: FilteringBoundLogger) -> None:
     if options.config is not None:
         content = operator.load(options.config)
         config = operator.parse(content, str(options.config))
-    certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC))
+    authorities = None if options.client_ca is None else read_authorities(options.client_ca)
+    certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC), authorities)
     service = Service(config, Metrics(), log)
     followed: list[Followed[Any, Any]] = [follow_certificate(certificate, service)]
     if options.config is not None:
         followed.append(follow_configuration(options.config, content, service))
+    if options.client_ca is not None:
+        followed.append(follow_authorities(options.client_ca, certificate, service))
+        refused = recording(service.metrics.registry, log)
+        certificate.listening.sslobject_class = checking(options.client_name, refused)
     tls = certificate.listening
-    webhook = Server(webhook_app(service), options.host, options.port, service.metrics, tls)
+    webhook = Server(Endpoint(service), options.host, options.port, service.metrics, tls)
     admin = Server(admin_app(service), options.host, options.admin_port, service.metrics, None)
     signals = _signals()
     for server in (webhook, admin):

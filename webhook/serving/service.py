@@ -1,13 +1,12 @@
 """The service between bytes and core: it decodes, decides, counts, logs and encodes."""
 
 import time
-from collections.abc import Mapping
-
-from structlog.typing import FilteringBoundLogger
+from datetime import UTC, datetime
 
 from webhook.injection import Decision, Entry, Injected, Refused, decide
 from webhook.injection.config import Config
 from webhook.serving import review
+from webhook.serving.logs import Decided, Logger
 from webhook.serving.metrics import Metrics
 
 
@@ -17,16 +16,18 @@ class Service:
     Attributes:
         config: the operator's file; replaced as a whole when it changes.
         draining: the process is about to stop: not ready, and every answer closes its connection.
-        in_flight: requests whose answer is not written yet.
+        in_flight: requests that have begun to come and are not whole.
+        waiting_bytes: what has come of their bodies.
         last_request: when the last request came, by time.perf_counter(), in seconds.
     """
 
-    def __init__(self, config: Config, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    def __init__(self, config: Config, metrics: Metrics, log: Logger) -> None:
         self.config = config
         self.metrics = metrics
         self.log = log
         self.draining = False
         self.in_flight = 0
+        self.waiting_bytes = 0
         self.last_request = 0.0
         metrics.in_flight.set_function(lambda: self.in_flight)
 
@@ -66,28 +67,25 @@ class Service:
         pod = request.object
         assert pod is not None  # noqa: S101 - `review.decode` refused that
         metadata = pod.metadata
-        owner = next(iter(metadata.owner_references or ()), None)
-        fields: dict[str, object] = {
-            "uid": request.uid,
-            "namespace": request.namespace,
-            "name": metadata.name or metadata.generate_name or "",
-            "owner": f"{owner.kind}/{owner.name}" if owner else "",
-            "entry": entry.value,
-            "reason": decision.reason.slug,
-            "milliseconds": round(elapsed * 1000, 3),
-            **_details(decision),
-        }
-        if request.dry_run:
-            fields["dry_run"] = True
-        self.log.info(decision.reason.outcome.value, **fields)
-
-
-def _details(decision: Decision) -> Mapping[str, object]:
-    if isinstance(decision, Refused):
-        return {"message": decision.message}
-    details: dict[str, object] = {}
-    if isinstance(decision, Injected):
-        details.update(decision.audit)
-    if decision.warnings:
-        details["warnings"] = list(decision.warnings)
-    return details
+        owner = metadata.owner_references[0] if metadata.owner_references else None
+        line = Decided(
+            event=decision.reason.outcome,
+            uid=request.uid,
+            namespace=request.namespace,
+            name=metadata.name or metadata.generate_name or "",
+            owner=f"{owner.kind}/{owner.name}" if owner else "",
+            entry=entry,
+            reason=decision.reason.slug,
+            milliseconds=round(elapsed * 1000, 3),
+            timestamp=datetime.now(UTC),
+            level="info",
+            dry_run=bool(request.dry_run),
+        )
+        if isinstance(decision, Refused):
+            line.message = decision.message
+        else:
+            line.warnings = decision.warnings
+        if isinstance(decision, Injected):
+            audit = decision.audit
+            line.profile, line.mode, line.image = audit["profile"], audit["mode"], audit["image"]
+        self.log.decided(line)

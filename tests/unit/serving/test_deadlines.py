@@ -10,10 +10,12 @@ import pytest
 from service.memorylog import MemoryLog
 
 from webhook.injection.config import Config
-from webhook.serving.apps import webhook_app
+from webhook.serving.connection import REQUEST_SECONDS
+from webhook.serving.connection import Connection as ServerConnection
+from webhook.serving.endpoint import Endpoint
 from webhook.serving.metrics import Metrics
-from webhook.serving.protocol import REQUEST_SECONDS, LimitedProtocol, sweep
-from webhook.serving.server import Server
+from webhook.serving.protocol import sweep
+from webhook.serving.server import KEEP_ALIVE_SECONDS, Server
 from webhook.serving.service import Service
 
 HEAD = b"POST /inject/pod HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n"
@@ -31,7 +33,7 @@ class Connection(NamedTuple):
 
     reader: StreamReader
     writer: StreamWriter
-    protocol: LimitedProtocol
+    protocol: ServerConnection
 
     async def send(self, content: bytes) -> None:
         """Send, and wait until the server has begun to read a request."""
@@ -49,24 +51,22 @@ class Connection(NamedTuple):
         """Look at it as if so many seconds had passed."""
         self.protocol.sweep(asyncio.get_running_loop().time() + seconds)
 
-    def keep_alive(self) -> float:
-        """Seconds until the server closes it for being idle."""
-        timer = self.protocol.timeout_keep_alive_task
-        assert timer is not None
-        return timer.when() - asyncio.get_running_loop().time()
+    def is_closing(self) -> bool:
+        """Tell whether the server closes it."""
+        return self.protocol.transport.is_closing()
 
 
 @contextlib.asynccontextmanager
 async def connected(metrics: Metrics, log: MemoryLog) -> AsyncIterator[Connection]:
     """Run a server, and connect to it."""
-    app = webhook_app(Service(Config(), metrics, log.logger))
-    server = Server(app, "127.0.0.1", 0, metrics, None)
+    endpoint = Endpoint(Service(Config(), metrics, log.logger))
+    server = Server(endpoint, "127.0.0.1", 0, metrics, None)
     await server.start()
     host, _, port = server.address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     await when(lambda: bool(server.server_state.connections))
     (protocol,) = server.server_state.connections
-    assert isinstance(protocol, LimitedProtocol)
+    assert isinstance(protocol, ServerConnection)
     yield Connection(reader, writer, protocol)
     writer.close()
     await writer.wait_closed()
@@ -82,7 +82,7 @@ def test_half_a_request_is_cut_off_at_its_deadline(half: bytes, log: MemoryLog) 
         async with connected(metrics, log) as connection:
             await connection.send(half)
             connection.sweep(REQUEST_SECONDS - 1)
-            assert not connection.protocol.transport.is_closing()
+            assert not connection.is_closing()
             connection.sweep(REQUEST_SECONDS + 1)
             answer = (await connection.reader.read()).decode()
         assert answer.startswith("HTTP/1.1 408 Request Timeout\r\n")
@@ -99,7 +99,7 @@ def test_more_bytes_do_not_move_the_deadline(log: MemoryLog) -> None:
             await connection.send(HEAD)
             since = connection.protocol.waiting_since
             connection.writer.write(b"\r\n{")
-            await when(lambda: connection.protocol.cycle is not None)
+            await when(lambda: connection.protocol._size == 1)
             assert connection.protocol.waiting_since == since
 
     asyncio.run(scenario())
@@ -123,13 +123,25 @@ def test_a_connection_without_a_request_has_no_deadline_but_keep_alive(log: Memo
 
     async def scenario() -> None:
         async with connected(Metrics(), log) as connection:
-            connection.sweep(1000)
-            assert connection.keep_alive() > 100
+            connection.sweep(KEEP_ALIVE_SECONDS - 1)
+            assert not connection.is_closing()
             connection.writer.write(BAD)
             assert await connection.status() == 415
-            connection.sweep(1000)
-            assert connection.keep_alive() > 100
+            connection.sweep(KEEP_ALIVE_SECONDS - 1)
+            assert not connection.is_closing()
+            connection.sweep(KEEP_ALIVE_SECONDS + 1)
+            assert connection.is_closing()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_begins_the_keep_alive_anew(log: MemoryLog) -> None:
+    async def scenario() -> None:
+        async with connected(Metrics(), log) as connection:
+            connection.protocol.idle_since -= KEEP_ALIVE_SECONDS
             connection.writer.write(BAD)
             assert await connection.status() == 415
+            connection.sweep(1)
+            assert not connection.is_closing()
 
     asyncio.run(scenario())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from webhook.injection import Decision, Entry, Injected, Problem, Reason, Refused, Skipped
-from webhook.injection.patch import Operation
+from webhook.injection.patch import Patch
 from webhook.serving.review import encode
 
 
@@ -15,11 +15,10 @@ def response(decision: Decision, entry: Entry = Entry.POD) -> dict[str, Any]:
 
 
 def test_a_patch_is_base64_of_its_json() -> None:
-    operations = [
-        Operation("remove", "/spec/volumes/0"),
-        Operation("add", "/spec/x", {"é": [None, 1]}),
-    ]
-    encoded = response(Injected(Reason.INJECTED, operations, [], {}))
+    patch = Patch()
+    patch.remove("/spec/volumes/0")
+    patch.add("/spec/x", '{"é":[null,1]}')
+    encoded = response(Injected(Reason.INJECTED, patch.operations, [], {}))
     assert encoded["patchType"] == "JSONPatch"
     assert json.loads(base64.b64decode(encoded["patch"], validate=True)) == [
         {"op": "remove", "path": "/spec/volumes/0"},
@@ -27,9 +26,12 @@ def test_a_patch_is_base64_of_its_json() -> None:
     ]
 
 
-def test_null_can_be_added() -> None:
-    encoded = response(Injected(Reason.INJECTED, [Operation("add", "/spec/x", None)], [], {}))
-    assert json.loads(base64.b64decode(encoded["patch"]))[0]["value"] is None
+@pytest.mark.parametrize("length", range(4))
+def test_a_patch_of_one_operation_is_whole_whatever_its_length(length: int) -> None:
+    """Base64 goes by three bytes."""
+    operation = {"op": "add", "path": "/spec/x", "value": "x" * length}
+    encoded = response(Injected(Reason.INJECTED, [json.dumps(operation)], [], {}))
+    assert json.loads(base64.b64decode(encoded["patch"], validate=True)) == [operation]
 
 
 def test_an_empty_patch_is_no_patch() -> None:

@@ -1,0 +1,56 @@
+"""The pod as a review brings it and the pod as the core describes it: one decision."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from property.generated import ENTRIES, Json, configs, pods
+from service.reviews import review
+
+from webhook.injection import Admission, Entry, decide
+from webhook.injection.config import Config
+from webhook.injection.pod import Pod
+from webhook.serving.review import admission, decode
+
+
+def escaped(text: str) -> str:
+    """Spell every letter as an escape, as no encoder does and every decoder must read."""
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
+
+@given(
+    raw=pods(hostile=True),
+    config=configs(hostile=True),
+    entry=ENTRIES,
+    indent=st.sampled_from([None, 1]),
+)
+def test_a_review_is_decided_like_the_pod_in_it(
+    raw: Json, config: Json, entry: Entry, indent: int | None
+) -> None:
+    operators = msgspec.convert(config, Config)
+    body = json.dumps(review(raw, namespace="ci"), indent=indent).encode()
+    decision = decide(admission(decode(body), entry), operators)
+    assert decision == decide(Admission(entry, "ci", msgspec.convert(raw, Pod)), operators)
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"name": "app", "env": [{"name": "DOCKER_HOST", "value": "tcp://x"}]},
+        {"name": "app", "command": ["dockerd"]},
+        {"name": "app", "args": ["dockerd"]},
+        {"name": "app", "resources": {"limits": {"ephemeral-storage": "1Gi"}}},
+        {"name": "app", "env": [{"name": "a", "value": "1 && 2 < 3"}], "args": ["\\", '"']},
+    ],
+    ids=["variable", "command", "arguments", "limit", "other escapes"],
+)
+def test_escaped_letters_hide_nothing(container: Json) -> None:
+    raw = {"metadata": {}, "spec": {"containers": [container]}}
+    body = json.dumps(review(raw, namespace="ci"))
+    for word in ("DOCKER_HOST", "dockerd", "ephemeral-storage"):
+        body = body.replace(word, escaped(word))
+    decision = decide(admission(decode(body.encode()), Entry.NAMESPACE), Config())
+    expected = decide(Admission(Entry.NAMESPACE, "ci", msgspec.convert(raw, Pod)), Config())
+    assert decision == expected
