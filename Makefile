@@ -4,7 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-node lint unit bench cluster cluster-down docs coverage lock clean
+.PHONY: help install demo test test-node lint unit soak fuzz bench bench-node bench-create \
+	cluster cluster-down docs coverage audit sbom lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +24,13 @@ demo: install ## a CI pod before and after, the decision, the patch and its time
 	@$(BIN)/dind-webhook demo
 
 test: lint ## lint, types, import contracts, and every level of the tests
-	$(BIN)/python -m pytest -m "not node"
+	$(BIN)/python -m pytest -m "not node and not soak"
 
 test-node: install ## a one-node cluster (root, Debian): kubelet, containerd, dockerd in pods
 	$(BIN)/python -m pytest -m node
 
 unit: install ## the quick levels only: no API server is built or started
-	$(BIN)/python -m pytest -m "not apiserver and not node"
+	$(BIN)/python -m pytest -m "not apiserver and not node and not fire and not fuzz and not soak"
 
 cluster: install ## that cluster to try things on: leaves it running, prints how to use it
 	@PYTHONPATH=tests $(BIN)/python -m node up
@@ -49,13 +50,29 @@ lint: install ## style, types, import contracts, shell scripts, generated files
 bench: install ## requests per second, CPU and latency against a bare uvicorn echo
 	$(BIN)/python -m benchmarks compare
 
+bench-create: install ## what the webhook adds to a create through a real API server
+	$(BIN)/python -m benchmarks create
+
+bench-node: install ## how soon a pod has docker, next to other shapes of pods (root, Debian)
+	$(BIN)/python -m benchmarks node
+
+soak: install ## the longest runs: a million admissions
+	$(BIN)/python -m pytest -m soak -s
+
 docs: install ## the generated pages, and the chart's generated files
 	$(BIN)/python tools/docs.py
 	$(BIN)/python tools/chart.py
 
 coverage: install ## which lines the quick levels reach
-	$(BIN)/coverage run -m pytest -m "not apiserver and not node"
+	$(BIN)/coverage run -m pytest \
+		-m "not apiserver and not node and not fire and not fuzz and not soak"
 	$(BIN)/coverage report
+
+audit: install ## known vulnerabilities of what is pinned; 75 where nothing can be known
+	$(BIN)/python -m tools.audit
+
+sbom: install ## bills of materials of the two images, in dist/
+	$(BIN)/python -m tools.sbom
 
 lock: ## the hashed requirements anew from pyproject.toml (needs uv)
 	tools/lock

@@ -37,6 +37,7 @@ UNREADABLE = "the AdmissionReview cannot be read: "
 NOT_JSON = "the body is not JSON: JSON is malformed: "
 DEEP = "the body's JSON is nested too deep"
 DEPLOYMENT = {"group": "apps", "version": "v1", "kind": "Deployment"}
+OPTED_IN = {"dind.io/inject": "true"}
 BAD = {
     "an empty body": Bad(400, "not-json", "the body is empty", b""),
     "YAML": Bad(400, "not-json", NOT_JSON + "invalid character (byte 0)", b"kind: Pod\n"),
@@ -135,8 +136,26 @@ BAD = {
     "a boolean for an annotation": Bad(
         400,
         "not-a-review",
-        UNREADABLE + "Expected `str`, got `bool` - at `$.request.object.metadata.annotations[...]`",
+        UNREADABLE + "Expected `str`, got `bool` - at annotation 'dind.io/inject'",
         subject(metadata={"annotations": {"dind.io/inject": True}}),
+    ),
+    "a number among variables": Bad(
+        400,
+        "not-a-review",
+        UNREADABLE + "Expected `object`, got `int`",
+        review(pod(OPTED_IN, containers=[{"env": [5, {"name": "DOCKER_HOST"}]}])),
+    ),
+    "a text for variables": Bad(
+        400,
+        "not-a-review",
+        UNREADABLE + "Expected `array | null` for `env`",
+        review(pod(OPTED_IN, containers=[{"env": "text"}])),
+    ),
+    "a key twice": Bad(
+        400,
+        "duplicate-keys",
+        "an object in the body has the same key twice",
+        text('"operation"', '"namespace": "other", "operation"'),
     ),
     "an object for containers": Bad(
         400,

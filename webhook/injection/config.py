@@ -258,7 +258,7 @@ class Config(_Strict, frozen=True):
         known = ", ".join(self.profiles) or "none"
         if self.default_profile not in self.profiles:
             raise ValueError(
-                f"defaultProfile is {self.default_profile!r}, which is not a profile ({known})"
+                f"defaultProfile is {self.default_profile[:80]!r}, which is not a profile ({known})"
             )
         for pattern, names in self.policy.profiles.items():
             for name in names:

@@ -3,7 +3,7 @@
 `decide` and `explain` walk the same gates, so that an explanation cannot differ from a decision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -23,6 +23,9 @@ from webhook.injection.optin import INJECT, MIRROR_POD, Entry, verdict
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Resolution, resolve
+
+# Each costs a little; a pod of 3 MiB could have 190,000 (and no kubelet would run it).
+_MOST_CONTAINERS = 1000
 
 
 class Admission(Struct, frozen=True):
@@ -44,6 +47,7 @@ class Case(Struct, frozen=True):
 
     admission: Admission
     pod: Pod
+    annotations: Mapping[str, str]
     resolution: Resolution
     earlier: shape.Earlier | None
 
@@ -67,11 +71,11 @@ class Finding(Struct, frozen=True):
 
 
 def _mirror_pod(case: Case) -> Answer:
-    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.pod.annotations else ()
+    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.annotations else ()
 
 
 def _opt_in(case: Case) -> Answer:
-    match verdict(case.admission.entry, case.pod.annotations.get(INJECT)):
+    match verdict(case.admission.entry, case.annotations.get(INJECT)):
         case None:
             return ()
         case Skipped() as skipped:
@@ -139,6 +143,9 @@ def _fit(case: Case) -> Answer:
     if settings.profile.mode is Mode.SIDECAR and theirs and ours and theirs != ours:
         text = f"runtimeClassName is {quoted(theirs)}; allowed with profile {settings.name} is "
         problems.append(Problem(Reason.RUNTIME_CLASS, text + quoted(ours)))
+    if (count := len(case.pod.all_containers())) > _MOST_CONTAINERS:
+        text = f"the pod has {count} containers; allowed are up to {_MOST_CONTAINERS}"
+        problems.append(Problem(Reason.TOO_MANY_CONTAINERS, text))
     # In mode sidecar, a container of the injected one's name counts as the pod's own daemon.
     own = node.NAME if settings.profile.mode is Mode.NODE and case.earlier is None else None
     if own and any(container.name == own for container in case.pod.all_containers()):
@@ -197,6 +204,7 @@ def decide(admission: Admission, config: Config) -> Decision:
 
 
 def _case(admission: Admission, config: Config) -> Case:
-    reading = annotations.read(admission.pod.annotations)
-    resolution = resolve(reading, config, admission.namespace)
-    return Case(admission, admission.pod, resolution, shape.earlier_injection(admission.pod))
+    pod = admission.pod
+    said = pod.annotations
+    resolution = resolve(annotations.read(said), config, admission.namespace)
+    return Case(admission, pod, said, resolution, shape.earlier_injection(pod))

@@ -25,7 +25,9 @@ from webhook.injection.sockets import (
     DOCKER_HOST,
     SharedSocket,
     View,
+    directory_of,
     host_sockets,
+    shared_socket,
     shows_host,
     view,
 )
@@ -107,13 +109,13 @@ def _shared_socket(
     if earlier is not None:
         native = earlier.container.restart_policy == "Always"
         late = not (native or of_node)
-        return SharedSocket(earlier.volume, earlier.directory, of_node, late)
+        return shared_socket(earlier.volume, earlier.directory, of_node=of_node, late=late)
     name, directory = _wanted_volume(mode), settings.socket_directory
     names = [volume.name for volume in pod.volumes]
     if name in names and (of_node or not _is_adoptable(pod, name, directory)):
         name = free_name(name, names)
     late = not (settings.profile.placement is Placement.INIT_CONTAINER or of_node)
-    return SharedSocket(name, directory, of_node, late)
+    return shared_socket(name, directory, of_node=of_node, late=late)
 
 
 def _is_adoptable(pod: Pod, name: str, directory: str) -> bool:
@@ -221,10 +223,23 @@ def _insert_daemon(
         )
         for mount in mounts:
             patch.add(f"{pointer}/volumeMounts/-", encoded(mount))
+    for directory in _other_directories(socket, changes):
+        patch.add(f"{pointer}/volumeMounts/-", encoded(socket.mount(directory)))
     volumes = [sidecar.encoded_storage_volume(storage, profile.storage)]
     if socket.volume not in present:
         volumes.insert(0, sidecar.encoded_socket_volume(socket.volume))
     return volumes, warnings
+
+
+def _other_directories(socket: SharedSocket, changes: Sequence[_Change]) -> list[str]:
+    """Folders other than the usual one in which containers are told to look for the socket.
+
+    The daemon has it there too, because clients pass on what they are told: Testcontainers starts
+    its reaper with `--volume` of the path in DOCKER_HOST.
+    """
+    told = {change.view.docker_host for change in changes}.difference((None, socket.address()))
+    directories = {directory_of(address) for address in told if address is not None}
+    return sorted(path for path in directories if real(path) not in socket.places)
 
 
 def _insert_container(patch: Patch, pod: Pod, container: str, *, late: bool) -> str:
@@ -241,15 +256,16 @@ def _insert_container(patch: Patch, pod: Pod, container: str, *, late: bool) -> 
 
 def _remove_unused_volumes(patch: Patch, pod: Pod, changes: Sequence[_Change]) -> None:
     """Remove the volumes of the host's socket that lose their last mount."""
-    removed = {id(change.container): change.view.removed for change in changes}
+    removed = {id(change.container): frozenset(change.view.removed) for change in changes}
     lost: set[str] = set()
     kept: set[str] = set()
     for container in pod.all_containers():
         for index, mount in enumerate(container.volume_mounts or ()):
             is_lost = index in removed.get(id(container), ())
             (lost if is_lost else kept).add(mount.name)
+    unused = lost - kept
     for index, volume in reversed([*enumerate(pod.volumes)]):
-        if volume.name in lost - kept:
+        if volume.name in unused:
             patch.remove(f"/spec/volumes/{index}")
 
 
@@ -277,8 +293,7 @@ def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:
 def _patch_status(patch: Patch, pod: Pod, status: Status) -> None:
     """Write the decision on the pod."""
     value = encoded(status)
-    present = pod.metadata.annotations
-    if present is None:
+    if pod.metadata.annotations is None:
         patch.add("/metadata/annotations", encoded({STATUS: value}))
-    elif present.get(STATUS) != value:
+    elif pod.annotations.get(STATUS) != value:
         patch.add(_STATUS_POINTER, encoded(value))

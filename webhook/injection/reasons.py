@@ -147,6 +147,12 @@ class Reason(enum.Enum):
         "The pod and its profile name different runtime classes.",
         "Remove runtimeClassName from the pod, or choose another profile.",
     )
+    TOO_MANY_CONTAINERS = (
+        "too-many-containers",
+        Outcome.REFUSED,
+        "The pod has more containers than any node would run.",
+        "Split the job into several pods.",
+    )
     NAME_TAKEN = (
         "name-taken",
         Outcome.REFUSED,

@@ -33,12 +33,14 @@ class SharedSocket(Struct, frozen=True, cache_hash=True):
             the kubelet mounts the service account's token below.
         late: the daemon may start after a container that mounts the folder. The socket file cannot
             be mounted by itself then: the kubelet would make a folder of that name.
+        places: paths at which a mount keeps it from its folder.
     """
 
     volume: str
     directory: str
     of_node: bool
     late: bool
+    places: frozenset[str]
 
     def address(self) -> str:
         """DOCKER_HOST where the folder is mounted as usual."""
@@ -52,6 +54,18 @@ class SharedSocket(Struct, frozen=True, cache_hash=True):
     def file_mount(self, path: str) -> dict[str, Any]:
         """A volumeMount of the socket file alone; the daemon is up before it is mounted."""
         return {**self.mount(path), "subPath": SOCKET_FILE}
+
+
+@functools.lru_cache(maxsize=64)
+def shared_socket(volume: str, directory: str, *, of_node: bool, late: bool) -> SharedSocket:
+    """Describe the shared volume; the arguments are the attributes."""
+    places = frozenset((real(directory), real(f"{directory}/{SOCKET_FILE}")))
+    return SharedSocket(volume, directory, of_node, late, places)
+
+
+def directory_of(address: str) -> str:
+    """The folder of a socket's address."""
+    return address.removeprefix("unix://").removesuffix(f"/{SOCKET_FILE}")
 
 
 class View(Struct, frozen=True):
@@ -127,17 +141,11 @@ def _is_plain(container: Container, socket: SharedSocket) -> bool:
 
     It says no more than the rest of `view` would; it says it in one look.
     """
-    places = _taken_by(socket)
+    places = socket.places
     for mount in container.volume_mounts or ():
         if mount.name == socket.volume or real(mount.mount_path) in places:
             return False
     return container.variable(DOCKER_HOST) is None
-
-
-@functools.lru_cache(maxsize=64)
-def _taken_by(socket: SharedSocket) -> frozenset[str]:
-    """Paths at which a mount keeps the shared volume from its usual folder."""
-    return frozenset((real(socket.directory), real(f"{socket.directory}/{SOCKET_FILE}")))
 
 
 class _Migration(Struct, frozen=True):
@@ -221,7 +229,7 @@ def _directories(
     taken = {real(mount.mount_path) for mount in kept}
     taken |= {real(mount["mountPath"]) for mount in migration.mounts}
     taken |= set(map(real, migrated))
-    if not taken & _taken_by(socket):
+    if not taken & socket.places:
         return [socket.directory, *migrated], []
     other, number = _OTHER_DIRECTORY, 2
     while real(other) in taken or real(other) == real(socket.directory):

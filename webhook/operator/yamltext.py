@@ -161,7 +161,7 @@ class _Builder:
             value = [self.value(item) for item in node.value]
             before = list(value)
         if str(node.tag) not in (_TAG + "map", _TAG + "seq"):
-            raise self._error(node, f"the tag {node.tag} is not allowed")
+            raise self._error(node, f"the tag {str(node.tag)[:60]} is not allowed")
         self.origins[id(value)] = Origin(node, value, before)
         return value
 
@@ -187,11 +187,11 @@ class _Builder:
             if str(key.tag) == _TAG + "merge":
                 merged = self._merged(value) | merged
                 continue
-            if key.value in lines:
-                first = lines[key.value]
-                raise self._error(key, f"the key {quoted(key.value)} is already on line {first}")
-            lines[key.value] = self.line + key.start_mark.line + 1
-            result[key.value] = self.value(value)
+            name = self._text(key)
+            if name in lines:
+                raise self._error(key, f"the key {quoted(name)} is already on line {lines[name]}")
+            lines[name] = self.line + key.start_mark.line + 1
+            result[name] = self.value(value)
         return merged | result
 
     def _merged(self, node: Node) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class _Builder:
         return result
 
     def _scalar(self, node: Node) -> str | float | bool | None:
-        text: str = node.value
+        text = self._text(node)
         match str(node.tag).removeprefix(_TAG):
             case "null":
                 return None
@@ -216,7 +216,18 @@ class _Builder:
                 return self._number(node, kind, text.replace("_", ""))
             case "str" | "timestamp" | "value" | "merge":
                 return text
-        raise self._error(node, f"the tag {node.tag} is not allowed for {text!r}")
+        tag = str(node.tag)[:60]
+        raise self._error(node, f"the tag {tag} is not allowed for {text[:60]!r}")
+
+    def _text(self, node: Node) -> str:
+        """Put the two escapes together that JSON writes for a character beyond U+FFFF."""
+        text: str = node.value
+        if text.isascii():
+            return text
+        try:
+            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            raise self._error(node, "half of a surrogate pair is no character") from None
 
     def _number(self, node: Node, kind: str, text: str) -> float:
         try:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from cryptography import x509
 from prometheus_client import CollectorRegistry, Counter
-from structlog.typing import FilteringBoundLogger
+
+from webhook.serving.logs import Logger
 
 _NO_CERTIFICATE: Final = "no-certificate"
 _NOT_TRUSTED: Final = "not-trusted"
@@ -147,7 +148,7 @@ def checking(name: str | None, refused: Refused) -> type[CheckedHandshake]:
     return type("Handshake", (CheckedHandshake,), {"name": name, "refused": staticmethod(refused)})
 
 
-def recording(registry: CollectorRegistry, log: FilteringBoundLogger) -> Refused:
+def recording(registry: CollectorRegistry, log: Logger) -> Refused:
     """Counts and logs each refusal."""
     counter = Counter(
         "dind_webhook_refused_callers",

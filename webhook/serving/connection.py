@@ -1,4 +1,4 @@
-"""One connection of the API server's: what came whole is answered, what did not is bounded.
+"""One connection: what came whole is answered, what did not is bounded.
 
 An answer of ours never waits: once a request is whole, it is answered before anything else is read.
 So there is no task, no queue and no ASGI between the parser and the service, which cost more than
@@ -7,28 +7,37 @@ by its bytes; whatever else comes goes through the parser.
 
 A request has one deadline from its first byte to its last. Connections are looked at once a second,
 since a timer for each request would be a good part of what it costs.
+
+Source of the body's limit: the API server's own is 3 MiB for a request (etcd's 1.5 MiB and some
+slack); a review holds the object once on CREATE, managedFields and all, so 7 MiB is more than any
+review that it can send, and what controller-runtime settled on too.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from webhook.injection import Entry
 from webhook.serving.endpoint import Endpoint
-from webhook.serving.heads import BODY_LIMIT, Head, KnownHeads, too_large
+from webhook.serving.heads import Head, KnownHeads
 from webhook.serving.parsing import Parser
 from webhook.serving.review import BadRequest
 
+READ_BYTES: Final = 64 * 1024  # that are read at once
+BODY_LIMIT: Final = 7 * 1024 * 1024  # bytes
 REQUEST_SECONDS: Final = 10.0  # from first byte to whole request
 WAITING_LIMIT: Final = 512  # requests of which not everything has come
-WAITING_BYTES_LIMIT: Final = 64 * 1024 * 1024  # bytes that have come of their bodies
+WAITING_BYTES_LIMIT: Final = 24 * 1024 * 1024  # bytes that have come of their bodies
+LINGER_SECONDS: Final = 1.0  # for which what follows a refusal is read and dropped
 _TOO_SLOW: Final = BadRequest(408, "too-slow", "the request did not arrive within 10 s")
+_TOO_LARGE: Final = BadRequest(413, "too-large", f"the body is over {BODY_LIMIT >> 20} MiB")
 _OVERLOAD: Final = BadRequest(503, "overload", "too many requests at once; try again")
-_AT_ONCE: Final = (413, 503)  # statuses for which reading the body would be in vain
-# As much as TLS hands over at once. Without it, asyncio makes as large an object for every read.
-_BUFFER: Final = memoryview(bytearray(256 * 1024))
+SWEEP_SECONDS: Final = 1.0
+# Without it, asyncio makes an object of that size for every read.
+_BUFFER: Final = memoryview(bytearray(READ_BYTES))
+_WHILE_SENDING: Final = (413, 503)  # statuses that a client gets while it still sends its body
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -57,6 +66,8 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = Parser(self)
         self._fed = b""  # what the parser is being fed
         self._closes = False  # after the next answer
+        self._dropping = False  # cut off, and not closed yet
+        self._dropped = 0  # bytes that came after that
         self.idle_since = _loop.time()
         self._forget()
 
@@ -64,7 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         self.waiting_since: float | None = None
         self._head = b""  # what its first byte came with
         self._path = ""
-        self._entry: Entry | None = None
+        self._target: Any = None  # what it is for, once its head is known to be in order
         self._refused: BadRequest | None = None  # told when the request is whole
         self._parts: list[bytes] = []  # of its body
         self._size = 0  # bytes of its body that have come
@@ -105,6 +116,9 @@ class Connection(asyncio.BufferedProtocol):
         """Answer what is whole, and keep what is not."""
         if self.transport.is_closing():
             return
+        if self._dropping:
+            self._drop(data)
+            return
         try:
             if self._missing:
                 data = self._go_on(data)
@@ -113,7 +127,7 @@ class Connection(asyncio.BufferedProtocol):
             if data:
                 self._fed = data
                 self._parser.feed(data)
-            if self._entry is not None:
+            if self._target is not None:
                 self._count()
         except BadRequest as bad:
             self._cut_off(bad)
@@ -145,10 +159,10 @@ class Connection(asyncio.BufferedProtocol):
             body = data[found.start : found.stop]
             if len(data) < found.stop:
                 self.on_start()
-                self._entry, self._missing = found.entry, found.stop - found.start
+                self._target, self._missing = found.target, found.stop - found.start
                 self._go_on(body)
                 return b""
-            self._answer(found.entry, body)
+            self._answer(found.target, body)
             if self.transport.is_closing():
                 return b""
             data = data[found.stop :]
@@ -175,13 +189,14 @@ class Connection(asyncio.BufferedProtocol):
         self._path = head.path.decode("latin-1")
         self._closes = self._closes or not head.keeps
         try:
-            self._entry = head.entry()
+            self._target = self._endpoint.accept(head)
         except BadRequest as bad:
-            if bad.status in _AT_ONCE:
-                raise
             self._refused = bad
             return
-        self._known.learn(self._head, head, self._entry)
+        # The parser let only digits through.
+        if int(head.header(b"content-length") or 0) > BODY_LIMIT:
+            raise _TOO_LARGE
+        self._known.learn(self._head, head, self._target)
         if head.header(b"expect").lower() == b"100-continue":
             self.transport.write(_CONTINUE)
 
@@ -191,27 +206,28 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._size += len(part)
         if self._size > BODY_LIMIT:
-            raise too_large()
+            raise _TOO_LARGE
         self._parts.append(part)
 
     def on_whole(self) -> None:
         """Answer a request that was not known, or did not come at once."""
-        entry, refused, path, parts = self._entry, self._refused, self._path, self._parts
+        target, refused, path = self._target, self._refused, self._path
+        body = b"".join(self._parts)
         self._done()
         self._fed = b""  # another head in it does not begin where it does
         if refused is not None:
-            self._service.rejected(refused, path)
-            self._refuse(refused)
-        elif entry is not None:
-            self._answer(entry, parts[0] if len(parts) == 1 else b"".join(parts))
+            self._refuse(refused, path)
+        else:
+            self._answer(target, body)
 
     # Answers
 
-    def _answer(self, entry: Entry, body: bytes) -> None:
+    def _answer(self, target: Any, body: bytes) -> None:  # noqa: ANN401 - the endpoint's
         headers = self._server.default_headers
-        self._write(self._endpoint.answer(entry, body, headers, close=self._is_last))
+        self._write(self._endpoint.answer(target, body, headers, close=self._is_last))
 
-    def _refuse(self, bad: BadRequest) -> None:
+    def _refuse(self, bad: BadRequest, path: str) -> None:
+        self._endpoint.record(bad, path)
         headers = self._server.default_headers
         self._write(self._endpoint.refusal(bad, headers, close=self._is_last))
 
@@ -223,18 +239,28 @@ class Connection(asyncio.BufferedProtocol):
     def _write(self, answer: bytes) -> None:
         self.transport.write(answer)
         self.idle_since = self._loop.time()
-        if self._is_last:
+        if self._is_last and not self._dropping:
             self.transport.close()
 
     def _cut_off(self, bad: BadRequest) -> None:
         """Refuse a request that is not read to its end."""
-        if self._path:
-            self._service.rejected(bad, self._path)
-        else:
-            self._service.metrics.rejected[bad.why].inc()
+        path = self._path
         self._closes = True
         self._done()
-        self._refuse(bad)
+        self._dropping = bad.status in _WHILE_SENDING
+        self._refuse(bad, path)
+        if self._dropping:
+            self._loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _drop(self, data: bytes) -> None:
+        """Read what the client still sends, for a while, after it was refused.
+
+        A close while it is sending becomes a reset, which takes the answer with it: an API server
+        that is told to come again would see a broken pipe, and fail.
+        """
+        self._dropped += len(data)
+        if self._dropped > BODY_LIMIT:
+            self.transport.close()
 
     # What is in flight
 
@@ -256,3 +282,18 @@ class Connection(asyncio.BufferedProtocol):
             self._service.in_flight -= 1
             self._service.waiting_bytes -= self._counted
         self._forget()
+
+
+async def sweep(connections: Iterable[Any], interval: float = SWEEP_SECONDS) -> None:
+    """Look at all connections, again and again.
+
+    Args:
+        connections: the server's live set.
+        interval: seconds between looks.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(interval)
+        now = loop.time()
+        for connection in list(connections):
+            connection.sweep(now)

@@ -6,19 +6,11 @@ the parser has read once, and that nothing was wrong with, is recognised by its 
 
 import urllib.parse
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import httptools
 from msgspec import Struct
 
-from webhook.injection import Entry
-from webhook.serving.review import BadRequest
-
-BODY_LIMIT: Final = 7 * 1024 * 1024  # bytes; see `webhook.serving.connection`
-_ENTRIES: Final = {b"/inject/" + entry.value.encode(): entry for entry in Entry}
-_UNKNOWN_PATH: Final = "there is no such path; there are " + ", ".join(
-    path.decode() for path in _ENTRIES
-)
 _LENGTH: Final = b"\r\nContent-Length: "  # as Go spells it
 _END: Final = b"\r\n\r\n"
 _LENGTH_DIGITS: Final = 7  # a longer one is over the limit, which the parser's way refuses
@@ -53,44 +45,17 @@ class Head(Struct, frozen=True, gc=False):
             return self.url
         return urllib.parse.unquote_to_bytes(path)
 
-    def entry(self) -> Entry:
-        """What the request is for.
-
-        Raises:
-            BadRequest: status 404, 405, 413 or 415; its head alone shows it to be wrong.
-        """
-        entry = _ENTRIES.get(self.path)
-        if entry is None:
-            raise BadRequest(404, "path", _UNKNOWN_PATH)
-        if self.method != b"POST":
-            raise BadRequest(405, "method", f"the method must be POST, not {self.method.decode()}")
-        content_type = self.header(b"content-type")
-        if content_type.partition(b";")[0].strip().lower() != b"application/json":
-            shown = ascii(content_type.decode("latin-1")[:80])
-            raise BadRequest(
-                415, "content-type", f"the content type must be application/json, not {shown}"
-            )
-        # The parser let only digits through.
-        if int(self.header(b"content-length") or 0) > BODY_LIMIT:
-            raise too_large()
-        return entry
-
-
-def too_large() -> BadRequest:
-    """The refusal of a body that is over the limit."""
-    return BadRequest(413, "too-large", f"the body is over {BODY_LIMIT >> 20} MiB")
-
 
 class Recognised(Struct, frozen=True, gc=False):
     """A known head at the beginning of some bytes.
 
     Attributes:
-        entry: what the request is for.
+        target: what the request is for, to its endpoint.
         start: where its body starts.
         stop: where its body stops; the bytes may end before.
     """
 
-    entry: Entry
+    target: Any
     start: int
     stop: int
 
@@ -99,7 +64,7 @@ class KnownHeads:
     """Heads that were in order, by their bytes without the digits of the body's length."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Entry] = {}
+        self._known: dict[bytes, Any] = {}
 
     def recognise(self, data: bytes) -> Recognised | None:
         """Look for a known and whole head at the beginning of what a connection received."""
@@ -109,22 +74,22 @@ class KnownHeads:
             return None
         digits = at + len(_LENGTH)
         after = data.find(b"\r", digits, end + 1)
-        entry = self._known.get(data[:digits] + data[after:end])
-        if entry is None:
+        target = self._known.get(data[:digits] + data[after:end])
+        if target is None:
             return None
         length = data[digits:after]
         if not length.isdigit() or len(length) > _LENGTH_DIGITS:
             return None
         start = end + len(_END)
-        return Recognised(entry, start, start + int(length))
+        return Recognised(target, start, start + int(length))
 
-    def learn(self, data: bytes, head: Head, entry: Entry) -> None:
+    def learn(self, data: bytes, head: Head, target: Any) -> None:  # noqa: ANN401
         """Remember a head, if it is one of those that differ in nothing but the body's length.
 
         Args:
             data: what the connection received, from the head's first byte on.
             head: what the parser made of it.
-            entry: what the request is for.
+            target: what the request is for, to its endpoint.
         """
         end = data.find(_END)
         at = data.find(_LENGTH, 0, end)
@@ -144,7 +109,7 @@ class KnownHeads:
             or len(self._known) >= _MOST_KNOWN
         ):
             return
-        self._known[data[:digits] + data[after:end]] = entry
+        self._known[data[:digits] + data[after:end]] = target
 
 
 # What these say is about more than the one answer.

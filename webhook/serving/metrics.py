@@ -15,7 +15,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Why a request got no decision: slugs of `review.BadRequest`, and the server's own.
 WHYS = (
     *("path", "method", "content-type", "too-large", "not-json", "not-utf-8", "nested-too-deep"),
-    *("not-a-review", "not-a-pod", "not-a-creation"),
+    *("duplicate-keys", "not-a-review", "not-a-pod", "not-a-creation"),
     *("overload", "not-http", "headers-too-large", "too-slow", "disconnected", "error"),
 )
 RESULTS = ("success", "failure")

@@ -39,9 +39,10 @@ class Parser:
         self._listener = listener
         self._parser = httptools.HttpRequestParser(self)
         self.between = True
-        self._head_is_whole = False
-        self._head_size = 0  # bytes of a head that is not whole, from earlier feeds
+        self._overhead = 0  # bytes that were no body, from earlier feeds of the same request
         self._feed_size = 0
+        self._body_size = 0  # bytes of the feed that were body
+        self._begun = 0  # requests that began in the feed
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
 
@@ -51,7 +52,7 @@ class Parser:
         Raises:
             BadRequest: status 400, it is not HTTP; or 431, the headers are too long.
         """
-        self._feed_size = len(data)
+        between, self._feed_size, self._body_size, self._begun = self.between, len(data), 0, 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -60,17 +61,29 @@ class Parser:
             raise
         except httptools.HttpParserError:
             raise _NOT_HTTP from None
-        if not self.between and not self._head_is_whole:
-            self._head_size += len(data)
-            if self._head_size > HEADERS_LIMIT:
-                raise _TOO_LARGE
+        self._count(between=between)
+
+    def _count(self, *, between: bool) -> None:
+        """Bound what is no body: head, chunks' sizes, trailers, and empty lines between requests.
+
+        What came together with another request is not counted: it is one feed at most.
+        """
+        overhead = self._feed_size - self._body_size
+        if not self._begun and self.between == between:
+            self._overhead += overhead
+        elif self._begun == 1 and between and not self.between:
+            self._overhead = overhead
+        else:
+            self._overhead = 0
+        if self._overhead > HEADERS_LIMIT:
+            raise _TOO_LARGE
 
     # What httptools calls
 
     def on_message_begin(self) -> None:
         """Start a request."""
         self.between = False
-        self._head_is_whole, self._head_size = False, 0
+        self._begun += 1
         self._url, self._headers = b"", []
         self._listener.on_start()
 
@@ -84,20 +97,22 @@ class Parser:
 
     def on_headers_complete(self) -> None:
         """Hand the head on."""
-        self._head_is_whole = True
         # The sum is taken only where the bytes that came could be too many.
-        if self._head_size + self._feed_size > HEADERS_LIMIT:
+        if self._overhead + self._feed_size > HEADERS_LIMIT:
             size = len(self._url) + sum(len(n) + len(v) + 4 for n, v in self._headers)
             if size > HEADERS_LIMIT:
                 raise _TOO_LARGE
         if self._parser.should_upgrade():
             raise _NOT_HTTP  # what follows would not be
         version, method = self._parser.get_http_version(), self._parser.get_method()
+        if version not in ("1.0", "1.1"):
+            raise _NOT_HTTP
         keeps = version == "1.1" and self._parser.should_keep_alive()
         self._listener.on_head(Head(method, self._url, self._headers, keeps))
 
     def on_body(self, part: bytes) -> None:
         """Hand a part of the body on."""
+        self._body_size += len(part)
         self._listener.on_part(part)
 
     def on_message_complete(self) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter
-from structlog.typing import FilteringBoundLogger
 
 from webhook import operator
 from webhook.injection.config import Config
@@ -26,6 +25,7 @@ from webhook.serving.certificate import (
     context_of,
     read_pair,
 )
+from webhook.serving.logs import Logger
 from webhook.serving.service import Service
 
 ERRORS = (CertificateError, ClientAuthorityError, ConfigError)
@@ -62,7 +62,7 @@ class Followed(Generic[Content, Value]):
         self._seen: Content | str = first  # the content last looked at, or why there was none
         self._results = results
 
-    async def look(self, log: FilteringBoundLogger) -> None:
+    async def look(self, log: Logger) -> None:
         """Look once."""
         try:
             content = await asyncio.to_thread(self._read)
@@ -83,7 +83,7 @@ class Followed(Generic[Content, Value]):
         self._results["success"].inc()
         log.info("reloaded", what=self._name)
 
-    def _refuse(self, error: Exception, log: FilteringBoundLogger) -> None:
+    def _refuse(self, error: Exception, log: Logger) -> None:
         self._results["failure"].inc()
         log.error("not reloaded, the last good one stays", what=self._name, message=str(error))
 
@@ -142,9 +142,7 @@ def follow_configuration(path: Path, first: bytes, service: Service) -> Followed
     )
 
 
-async def follow(
-    followed: Sequence[Followed[Any, Any]], interval: float, log: FilteringBoundLogger
-) -> None:
+async def follow(followed: Sequence[Followed[Any, Any]], interval: float, log: Logger) -> None:
     """Look at everything, again and again.
 
     Args:
@@ -157,5 +155,5 @@ async def follow(
         for one in followed:
             try:
                 await one.look(log)
-            except Exception:  # one file's trouble must not end the following of the other
-                log.exception("failed")
+            except Exception as error:
+                log.error("failed", exc_info=error)  # noqa: TRY400 - not `logging`'s

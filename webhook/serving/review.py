@@ -6,15 +6,15 @@ and up, `Refused` is an answer inside a response of status 200.
 
 import binascii
 import functools
-import re
 from collections.abc import Sequence
 from typing import Any, assert_never
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped
-from webhook.injection.pod import Container, ContainerResources, EnvVar, Pod, PodSpec
+from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped, decide
+from webhook.injection.config import Config
+from webhook.serving import wire
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
@@ -36,89 +36,8 @@ class BadRequest(Exception):  # noqa: N818 - the HTTP standard's word
         self.message = message
 
 
-_NOTHING = Raw(b"null")
-# An escape that a letter of the words below could hide behind.
-_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
-
-
-class _Container(Container, rename="camel"):
-    """A container as it stands in a review: what is long is looked into, and only built if needed.
-
-    A job's variables are most of a large pod, and one of a hundred says DOCKER_HOST.
-    """
-
-    command: Raw = _NOTHING  # type: ignore[assignment]
-    args: Raw = _NOTHING  # type: ignore[assignment]
-    env: Raw = _NOTHING  # type: ignore[assignment]
-    resources: Raw = _NOTHING  # type: ignore[assignment]
-
-    def command_words(self) -> list[str]:
-        return _WORDS.decode(self.command) or []
-
-    def arguments(self) -> list[str]:
-        return _WORDS.decode(self.args) or []
-
-    def mentions(self, word: str) -> bool:
-        return _may_hold(self.command, word.encode()) or _may_hold(self.args, word.encode())
-
-    def has_variables(self) -> bool:
-        return bytes(self.env) != _NULL
-
-    def variable(self, name: str) -> EnvVar | None:
-        if not _may_hold(self.env, name.encode()):
-            return None
-        variables = _VARIABLES.decode(self.env) or []
-        return next((one for one in reversed(variables) if one.name == name), None)
-
-    def limits(self, resource: str) -> bool:
-        if not _may_hold(self.resources, resource.encode()):
-            return False
-        resources = _RESOURCES.decode(self.resources)
-        return resources is not None and resource in (resources.limits or {})
-
-
-def _may_hold(value: Raw, word: bytes) -> bool:
-    text = bytes(value)
-    return word in text or (b"\\" in text and _ESCAPED_LETTER.search(text) is not None)
-
-
-class _PodSpec(PodSpec, rename="camel"):
-    containers: list[_Container] | None = None  # type: ignore[assignment]
-    init_containers: list[_Container] | None = None  # type: ignore[assignment]
-
-
-class _Pod(Pod):
-    spec: _PodSpec
-
-
-class GroupVersionKind(Struct, gc=False):
-    """What kind of object a request is about."""
-
-    group: str = ""
-    version: str = ""
-    kind: str = ""
-
-
-class Request(Struct, rename="camel"):
-    """The part of an AdmissionRequest that is read."""
-
-    uid: str
-    kind: GroupVersionKind
-    operation: str
-    object: _Pod | None = None
-    namespace: str = ""
-    sub_resource: str = ""
-    dry_run: bool | None = None
-
-
-class _Review(Struct, rename="camel"):
-    api_version: str
-    kind: str
-    request: Request
-
-
 class _Subject(Struct, rename="camel"):
-    kind: GroupVersionKind | None = None
+    kind: wire.GroupVersionKind | None = None
 
 
 class _Envelope(Struct, rename="camel"):
@@ -129,15 +48,10 @@ class _Envelope(Struct, rename="camel"):
     request: _Subject | None = None
 
 
-_NULL = b"null"
-_WORDS = msgspec.json.Decoder(list[str] | None)
-_VARIABLES = msgspec.json.Decoder(list[EnvVar] | None)
-_RESOURCES = msgspec.json.Decoder(ContainerResources | None)
-_REVIEW = msgspec.json.Decoder(_Review)
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 
 
-def decode(body: bytes) -> Request:
+def decode(body: bytes) -> wire.Request:
     """Read a review of a pod's creation.
 
     Args:
@@ -151,10 +65,12 @@ def decode(body: bytes) -> Request:
     if not body.isascii():
         _require_utf8(body)  # the decoder does not look into strings that it skips
     try:
-        review = _REVIEW.decode(body)
+        review = wire.decode(body)
+    except wire.DuplicateKeys:
+        raise _duplicate_keys() from None
     except msgspec.ValidationError as error:
         _require_pod_review(body)
-        raise _bad("not-a-review", f"the AdmissionReview cannot be read: {error}") from None
+        raise _unreadable(error) from None
     except msgspec.DecodeError as error:
         raise _not_json(error) from None
     except RecursionError:
@@ -171,10 +87,24 @@ def decode(body: bytes) -> Request:
     return request
 
 
-def admission(request: Request, entry: Entry) -> Admission:
+def admission(request: wire.Request, entry: Entry) -> Admission:
     """What the core decides about: the request's pod, and how it opted in."""
     assert request.object is not None  # noqa: S101 - `decode` refused that
     return Admission(entry, request.namespace, request.object)
+
+
+def decided(request: wire.Request, entry: Entry, config: Config) -> Decision:
+    """Have the core decide.
+
+    Raises:
+        BadRequest: status 400; something in the pod that was not looked into before is wrong.
+    """
+    try:
+        return decide(admission(request, entry), config)
+    except wire.DuplicateKeys:
+        raise _duplicate_keys() from None
+    except msgspec.ValidationError as error:
+        raise _unreadable(error) from None
 
 
 def _require_utf8(body: bytes) -> None:
@@ -197,14 +127,17 @@ def _require_pod_review(body: bytes) -> None:
     _require(envelope.api_version, envelope.kind, subject)
 
 
-def _require(api_version: str | None, kind: str | None, subject: GroupVersionKind | None) -> None:
+def _require(
+    api_version: str | None, kind: str | None, subject: wire.GroupVersionKind | None
+) -> None:
     if api_version != API_VERSION or kind != KIND:
         what = _cut(f"{kind} of {api_version}") if kind and api_version else "anything else"
         raise _bad("not-a-review", f"the body must be an {KIND} of {API_VERSION}, not {what}")
     if subject is None:
         return
-    if (subject.group, subject.version, subject.kind) != ("", "v1", "Pod"):
-        group_version = "/".join(filter(None, (subject.group, subject.version)))
+    # The group of core objects is empty, and left out by some.
+    if (subject.group or "", subject.version, subject.kind) != ("", "v1", "Pod"):
+        group_version = "/".join(part for part in (subject.group, subject.version) if part)
         what = _cut(f"{subject.kind} of {group_version}")
         raise _bad("not-a-pod", f"only Pod of v1 is reviewed, not {what}")
 
@@ -215,6 +148,14 @@ def _not_json(error: msgspec.DecodeError) -> BadRequest:
 
 def _too_deep() -> BadRequest:
     return _bad("nested-too-deep", "the body's JSON is nested too deep")
+
+
+def _unreadable(error: msgspec.ValidationError) -> BadRequest:
+    return _bad("not-a-review", f"the AdmissionReview cannot be read: {error}")
+
+
+def _duplicate_keys() -> BadRequest:
+    return _bad("duplicate-keys", "an object in the body has the same key twice")
 
 
 def _bad(why: str, message: str) -> BadRequest:

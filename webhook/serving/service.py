@@ -3,11 +3,12 @@
 import time
 from datetime import UTC, datetime
 
-from webhook.injection import Decision, Entry, Injected, Refused, decide
+from webhook.injection import Decision, Entry, Injected, Refused
 from webhook.injection.config import Config
 from webhook.serving import review
 from webhook.serving.logs import Decided, Logger
 from webhook.serving.metrics import Metrics
+from webhook.serving.wire import Request
 
 
 class Service:
@@ -43,7 +44,7 @@ class Service:
         """
         self.last_request = started = time.perf_counter()
         request = review.decode(body)
-        decision = decide(review.admission(request, entry), self.config)
+        decision = review.decided(request, entry, self.config)
         answer = review.encode(request.uid, entry, decision)
         self.metrics.decisions[entry, decision.reason].inc()
         elapsed = time.perf_counter() - started
@@ -61,9 +62,7 @@ class Service:
         self.metrics.rejected["error"].inc()
         self.log.error("failed", path=path, exc_info=error)
 
-    def _log(
-        self, request: review.Request, entry: Entry, decision: Decision, elapsed: float
-    ) -> None:
+    def _log(self, request: Request, entry: Entry, decision: Decision, elapsed: float) -> None:
         pod = request.object
         assert pod is not None  # noqa: S101 - `review.decode` refused that
         metadata = pod.metadata

@@ -77,7 +77,12 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/*
+The kubelet takes the user from the image, but not the group: that would be root's. It cannot
+stand beside runAsNonRoot: containerd refuses a sandbox with a group and no user.
+*/}}
 {{- define "dind-webhook.securityContext" -}}
+runAsGroup: 65532
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:

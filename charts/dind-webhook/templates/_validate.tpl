@@ -4,6 +4,7 @@
   (include "dind-webhook.nameProblems" . | fromJsonArray)
   (include "dind-webhook.replicaProblems" . | fromJsonArray)
   (include "dind-webhook.certificateProblems" . | fromJsonArray)
+  (include "dind-webhook.callerProblems" . | fromJsonArray)
   (include "dind-webhook.configProblems" . | fromJsonArray)
 -}}
 {{- if $problems -}}
@@ -87,6 +88,19 @@
 {{- end -}}
 {{- if and .certManager.issuerRef (ne .mode "cert-manager") -}}
 {{- $problems = append $problems (printf "certificates.certManager.issuerRef is set, but certificates.mode is %s: remove it or set the mode to cert-manager." .mode) -}}
+{{- end -}}
+{{- end -}}
+{{- $problems | toJson -}}
+{{- end -}}
+
+{{- define "dind-webhook.callerProblems" -}}
+{{- $problems := list -}}
+{{- with .Values.webhook.clientCA -}}
+{{- if and .configMapName .secretName -}}
+{{- $problems = append $problems "webhook.clientCA.configMapName and .secretName are both set, and the certificates come from one of them: remove the other." -}}
+{{- end -}}
+{{- if and .name (not .configMapName) (not .secretName) -}}
+{{- $problems = append $problems "webhook.clientCA.name is set, but no certificates vouch for it: set webhook.clientCA.configMapName or .secretName." -}}
 {{- end -}}
 {{- end -}}
 {{- $problems | toJson -}}

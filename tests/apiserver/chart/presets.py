@@ -14,4 +14,5 @@ MONITORED = {"metrics.serviceMonitor.enabled": "true", "metrics.prometheusRule.e
 DASHBOARD = {"metrics.dashboard.enabled": "true"}
 NODE = {"node.enabled": "true"}
 CHECKER = {"checker.create": "true"}
+CALLED = {"webhook.clientCA.configMapName": '"api-server-ca"'}
 ISSUED = {"certificates.mode": '"cert-manager"'}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from apiserver.chart.helm import Helm, HelmRefused, settings
-from apiserver.chart.presets import CERTIFICATE, DIGEST, ISSUED, PROVIDED, SCALED
+from apiserver.chart.presets import CALLED, CERTIFICATE, DIGEST, ISSUED, PROVIDED, SCALED
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -70,6 +70,14 @@ pytestmark = pytest.mark.apiserver("helm")
         (
             {**ISSUED, "certificates.provided.secretName": '"own"'},
             "certificates.provided.secretName is set, but certificates.mode is cert-manager",
+        ),
+        (
+            {**CALLED, "webhook.clientCA.secretName": '"own"'},
+            "webhook.clientCA.configMapName and .secretName are both set",
+        ),
+        (
+            {"webhook.clientCA.name": '"kube-apiserver"'},
+            "webhook.clientCA.name is set, but no certificates vouch for it",
         ),
         (
             {"certificates.self.leafDays": "366"},

@@ -85,6 +85,7 @@ def test_pods_may_do_nothing_that_they_need_not(helm: Helm) -> None:
         }
         for container in spec["containers"]:
             assert container["securityContext"] == {
+                "runAsGroup": 65532,
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},

@@ -3,6 +3,7 @@
 import pytest
 from apiserver.chart.helm import CHART, Helm, settings
 from apiserver.chart.presets import (
+    CALLED,
     CERTIFICATE,
     CHECKER,
     DASHBOARD,
@@ -33,6 +34,9 @@ CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     "webhook.failurePolicy": ('"Ignore"', {}),
     "webhook.timeoutSeconds": ("7", {}),
     "webhook.excludedNamespaces": ('["monitoring"]', {}),
+    "webhook.clientCA.configMapName": ('"api-server-ca"', {}),
+    "webhook.clientCA.secretName": ('"api-server-ca"', {}),
+    "webhook.clientCA.name": ('"kube-apiserver"', CALLED),
     "replicas": ("3", {}),
     "logLevel": ('"debug"', {}),
     "resources": ('{"requests": {"cpu": "1"}}', {}),

@@ -3,7 +3,7 @@
 import pytest
 from unit.injection.pods import container, decided, injected, pod, problems
 
-from webhook.injection import Skipped
+from webhook.injection import Refused, Skipped
 from webhook.injection.config import Socket
 from webhook.injection.scripts import START, WAIT
 
@@ -55,3 +55,10 @@ def test_a_look_alike_sidecar_on_a_volume_of_the_host_is_the_pod_s_own_daemon() 
 def test_a_socket_folder_that_hides_the_token_is_refused(folder: str) -> None:
     with pytest.raises(ValueError, match="would hide files"):
         Socket(directory=folder)
+
+
+def test_a_pod_of_too_many_containers_is_refused() -> None:
+    raw = pod(*(container(f"c{number}") for number in range(1001)))
+    decision = decided(raw)
+    assert isinstance(decision, Refused)
+    assert decision.message == "the pod has 1001 containers; allowed are up to 1000"

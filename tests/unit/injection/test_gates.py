@@ -45,6 +45,11 @@ CASES: dict[Reason, tuple[Json, Json, Entry]] = {
     Reason.WINDOWS: (pod(os={"name": "windows"}), {}, Entry.POD),
     Reason.HOST_USERS: (pod(hostUsers=False), {}, Entry.POD),
     Reason.RUNTIME_CLASS: (pod(runtimeClassName="kata"), SYSBOX, Entry.POD),
+    Reason.TOO_MANY_CONTAINERS: (
+        pod(*(container(f"c{number}") for number in range(1001))),
+        {},
+        Entry.POD,
+    ),
     Reason.NAME_TAKEN: (
         pod(container("dind-wait")),
         {"profiles": {"default": {"mode": "node"}}},

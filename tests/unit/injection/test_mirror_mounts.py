@@ -9,10 +9,10 @@ OWN = {"/var/run": "cache-dir", "/var/lib/docker": "dind-storage"}
 
 
 def mirrored(raw: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, str]:
-    """The daemon's mounts beside its own two."""
+    """The daemon's mounts of the job's own volumes."""
     found = mounts(injected(raw, config), "dind")
     assert found.items() >= OWN.items()
-    return {path: name for path, name in found.items() if path not in OWN}
+    return {path: name for path, name in found.items() if name not in OWN.values()}
 
 
 @pytest.mark.parametrize(

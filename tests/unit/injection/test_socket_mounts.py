@@ -162,3 +162,9 @@ def test_a_cache_dir_that_outlives_the_pod_is_not_adopted() -> None:
     raw = pod(container(volumeMounts=[mount("cache-dir", "/var/run")]), volumes=[claim])
     after = injected(raw)
     assert mounts(after, "main") == {"/var/run": "cache-dir", "/run/dind": "dind-cache-dir"}
+
+
+def test_the_daemon_has_its_socket_where_a_container_is_told_to_look_for_it() -> None:
+    """Clients hand the path on: `docker run -v /run/dind/docker.sock:/var/run/docker.sock`."""
+    raw = pod(container(volumeMounts=[mount("w", "/var/run")]), volumes=[empty_dir("w")])
+    assert mounts(injected(raw), "dind")["/run/dind"] == "cache-dir"

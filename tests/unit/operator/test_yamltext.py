@@ -31,6 +31,10 @@ def test_scalars(text: str, value: object) -> None:
     assert repr(data(f"a: {text}")) == repr({"a": value})
 
 
+def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
+    assert data(r'{"\ud83d\ude00": "\ud83d\ude00\u00e9"}') == {"😀": "😀é"}
+
+
 def test_keys_are_text() -> None:
     assert data("{1: a, true: b, null: c}") == {"1": "a", "true": "b", "null": "c"}
 
@@ -46,6 +50,14 @@ BAD = {
     "duplicate in JSON": (
         '{"a": 1,\n"a": 2}',
         'line 2, column 1: the key "a" is already on line 1',
+    ),
+    "half a surrogate pair": (
+        r'{"a": "\ud83d"}',
+        "line 1, column 7: half of a surrogate pair is no character",
+    ),
+    "half a surrogate pair in a key": (
+        r'{"\udc00": 1}',
+        "line 1, column 2: half of a surrogate pair is no character",
     ),
     "control character": ("ab: \x07", "line 1, column 5: the character '\\x07' is not allowed"),
     "an alias within itself": ("&a [*a]", "nested too deep"),

@@ -10,11 +10,10 @@ import pytest
 from service.memorylog import MemoryLog
 
 from webhook.injection.config import Config
-from webhook.serving.connection import REQUEST_SECONDS
+from webhook.serving.connection import REQUEST_SECONDS, sweep
 from webhook.serving.connection import Connection as ServerConnection
-from webhook.serving.endpoint import Endpoint
+from webhook.serving.endpoint import ReviewEndpoint
 from webhook.serving.metrics import Metrics
-from webhook.serving.protocol import sweep
 from webhook.serving.server import KEEP_ALIVE_SECONDS, Server
 from webhook.serving.service import Service
 
@@ -59,8 +58,8 @@ class Connection(NamedTuple):
 @contextlib.asynccontextmanager
 async def connected(metrics: Metrics, log: MemoryLog) -> AsyncIterator[Connection]:
     """Run a server, and connect to it."""
-    endpoint = Endpoint(Service(Config(), metrics, log.logger))
-    server = Server(endpoint, "127.0.0.1", 0, metrics, None)
+    endpoint = ReviewEndpoint(Service(Config(), metrics, log.logger))
+    server = Server(endpoint, "127.0.0.1", 0, None)
     await server.start()
     host, _, port = server.address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))

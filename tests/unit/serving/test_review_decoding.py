@@ -42,15 +42,6 @@ def test_a_whole_surrogate_pair_is_one_character() -> None:
     assert decoded(namespace="😀").namespace == "😀"
 
 
-def test_of_two_equal_keys_the_last_one_counts() -> None:
-    """As for the API server's own decoder, which has merged them before it asks us."""
-    body = json.dumps(review()).replace('"namespace": "ci", "op', '"namespace": "x", "op')
-    assert (
-        decode(body.replace('"operation"', '"namespace": "y", "operation"').encode()).namespace
-        == "y"
-    )
-
-
 @pytest.mark.parametrize(
     "body", [b"\x00", b" ", b"{", b'"', b'{"a": 1,}', b"{'a': 1}", b"\xef\xbb\xbf{}"]
 )

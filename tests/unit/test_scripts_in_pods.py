@@ -1,0 +1,11 @@
+"""What Kubernetes does to a container's command before a shell sees it."""
+
+import pytest
+
+from webhook.injection.scripts import START, WAIT
+
+
+@pytest.mark.parametrize("script", [START, WAIT], ids=["start", "wait"])
+def test_the_scripts_have_no_two_dollars_in_a_row(script: str) -> None:
+    """`$(NAME)` is a variable's value there, so two dollars are how one is written."""
+    assert "$$" not in script
