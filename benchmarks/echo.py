@@ -1,20 +1,19 @@
-"""The yardstick: a bare uvicorn that sends every body back, under the service's own TLS settings.
+"""The yardstick: a bare uvicorn that sends every body back, with nothing of the service's.
 
 `python -m benchmarks.echo FOLDER` serves with the certificate in FOLDER on a port of the system's
 choice, which it prints as one line of JSON.
 """
 
-import datetime as dt
 import json
 import socket
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from webhook.serving.certificate import context_of, read_pair
-from webhook.serving.server import KEEP_ALIVE_SECONDS
+KEEP_ALIVE_SECONDS = 120  # longer than any measurement pauses
 
 
 async def echo(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
@@ -34,16 +33,22 @@ async def echo(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - 
     await send({"type": "http.response.body", "body": body})
 
 
-def serve(app: Any, folder: Path) -> None:  # noqa: ANN401 - ASGI
-    """Serve an application until SIGTERM.
+def tls(folder: Path) -> ssl.SSLContext:
+    """A context like the service's own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    return context
+
+
+def serve(folder: Path) -> None:
+    """Serve the echo until SIGTERM.
 
     Args:
-        app: an ASGI application.
         folder: holds the certificate.
     """
-    context, _ = context_of(read_pair(folder), dt.datetime.now(dt.UTC))
     config = uvicorn.Config(
-        app,
+        echo,
         loop="asyncio",
         http="httptools",
         ws="none",
@@ -53,7 +58,7 @@ def serve(app: Any, folder: Path) -> None:  # noqa: ANN401 - ASGI
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        ssl_context_factory=lambda *_: context,
+        ssl_context_factory=lambda *_: tls(folder),
     )
     # The protocol is named, because asyncio sets TCP_NODELAY only where it is.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -64,4 +69,4 @@ def serve(app: Any, folder: Path) -> None:  # noqa: ANN401 - ASGI
 
 
 if __name__ == "__main__":
-    serve(echo, Path(sys.argv[1]))
+    serve(Path(sys.argv[1]))

@@ -18,6 +18,9 @@ from benchmarks.servers import Server
 _CHUNK = 256 * 1024  # bytes that one read asks for
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
+_GOOD = (b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")
+_CHUNKED = b"\r\nTransfer-Encoding: chunked\r\n"
+_LAST_CHUNK = b"\r\n0\r\n\r\n"  # nothing in JSON looks like it
 _SILENCE = 10.0  # seconds without any answer after which a run fails
 
 
@@ -71,8 +74,9 @@ class Connection:
         self.body = b""
         self.started = 0.0
         self._unsent = memoryview(b"")
-        self._chunks: list[bytes] = []
-        self._missing: int | None = None  # bytes; None while the head is not complete
+        self._answer = bytearray()
+        self._start = 0  # of the body; 0 while the head is not complete
+        self._stop = 0  # of the body; 0 while unknown, or where the last chunk tells
 
     def send(self, request: bytes) -> None:
         """Start a request: write as much of it as the socket takes."""
@@ -103,26 +107,47 @@ class Connection:
     def _take(self, data: bytes) -> bool:
         if not data:
             raise BadAnswer("the server closed the connection")
-        self._chunks.append(data)
-        if self._missing is None:
-            head, found, body = b"".join(self._chunks).partition(_END_OF_HEAD)
-            if not found:
-                return False
-            length = _LENGTH.search(head + b"\r\n")
-            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
-                raise BadAnswer(f"the answer is not 200: {(head + found + body)[:300]!r}")
-            self._missing = int(length[1]) - len(body)
-        else:
-            self._missing -= len(data)
-        if self._missing:
+        self._answer += data
+        if not self._start:
+            self._read_head()
+        if not self._start or not self._is_whole():
             return False
-        self.body = b"".join(self._chunks).partition(_END_OF_HEAD)[2]
-        self._chunks, self._missing = [], None
+        body = bytes(self._answer[self._start :])
+        self.body = body if self._stop else _joined(body)
+        self._answer, self._start, self._stop = bytearray(), 0, 0
         return True
 
+    def _read_head(self) -> None:
+        end = self._answer.find(_END_OF_HEAD)
+        if end < 0:
+            return
+        head = bytes(self._answer[: end + 2])
+        length = _LENGTH.search(head)
+        if not head.startswith(_GOOD) or not (length or _CHUNKED in head):
+            raise BadAnswer(f"the answer is neither 200 nor 201: {bytes(self._answer[:300])!r}")
+        self._start = end + len(_END_OF_HEAD)
+        self._stop = self._start + int(length[1]) if length else 0
 
-def request_of(path: str, body: bytes) -> bytes:
-    """An HTTP request as the API server's client would send it."""
+    def _is_whole(self) -> bool:
+        if self._stop:
+            return len(self._answer) == self._stop
+        return self._answer.endswith(_LAST_CHUNK)
+
+
+def _joined(chunks: bytes) -> bytes:
+    """A body that came in chunks (RFC 9112, section 7.1)."""
+    parts: list[bytes] = []
+    while True:
+        digits, _, rest = chunks.partition(b"\r\n")
+        size = int(digits, 16)
+        if not size:
+            return b"".join(parts)
+        parts.append(rest[:size])
+        chunks = rest[size + 2 :]
+
+
+def request_of(path: str, body: bytes, *headers: str) -> bytes:
+    """An HTTP request as the API server's client would send it, with further headers."""
     head = (
         f"POST {path} HTTP/1.1\r\n"
         "Host: dind-webhook.dind-webhook.svc:443\r\n"
@@ -130,7 +155,7 @@ def request_of(path: str, body: bytes) -> bytes:
         f"Content-Length: {len(body)}\r\n"
         "Accept: application/json, */*\r\n"
         "Content-Type: application/json\r\n"
-        "\r\n"
+        "Accept-Encoding: gzip\r\n" + "".join(f"{header}\r\n" for header in headers) + "\r\n"
     )
     return head.encode() + body
 
@@ -159,7 +184,7 @@ def run(
         seconds: after which no more is sent; at least one request per connection is.
 
     Raises:
-        BadAnswer: a status other than 200, a connection that was closed, or no answer at all.
+        BadAnswer: a status other than 200 and 201, a closed connection, or no answer at all.
     """
     latencies: list[float] = []
     with selectors.EpollSelector() as selector:

@@ -19,6 +19,9 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "volumes": ("name",),
 }
 _UNMANAGED = ("apiVersion", "kind")
+_UNMANAGED_METADATA = ("name", "namespace")
+# An empty pod has these already, so nobody is said to have added them.
+_ALWAYS_THERE = ("metadata", "spec", "containers")
 
 
 def managed_fields(resource: Mapping[str, Any], manager: str, time: str) -> list[dict[str, Any]]:
@@ -30,6 +33,9 @@ def managed_fields(resource: Mapping[str, Any], manager: str, time: str) -> list
         time: when, in RFC 3339.
     """
     fields = {key: value for key, value in resource.items() if key not in _UNMANAGED}
+    fields["metadata"] = {
+        key: value for key, value in fields["metadata"].items() if key not in _UNMANAGED_METADATA
+    }
     entry = {
         "manager": manager,
         "operation": "Update",
@@ -42,22 +48,29 @@ def managed_fields(resource: Mapping[str, Any], manager: str, time: str) -> list
 
 
 def _of_object(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"f:{name}": _of_field(name, inner) for name, inner in value.items()}
+    return _sorted({f"f:{name}": _of_field(name, inner) for name, inner in value.items()})
 
 
 def _of_field(name: str, value: object) -> dict[str, Any]:
+    itself: dict[str, Any] = {} if name in _ALWAYS_THERE else {".": {}}
     if isinstance(value, dict) and value:
-        return _of_object(value)
+        return itself | _of_object(value)
     if isinstance(value, list) and name in _KEYS:
-        return {".": {}} | _of_map(value, _KEYS[name])
+        return itself | _of_map(value, _KEYS[name])
     return {}
 
 
 def _of_map(items: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
-    return {
-        "k:" + _compact({key: item[key] for key in keys}): {".": {}} | _of_object(item)
-        for item in items
-    }
+    return _sorted(
+        {
+            "k:" + _compact({key: item[key] for key in keys}): {".": {}} | _of_object(item)
+            for item in items
+        }
+    )
+
+
+def _sorted(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(fields.items()))
 
 
 def _compact(value: object) -> str:

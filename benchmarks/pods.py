@@ -1,6 +1,9 @@
-"""CI pods as an API server holds them right before it asks a webhook: with every default set."""
+"""CI pods as an API server holds them right before it asks a webhook: with every default set.
 
-from collections.abc import Iterator
+Fields stand in the order of the Go types (k8s.io/api), maps by their keys: so it writes them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +17,11 @@ _TOKEN_MOUNT = {
     "readOnly": True,
     "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
 }
+_SPEC = (
+    *("volumes", "containers", "restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy"),
+    *("serviceAccountName", "serviceAccount", "securityContext", "schedulerName", "tolerations"),
+    *("priority", "enableServiceLinks", "preemptionPolicy"),
+)
 _WORDS = ("branch", "commit", "job", "merge_request", "pipeline", "project", "registry", "runner")
 
 
@@ -25,24 +33,31 @@ class Shape(Struct, frozen=True):
         variables: environment variables per container.
         annotations: how many, besides the one that opts in; each a line of a pipeline's data.
         token: the pod mounts a service account's token.
+        opts_in: the pod asks for a daemon; otherwise it says that it wants none.
+        own_daemon: the last container is a daemon of the pod's own.
     """
 
     containers: int
     variables: int
     annotations: int
     token: bool = True
+    opts_in: bool = True
+    own_daemon: bool = False
 
 
 def pod(shape: Shape) -> dict[str, Any]:
-    """A pod of this shape that asks for a daemon."""
-    asked = _asked(shape)
-    asked["metadata"]["managedFields"] = managed_fields(asked, "runner", "2026-01-05T08:30:00Z")
-    _admit(asked, token=shape.token)
-    return {**asked, "status": {"phase": "Pending", "qosClass": "Burstable"}}
+    """A pod of this shape, when a webhook sees it."""
+    created = asked(shape)
+    metadata = {
+        **created["metadata"],
+        "managedFields": managed_fields(created, "runner", "2026-01-05T08:30:00Z"),
+    }
+    spec = _admitted(created["spec"], token=shape.token)
+    return {**created, "metadata": metadata, "spec": spec, "status": {}}
 
 
-def _asked(shape: Shape) -> dict[str, Any]:
-    """What the CI system asked for, and the API server's defaults."""
+def asked(shape: Shape) -> dict[str, Any]:
+    """What the CI system asks for, with the API server's defaults."""
     return {
         "kind": "Pod",
         "apiVersion": "v1",
@@ -50,11 +65,11 @@ def _asked(shape: Shape) -> dict[str, Any]:
             "generateName": "runner-t3st-project-42-concurrent-0-",
             "namespace": "ci",
             "labels": {"app.kubernetes.io/part-of": "ci", "pod": "runner-t3st-project-42"},
-            "annotations": dict(_annotations(shape.annotations)),
+            "annotations": dict(sorted(_annotations(shape))),
         },
         "spec": {
             "volumes": [{"name": "workspace", "emptyDir": {}}],
-            "containers": [_container(index, shape) for index in range(shape.containers)],
+            "containers": [_container(name, shape) for name in _names(shape)],
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst",
@@ -65,21 +80,31 @@ def _asked(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _admit(asked: dict[str, Any], *, token: bool) -> None:
-    """Add what the built-in admission plugins add: after managedFields, before any webhook."""
-    spec = asked["spec"]
-    spec["serviceAccountName"] = spec["serviceAccount"] = "default"
-    spec["tolerations"] = [_toleration("not-ready"), _toleration("unreachable")]
-    spec["priority"] = 0
-    spec["preemptionPolicy"] = "PreemptLowerPriority"
+def _admitted(spec: Mapping[str, Any], *, token: bool) -> dict[str, Any]:
+    """What the built-in admission plugins make of it, after managedFields and before webhooks."""
+    added = {
+        "serviceAccountName": "default",
+        "serviceAccount": "default",
+        "tolerations": [_toleration("not-ready"), _toleration("unreachable")],
+        "priority": 0,
+        "preemptionPolicy": "PreemptLowerPriority",
+    }
+    admitted = {**spec, **added}
     if token:
-        spec["volumes"].append(_token_volume())
-        for container in spec["containers"]:
-            container["volumeMounts"].append(_TOKEN_MOUNT)
+        admitted["volumes"] = [*spec["volumes"], _token_volume()]
+        admitted["containers"] = [
+            {**container, "volumeMounts": [*container["volumeMounts"], _TOKEN_MOUNT]}
+            for container in spec["containers"]
+        ]
+    return {field: admitted[field] for field in _SPEC if field in admitted}
 
 
-def _container(index: int, shape: Shape) -> dict[str, Any]:
-    name = _NAMES[index]
+def _names(shape: Shape) -> Sequence[str]:
+    names = _NAMES[: shape.containers]
+    return (*names[:-1], "dind") if shape.own_daemon else names
+
+
+def _container(name: str, shape: Shape) -> dict[str, Any]:
     environment = list(_variables(shape.variables))
     return {
         "name": name,
@@ -101,9 +126,9 @@ def _variables(count: int) -> Iterator[dict[str, str]]:
         yield {"name": name, "value": f"https://git.example.com/group/project/{word}/{index}"}
 
 
-def _annotations(count: int) -> Iterator[tuple[str, str]]:
-    yield "dind.io/inject", "true"
-    for index in range(count):
+def _annotations(shape: Shape) -> Iterator[tuple[str, str]]:
+    yield "dind.io/inject", "true" if shape.opts_in else "false"
+    for index in range(shape.annotations):
         word = _WORDS[index % len(_WORDS)]
         step = f'{{"name": "{word}-{index}", "image": "registry.example.com/ci/{word}:2026.1"}}'
         yield f"ci.example.com/{word}-{index}", step

@@ -1,17 +1,18 @@
-"""The two servers as processes, and the CPU time that they use.
+"""The servers as processes, the CPU time that they use, and their memory.
 
 Where there are two cores or more, servers share the last one and the load stays on the others, so
 that neither waits for the other's core.
 """
 
+import ctypes
 import json
 import os
+import re
 import ssl
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,13 +22,15 @@ from msgspec import Struct
 from certs.authority import issue_authority, issue_leaf
 
 _START_SECONDS = 30.0
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
 
 
 class Server(Struct, frozen=True):
     """A server that runs.
 
     Attributes:
-        name: echo or webhook.
+        name: of its program.
         pid: its process.
         port: where it speaks TLS, on 127.0.0.1.
     """
@@ -37,64 +40,78 @@ class Server(Struct, frozen=True):
     port: int
 
     def cpu_seconds(self) -> float:
-        """CPU time of all its threads so far, by the scheduler's own count in nanoseconds."""
-        counts = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(count.read_text().split()[0]) for count in counts) / 1e9
+        """CPU time so far of all its threads, ended ones too, by the kernel's own count."""
+        clock = ctypes.c_int()
+        if error := _LIBC.clock_getcpuclockid(self.pid, ctypes.byref(clock)):
+            raise OSError(error, os.strerror(error))
+        return time.clock_gettime(clock.value)
+
+    def resident(self) -> int:
+        """Memory that it holds, in bytes: its own, and pages of files that others may share."""
+        found = _RESIDENT.search(Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8"))
+        assert found is not None  # every process with memory has this line
+        return int(found[1]) * 1024
 
 
-class Pair(Struct, frozen=True):
-    """Both servers, and how to reach them."""
+class Field(Struct, frozen=True):
+    """Servers that run, and how to reach them.
 
-    echo: Server
-    webhook: Server
+    Attributes:
+        servers: by name, in the order in which they take turns.
+        tls: a client's context.
+    """
+
+    servers: Mapping[str, Server]
     tls: ssl.SSLContext
 
 
 @contextmanager
-def both_servers(folder: Path, *, prototype: bool = False) -> Iterator[Pair]:
-    """Run both servers while the block runs.
+def running(commands: Mapping[str, Sequence[str]], folder: Path) -> Iterator[Field]:
+    """Run servers while the block runs.
 
     Args:
-        folder: for the certificate, and for the servers' logs: the service writes one line of JSON
-            per decision to a file there, as it would to the container's standard error.
-        prototype: run `benchmarks.prototype` in the service's place.
+        commands: what to run, by name.
+        folder: holds the certificate, and gets the servers' logs: the service writes one line of
+            JSON per decision to a file there, as it would to the container's standard error.
     """
-    tls = _issue(folder)
-    flags = ["--tls-dir", str(folder), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
-    serve = ["webhook", "serve", *flags, "--quiet-period", "0"]
-    if prototype:
-        serve = ["benchmarks.prototype", str(folder)]
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores[:-1])
-    try:
-        with (
-            _running("echo", ["benchmarks.echo", str(folder)], folder, cores[-1]) as echo,
-            _running("webhook", serve, folder, cores[-1]) as webhook,
-        ):
-            yield Pair(echo, webhook, tls)
-    finally:
-        os.sched_setaffinity(0, cores)
+    tls = ssl.create_default_context(cafile=folder / "ca.crt")
+    with ExitStack() as stack:
+        core = stack.enter_context(_load_elsewhere())
+        servers = {
+            name: stack.enter_context(_process(name, command, folder, core))
+            for name, command in commands.items()
+        }
+        yield Field(servers, tls)
 
 
-def _issue(folder: Path) -> ssl.SSLContext:
-    """Write a certificate for 127.0.0.1; gives the context of a client that trusts it."""
+def issue(folder: Path) -> None:
+    """Write a certificate for 127.0.0.1, its key, and the authority that a client trusts."""
     now = datetime.now(UTC)
     authority = issue_authority(now)
     addresses = [ip_address("127.0.0.1")]
     leaf = issue_leaf(authority, now, ip_addresses=addresses, validity=timedelta(days=1))
     (folder / "tls.crt").write_bytes(leaf.pem)
     (folder / "tls.key").write_bytes(leaf.key)
-    return ssl.create_default_context(cadata=authority.pem.decode())
+    (folder / "ca.crt").write_bytes(authority.pem)
 
 
 @contextmanager
-def _running(name: str, arguments: Sequence[str], folder: Path, core: int) -> Iterator[Server]:
-    path = folder / f"{name}.log"
+def _load_elsewhere() -> Iterator[int]:
+    """Keep this process off the last core while the block runs; gives that core."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, cores[:-1])
+    try:
+        yield cores[-1]
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def _process(name: str, command: Sequence[str], folder: Path, core: int) -> Iterator[Server]:
+    path = folder / f"{name.replace(' ', '-')}.log"
     with path.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         os.sched_setaffinity(process.pid, [core])
         yield Server(name, process.pid, _port(process, path))

@@ -2,26 +2,32 @@
 
 The steps run in this process, one by one and many times over, so that they find warm caches: a
 lower bound. The whole is the service's own CPU time per request over TLS; what no step explains is
-uvicorn, the event loop, TLS and the kernel.
+the event loop, TLS and the kernel.
 """
 
 import asyncio
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 from uvicorn.server import ServerState
 
-from benchmarks.comparing import Plan, compare, middle
+from benchmarks import programs
+from benchmarks.comparing import PATH, Plan, compare
+from benchmarks.figures import microseconds
+from benchmarks.goals import CONNECTIONS
 from benchmarks.load import request_of
+from benchmarks.programs import ECHO, SERVICE
 from benchmarks.reviews import review
+from benchmarks.servers import issue, running
 from webhook.injection import Entry, decide
 from webhook.injection.config import Config
 from webhook.serving import logs
 from webhook.serving import review as reviews
 from webhook.serving.connection import Connection
-from webhook.serving.endpoint import Endpoint
+from webhook.serving.endpoint import ReviewEndpoint
 from webhook.serving.metrics import Metrics
 from webhook.serving.service import Service
 
@@ -46,11 +52,22 @@ def measure(size: str) -> tuple[int, list[float]]:
         parts = _parts(service, body)
         answer = _microseconds(lambda: service.answer(_ENTRY, body))
         connection = _microseconds(_connection(service, body))
-    (cell,) = compare(Plan(sizes=(size,), connections=(8,), rounds=5, seconds=0.6))
-    whole = middle(cell.webhook, lambda sample: sample.cpu * 1e6)
-    echo = middle(cell.echo, lambda sample: sample.cpu * 1e6)
+    whole, echo = _whole(size)
     log = answer - sum(parts)
     return len(body), [*parts, log, connection - answer, whole - connection, whole, echo]
+
+
+def _whole(size: str) -> tuple[float, float]:
+    """The service's and the echo's CPU time per request over TLS, in microseconds."""
+    plan = Plan(reviews=(size,), connections=(CONNECTIONS,), rounds=5, seconds=0.6, starts=0)
+    with tempfile.TemporaryDirectory(prefix="dind-webhook-") as name:
+        folder = Path(name)
+        issue(folder)
+        commands = programs.commands(folder, handler=None)
+        pair = {name: commands[name] for name in (ECHO, SERVICE)}
+        with running(pair, folder) as field:
+            (cell,) = compare(field, plan)
+    return cell.of(SERVICE, microseconds), cell.of(ECHO, microseconds)
 
 
 def _parts(service: Service, body: bytes) -> list[float]:
@@ -76,7 +93,7 @@ def _connection(service: Service, body: bytes) -> Callable[[], None]:
     """One request to a connection, from its bytes to the answer's, without TLS and sockets."""
     loop = asyncio.new_event_loop()
     config = uvicorn.Config(
-        Endpoint(service),  # type: ignore[arg-type]
+        ReviewEndpoint(service),  # type: ignore[arg-type]
         interface="asgi3",
         lifespan="off",
         proxy_headers=False,
@@ -85,7 +102,7 @@ def _connection(service: Service, body: bytes) -> Callable[[], None]:
     connection = Connection(config, ServerState(), {}, loop)
     connection.connection_made(_Nowhere())
     loop.close()
-    data = request_of(f"/inject/{_ENTRY.value}", body)
+    data = request_of(PATH, body)
     return lambda: connection.data_received(data)
 
 
