@@ -127,7 +127,7 @@ def _platform(case: Case) -> Answer:
             reasons.append(Reason.HOST_NETWORK)
         if pod.spec.host_users is False and settings.profile.privileged:
             reasons.append(Reason.HOST_USERS)
-    return [Problem(reason, _told(reason)) for reason in reasons]
+    return [Problem(reason, _told(reason)) for reason in reasons] if reasons else ()
 
 
 def _told(reason: Reason) -> str:

@@ -1,6 +1,5 @@
 """The injection itself: every piece is "ensure present", so a second run finds nothing to do."""
 
-import functools
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -175,13 +174,8 @@ def _patch_container(patch: Patch, change: _Change, *, shift: bool) -> None:
     to_list = container.volume_mounts is not None
     patch.append(f"{pointer}/volumeMounts", seen.mounts, to_list=to_list)
     if seen.docker_host is not None:
-        variable = _docker_host(seen.docker_host)
+        variable = f'{{"name":"{DOCKER_HOST}","value":{encoded(seen.docker_host)}}}'
         patch.append(f"{pointer}/env", (variable,), to_list=container.has_variables())
-
-
-@functools.lru_cache(maxsize=64)
-def _docker_host(address: str) -> str:
-    return encoded({"name": DOCKER_HOST, "value": address})
 
 
 def _insert_daemon(
@@ -209,7 +203,7 @@ def _insert_daemon(
         storage = free_name(storage, present)
     daemon = sidecar.encoded_container(
         *(profile, socket.directory, socket.volume, storage),
-        storage_is_limited=any(c.limits("ephemeral-storage") for c in pod.all_containers()),
+        storage_is_limited=any([c.limits("ephemeral-storage") for c in pod.all_containers()]),  # noqa: C419 - twice as quick for a few
     )
     pointer = _insert_container(patch, pod, daemon, late=socket.late)
     warnings: list[str] = []
@@ -237,8 +231,9 @@ def _other_directories(socket: SharedSocket, changes: Sequence[_Change]) -> list
     The daemon has it there too, because clients pass on what they are told: Testcontainers starts
     its reaper with `--volume` of the path in DOCKER_HOST.
     """
-    told = {change.view.docker_host for change in changes}.difference((None, socket.address()))
-    directories = {directory_of(address) for address in told if address is not None}
+    usual = socket.usual
+    unusual = [change.view.docker_host for change in changes if change.view is not usual]
+    directories = {directory_of(address) for address in unusual if address is not None}
     return sorted(path for path in directories if real(path) not in socket.places)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from webhook.injection.decisions import warning
+from webhook.injection.memory import remembered
 from webhook.injection.paths import PROTECTED, is_clear_of, normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
 
@@ -36,7 +37,6 @@ def mirrored(
     eligible = {v.name for v in volumes if _holds_files(v)}.difference(own)
     if not eligible:
         return [], []
-    protected = (*PROTECTED, real(socket_directory))
     unfilled = {m.name for container in later for m in container.volume_mounts or ()}
     by_path: dict[str, list[VolumeMount]] = {}
     for container in containers:
@@ -44,7 +44,7 @@ def mirrored(
             if mount.name not in eligible:
                 continue
             path = real(mount.mount_path)
-            if path in by_path or is_clear_of(path, protected):
+            if path in by_path or _may_be_mirrored(path, socket_directory):
                 by_path.setdefault(path, []).append(mount)
     mounts, warnings = [], []
     for same in by_path.values():
@@ -59,6 +59,12 @@ def mirrored(
             continue
         warnings.append(warning(f"{same[0].mount_path} is not mirrored in dind: {reason}"))
     return mounts, warnings
+
+
+@remembered(1024)
+def _may_be_mirrored(path: str, socket_directory: str) -> bool:
+    """Tell whether a mount at a normalised path would hide nothing that the daemon needs."""
+    return is_clear_of(path, (*PROTECTED, real(socket_directory)))
 
 
 def _holds_files(volume: Volume) -> bool:

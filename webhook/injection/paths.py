@@ -1,7 +1,8 @@
 """Paths in containers, compared as the kernel would see them."""
 
-import functools
 import posixpath
+
+from webhook.injection.memory import remembered
 
 #: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
 PROTECTED = (
@@ -20,16 +21,13 @@ PROTECTED = (
 
 
 # The same few paths stand in nearly every pod, and each is asked about some ten times.
-_remembered = functools.lru_cache(maxsize=1024)
-
-
-@_remembered
+@remembered(1024)
 def normal(path: str) -> str:
     """Collapse slashes and dots; the result is absolute and has no slash at its end."""
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
-@_remembered
+@remembered(1024)
 def real(path: str) -> str:
     """Normalise, and spell /run as /var/run: nearly every image links one to the other."""
     path = normal(path)
@@ -43,7 +41,6 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-@_remembered
 def is_clear_of(path: str, folders: tuple[str, ...]) -> bool:
     """Tell whether a normalised path is none of the folders, nor below or above one."""
     own = path.rstrip("/") + "/"

@@ -5,13 +5,14 @@ meet containers as they are: mounts of the host's docker.sock become mounts of t
 that are taken are left alone, and a container that was seen before keeps what it has.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from webhook.injection.decisions import warning
+from webhook.injection.memory import remembered
 from webhook.injection.patch import encoded
 from webhook.injection.paths import normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
@@ -21,51 +22,6 @@ SOCKET_FILE = "docker.sock"
 _HOST_DIRECTORY = "/var/run"
 _HOST_SOCKET = "/var/run/docker.sock"
 _OTHER_DIRECTORY = "/run/dind"  # for containers in which the usual folder is taken
-
-
-class SharedSocket(Struct, frozen=True, cache_hash=True):
-    """The volume that holds the daemon's socket.
-
-    Attributes:
-        volume: its name in the pod.
-        directory: where containers mount it.
-        of_node: it is the node's folder: mounted read-only, and never at or above /var/run, where
-            the kubelet mounts the service account's token below.
-        late: the daemon may start after a container that mounts the folder. The socket file cannot
-            be mounted by itself then: the kubelet would make a folder of that name.
-        places: paths at which a mount keeps it from its folder.
-    """
-
-    volume: str
-    directory: str
-    of_node: bool
-    late: bool
-    places: frozenset[str]
-
-    def address(self) -> str:
-        """DOCKER_HOST where the folder is mounted as usual."""
-        return f"unix://{normal(self.directory)}/{SOCKET_FILE}"
-
-    def mount(self, path: str) -> dict[str, Any]:
-        """A volumeMount of the whole folder."""
-        mount: dict[str, Any] = {"name": self.volume, "mountPath": path}
-        return {**mount, "readOnly": True} if self.of_node else mount
-
-    def file_mount(self, path: str) -> dict[str, Any]:
-        """A volumeMount of the socket file alone; the daemon is up before it is mounted."""
-        return {**self.mount(path), "subPath": SOCKET_FILE}
-
-
-@functools.lru_cache(maxsize=64)
-def shared_socket(volume: str, directory: str, *, of_node: bool, late: bool) -> SharedSocket:
-    """Describe the shared volume; the arguments are the attributes."""
-    places = frozenset((real(directory), real(f"{directory}/{SOCKET_FILE}")))
-    return SharedSocket(volume, directory, of_node, late, places)
-
-
-def directory_of(address: str) -> str:
-    """The folder of a socket's address."""
-    return address.removeprefix("unix://").removesuffix(f"/{SOCKET_FILE}")
 
 
 class View(Struct, frozen=True):
@@ -84,11 +40,64 @@ class View(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
+class SharedSocket(Struct, frozen=True):
+    """The volume that holds the daemon's socket.
+
+    Attributes:
+        volume: its name in the pod.
+        directory: where containers mount it.
+        of_node: it is the node's folder: mounted read-only, and never at or above /var/run, where
+            the kubelet mounts the service account's token below.
+        late: the daemon may start after a container that mounts the folder. The socket file cannot
+            be mounted by itself then: the kubelet would make a folder of that name.
+        places: paths at which a mount keeps it from its folder.
+        usual: what changes in a container that has nothing to do with Docker yet, as nearly all.
+    """
+
+    volume: str
+    directory: str
+    of_node: bool
+    late: bool
+    places: frozenset[str]
+    usual: View = View()
+
+    def address(self) -> str:
+        """DOCKER_HOST where the folder is mounted as usual."""
+        return f"unix://{normal(self.directory)}/{SOCKET_FILE}"
+
+    def mount(self, path: str) -> dict[str, Any]:
+        """A volumeMount of the whole folder."""
+        mount: dict[str, Any] = {"name": self.volume, "mountPath": path}
+        return {**mount, "readOnly": True} if self.of_node else mount
+
+    def file_mount(self, path: str) -> dict[str, Any]:
+        """A volumeMount of the socket file alone; the daemon is up before it is mounted."""
+        return {**self.mount(path), "subPath": SOCKET_FILE}
+
+
+@remembered(64)
+def shared_socket(volume: str, directory: str, *, of_node: bool, late: bool) -> SharedSocket:
+    """Describe the shared volume; the arguments are the attributes."""
+    places = frozenset((real(directory), real(f"{directory}/{SOCKET_FILE}")))
+    socket = SharedSocket(volume, directory, of_node, late, places)
+    mounts = (encoded(socket.mount(directory)),)
+    return replace(socket, usual=View((), mounts, socket.address()))
+
+
+def directory_of(address: str) -> str:
+    """The folder of a socket's address."""
+    return address.removeprefix("unix://").removesuffix(f"/{SOCKET_FILE}")
+
+
 def host_sockets(volumes: Sequence[Volume]) -> dict[str, str]:
     """Find hostPath volumes of the host's Docker socket or its folder: name to path."""
-    sources = [(volume.name, volume.host_path) for volume in volumes]
-    paths = {name: real(source.path) for name, source in sources if source is not None}
-    return {name: path for name, path in paths.items() if path in (_HOST_SOCKET, _HOST_DIRECTORY)}
+    found = {}
+    for volume in volumes:
+        if volume.host_path is not None:
+            path = real(volume.host_path.path)
+            if path in (_HOST_SOCKET, _HOST_DIRECTORY):
+                found[volume.name] = path
+    return found
 
 
 def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) -> View:
@@ -100,7 +109,7 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
         host: what `host_sockets` found.
     """
     if not host and _is_plain(container, socket):
-        return usual_view(socket)
+        return socket.usual
     present = container.volume_mounts or ()
     migration = _migrate(present, socket, host)
     seen = [mount for mount in present if mount.name == socket.volume and not mount.sub_path]
@@ -128,12 +137,6 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
     if not _leads_to(said.value, places):
         warnings.append(warning(f"container {container.name} keeps its own {DOCKER_HOST}"))
     return View(migration.removed, [*map(encoded, mounts)], None, warnings)
-
-
-@functools.lru_cache(maxsize=64)
-def usual_view(socket: SharedSocket) -> View:
-    """The changes of a container that has nothing to do with Docker yet: nearly all are such."""
-    return View((), (encoded(socket.mount(socket.directory)),), socket.address())
 
 
 def _is_plain(container: Container, socket: SharedSocket) -> bool:

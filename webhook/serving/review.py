@@ -5,7 +5,6 @@ and up, `Refused` is an answer inside a response of status 200.
 """
 
 import binascii
-import functools
 from collections.abc import Sequence
 from typing import Any, assert_never
 
@@ -14,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped, decide
 from webhook.injection.config import Config
+from webhook.injection.memory import remembered
 from webhook.serving import wire
 
 API_VERSION = "admission.k8s.io/v1"
@@ -233,7 +233,7 @@ def _base64(patch: Sequence[str]) -> Raw:
     return Raw(b'"%b%b"' % (_base64_of_first(first), _b64(rest.encode())))
 
 
-@functools.lru_cache(maxsize=64)
+@remembered(64, longest=64 * 1024)
 def _base64_of_first(operation: str) -> bytes:
     """Write the beginning of a list, filled with spaces to whole groups of base64."""
     text = b"[" + operation.encode()

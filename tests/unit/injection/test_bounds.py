@@ -1,7 +1,18 @@
 """What one pod can cost, and what one can pretend, is bounded."""
 
+import tracemalloc
+
 import pytest
-from unit.injection.pods import container, decided, injected, pod, problems
+from unit.injection.pods import (
+    container,
+    decided,
+    empty_dir,
+    injected,
+    mount,
+    mounts,
+    pod,
+    problems,
+)
 
 from webhook.injection import Refused, Skipped
 from webhook.injection.config import Socket
@@ -62,3 +73,17 @@ def test_a_pod_of_too_many_containers_is_refused() -> None:
     decision = decided(raw)
     assert isinstance(decision, Refused)
     assert decision.message == "the pod has 1001 containers; allowed are up to 1000"
+
+
+def test_long_texts_of_strangers_are_not_remembered() -> None:
+    """A thousand remembered paths of a megabyte would be all of the service's memory."""
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            path = f"/{number}/" + "x" * 1_000_000
+            raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
+            assert path in mounts(injected(raw), "dind")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 5_000_000
