@@ -1,6 +1,7 @@
-"""A cluster that stays: `python -m node up`, `python -m node down` (with tests/ on PYTHONPATH).
+"""A cluster with the product that stays: `python -m node up`, and `python -m node down` ends it.
 
-`up` leaves a process behind that holds the cluster and tells it by a file; `down` ends it.
+Both want tests/ on PYTHONPATH. `up` leaves a process behind that holds the cluster and tells it by
+a file; `down` ends that one.
 """
 
 import json
@@ -13,21 +14,24 @@ from typing import Any
 
 from kube.waiting import until
 from node.cluster import Cluster
+from node.product import Product
+from node.product_image import product_archive
 
 from tools.build import ensure
 
 _STATE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dind-webhook/cluster"
 _NOTE = _STATE / "running.json"
 _LOG = _STATE / "cluster.log"
-_UP_SECONDS = 120
+_UP_SECONDS = 240
 _DOWN_SECONDS = 60
 
 
 def up() -> int:
-    """Starts a cluster in a process of its own, and says how to use it."""
+    """Starts a cluster with the product in a process of its own, and says how to use it."""
     if _running() is None:
         _STATE.mkdir(parents=True, exist_ok=True)
         Cluster()  # what must be built is built here, where one sees it
+        product_archive()
         with _LOG.open("w") as log:
             holder = subprocess.Popen(
                 [sys.executable, "-m", "node", "hold"],
@@ -43,11 +47,11 @@ def up() -> int:
     note = _running()
     assert note is not None
     folder = note["folder"]
-    tools = ensure("kubectl").parent
+    tools = f"{ensure('kubectl').parent}:{ensure('helm').parent}"
     sys.stdout.write(
         f"export KUBECONFIG={folder}/kubeconfig PATH={tools}:$PATH\n"
         "kubectl get nodes,pods --all-namespaces\n"
-        ".venv/bin/dind-webhook inject -f tests/node/shell.yaml | kubectl apply -f -\n"
+        "kubectl apply -f tests/node/shell.yaml\n"
         "kubectl wait --for=condition=Ready pod/shell && kubectl exec -it shell -- sh\n"
         f"# logs: {folder}/*.log\n"
     )
@@ -58,6 +62,7 @@ def hold() -> int:
     """Holds a cluster until a TERM comes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with Cluster() as cluster:
+        Product(cluster).install()
         note = {"pid": os.getpid(), "folder": str(cluster.folder)}
         partial = _NOTE.with_suffix(".partial")
         partial.write_text(json.dumps(note))

@@ -38,6 +38,18 @@ def trees(groups: tuple[tuple[str, ...], ...]) -> dict[tuple[str, ...], Path]:
     }
 
 
+def dependencies(package: str) -> list[str]:
+    """The packages that one depends on: a current kernel's name hides behind a steady one.
+
+    Raises:
+        ToolMissing: this is no Debian.
+        BuildFailed: apt does not know the package.
+    """
+    answer = _apt("depends", "--important", package, program="apt-cache")
+    lines = (line.partition("Depends: ") for line in answer.splitlines())
+    return [name for _, word, name in lines if word]
+
+
 def _unpack(packages: Sequence[str], folder: Path) -> None:
     _apt("download", *packages, folder=folder)
     for package in sorted(folder.glob("*.deb")):
@@ -54,15 +66,15 @@ def architecture() -> str:
     return asked.stdout.strip()
 
 
-def _apt(*arguments: str, folder: Path | None = None) -> str:
-    if shutil.which("apt-get") is None:
-        raise ToolMissing("the images of the tests are made from Debian packages: no apt-get here")
+def _apt(*arguments: str, folder: Path | None = None, program: str = "apt-get") -> str:
+    if shutil.which(program) is None:
+        raise ToolMissing(f"the tests make images from Debian packages: no {program} here")
     # Root's download would be handed to the user _apt, who may not write into our folder.
-    command = ["apt-get", "--quiet", "--option=APT::Sandbox::User=root", *arguments]
+    command = [program, "--quiet", "--option=APT::Sandbox::User=root", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildFailed(
-            f"apt-get {' '.join(arguments)} failed (after a new `apt-get update` too?)\n"
+            f"{program} {' '.join(arguments)} failed (after a new `apt-get update` too?)\n"
             f"{done.stderr.strip()}"
         )
     return done.stdout

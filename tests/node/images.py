@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from node import archive, debian
+from node import archive, client_images, debian
 from node.archive import Image, Layer
 from node.cache import made_once
 
@@ -17,13 +17,15 @@ from tools.build import ensure
 BUSYBOX = "busybox:1.35"
 CLI = "docker:29-cli"
 DIND = "docker:29-dind"
+DIND_WITHOUT_IPTABLES = "docker:29-dind-no-iptables"  # a broken image, as one may be given
 PAUSE = "pause:3.10"
 PYTHON = "python:3.11-slim"
+PYTHON_CLIENTS = "python-clients:test"
 
 # In the base image beside the dynamic one, which finds names: it runs in an image from scratch.
 STATIC_BUSYBOX = "/usr/local/lib/busybox-static"
 
-NAMES = (BUSYBOX, CLI, DIND, PAUSE, PYTHON)
+NAMES = (BUSYBOX, CLI, DIND, DIND_WITHOUT_IPTABLES, PAUSE, PYTHON, PYTHON_CLIENTS)
 
 _SCRIPTS = Path(__file__).parent / "images"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -47,6 +49,7 @@ _PYTHON_PACKAGES = (
     "libbz2-1.0",
     "libexpat1",
     "libffi8",
+    "libgcc-s1",
     "liblzma5",
     "libpython3.11-minimal",
     "libpython3.11-stdlib",
@@ -79,7 +82,7 @@ def image_archive(names: Sequence[str] = NAMES) -> Path:
 
     Raises:
         ToolMissing: something must be installed first; the message says what.
-        BuildFailed: Go could not build a tool, or apt not give a package.
+        BuildFailed: Go could not build a tool, or apt or pip not give a package.
     """
     pins = [
         *(str(_tree(group)).encode() for group in _PACKAGES),
@@ -87,6 +90,7 @@ def image_archive(names: Sequence[str] = NAMES) -> Path:
         *(file.read_bytes() for file in sorted(_SCRIPTS.iterdir())),
         Path(__file__).read_bytes(),
         Path(archive.__file__).read_bytes(),
+        Path(client_images.__file__).read_bytes(),
         " ".join(names).encode(),
     ]
 
@@ -104,6 +108,13 @@ def _tree(packages: tuple[str, ...]) -> Path:
 def _images() -> dict[str, Image]:
     base = _base()
     cli = [base, _docker_cli()]
+    daemon = [*cli, _docker_daemon()]
+    python = [base, _python()]
+    daemon_config = {
+        "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
+        "Entrypoint": ["dockerd-entrypoint.sh"],
+        "Volumes": {"/var/lib/docker": {}},
+    }
     return {
         BUSYBOX: Image([base], {"Env": [_PATH], "Cmd": ["sh"]}),
         # tini, because process 1 must die of a TERM and reap what is left to it.
@@ -116,15 +127,12 @@ def _images() -> dict[str, Image]:
                 "Cmd": ["sh"],
             },
         ),
-        DIND: Image(
-            [*cli, _docker_daemon()],
-            {
-                "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
-                "Entrypoint": ["dockerd-entrypoint.sh"],
-                "Volumes": {"/var/lib/docker": {}},
-            },
+        DIND: Image([*daemon, _iptables()], daemon_config),
+        DIND_WITHOUT_IPTABLES: Image(daemon, daemon_config),
+        PYTHON: Image(python, {"Env": [_PATH], "Cmd": ["python3"]}),
+        PYTHON_CLIENTS: Image(
+            [*python, client_images.python_clients()], {"Env": [_PATH], "Cmd": ["python3"]}
         ),
-        PYTHON: Image([base, _python()], {"Env": [_PATH], "Cmd": ["python3"]}),
     }
 
 
@@ -167,21 +175,23 @@ def _docker_cli() -> Layer:
 
 def _docker_daemon() -> Layer:
     tools = ("dockerd", "docker-proxy", "containerd", "containerd-shim-runc-v2", "runc")
-    iptables = ("iptables", "iptables-save", "iptables-restore")
     return Layer(
-        trees=[_tree(_IPTABLES_PACKAGES)],
         files={
             "/usr/local/bin/dockerd-entrypoint.sh": _SCRIPTS / "dockerd-entrypoint.sh",
             **{f"/usr/local/bin/{tool}": ensure(tool) for tool in tools},
         },
+        links={"/usr/local/bin/docker-init": "/usr/bin/tini-static"},
+    )
+
+
+def _iptables() -> Layer:
+    return Layer(
+        trees=[_tree(_IPTABLES_PACKAGES)],
+        # What Debian's update-alternatives would make.
         links={
-            "/usr/local/bin/docker-init": "/usr/bin/tini-static",
-            # What Debian's update-alternatives would make.
-            **{
-                f"/usr/sbin/{name.replace('ip', ip, 1)}": "xtables-nft-multi"
-                for name in iptables
-                for ip in ("ip", "ip6")
-            },
+            f"/usr/sbin/{ip}tables{suffix}": "xtables-nft-multi"
+            for ip in ("ip", "ip6")
+            for suffix in ("", "-save", "-restore")
         },
     )
 
@@ -193,10 +203,8 @@ def _python() -> Layer:
         trees=[tree],
         texts={
             # pip runs from its own wheel; Debian has no smaller way to it.
-            "/usr/local/bin/pip": (
-                "#!/bin/sh\n"
-                f'exec /usr/bin/python3.11 /usr/share/python-wheels/{wheel.name}/pip "$@"\n'
-            ),
+            "/usr/lib/python3/dist-packages/pip.pth": f"/usr/share/python-wheels/{wheel.name}\n",
+            "/usr/local/bin/pip": '#!/bin/sh\nexec python3 -m pip "$@"\n',
         },
         links={
             "/usr/local/bin/python": "/usr/bin/python3.11",

@@ -9,13 +9,14 @@ from cli.running import run
 from node.images import CLI, STATIC_BUSYBOX
 from node.pods import pod
 
-# An image from scratch with the few programs that the jobs here run in it.
-MAKE_IMAGE = f"""
+# A folder to build from: an image from scratch with the few programs that the jobs here run in it.
+MAKE_CONTEXT = f"""
 set -eu
 mkdir -p /tmp/job && cd /tmp/job
 cp {STATIC_BUSYBOX} busybox
 cat >Dockerfile <<'END'
 FROM scratch
+COPY busybox /bin/busybox
 COPY busybox /bin/sh
 COPY busybox /bin/cat
 COPY busybox /bin/ip
@@ -23,8 +24,8 @@ COPY busybox /bin/tail
 COPY busybox /bin/sleep
 RUN echo a build step ran >/said
 END
-docker build --quiet --tag made . >/dev/null
 """
+MAKE_IMAGE = f"{MAKE_CONTEXT}docker build --quiet --tag made . >/dev/null\n"
 
 
 def job(name: str, script: str, **container: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def pod(name: str, *containers: Mapping[str, Any], **spec: Any) -> dict[str, Any
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": {
             "restartPolicy": "Never",
+            "dnsPolicy": "Default",  # else every sync has an event, and of those a pod gets 25
             "terminationGracePeriodSeconds": 2,
             "containers": list(containers),
             **spec,

@@ -96,6 +96,7 @@ def kubelet(folder: Path, control_group: str) -> dict[str, Any]:
         "failSwapOn": False,
         # Never change a setting of the machine: fail instead.
         "protectKernelDefaults": True,
+        "syncFrequency": "2s",  # how soon a running pod sees a changed ConfigMap
         "resolvConf": str(folder / "resolv.conf"),
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi"},

@@ -31,10 +31,12 @@ pod_mtu() {
 }
 
 cgroups=/sys/fs/cgroup
+# Not the shell's own variable: in a pod's command, Kubernetes makes one dollar of two.
+read -r self _ </proc/self/stat
 
 # Whether this process lies in group $1, or in the leaf that an earlier run moved it to.
 lies_in() {
-  grep -qsx "$$" "$1/cgroup.procs" "$1/init/cgroup.procs"
+  grep -qsx "$self" "$1/cgroup.procs" "$1/init/cgroup.procs"
 }
 
 # A group holds processes or hands down controllers, never both. A hook's exec may put a process
@@ -77,12 +79,14 @@ keep_inside_the_pod() {
   hand_down_controllers
 }
 
-# The pod's limit is real now. The kubelet's settings would let it kill the whole sidecar, dockerd
-# first. -100 is worth a tenth of the limit, about dockerd's own size; build steps inherit it, so
-# much less would let an innocent container die for a hungry build step.
+# Nested containers count against the pod's limit, and the kubelet's settings would let it kill the
+# whole sidecar, dockerd first: near 1000, where its containers have 0. -100 is worth a tenth of the
+# limit, about dockerd's own size; build steps inherit it, so much less would let an innocent
+# container die for a hungry build step. Root may lack the capability to go below 0.
 spare_the_daemon() {
   [ ! -e "$cgroups/memory.oom.group" ] || echo 0 >"$cgroups/memory.oom.group" || return
-  [ "$(cat "/proc/$$/oom_score_adj")" -le -100 ] || echo -100 >"/proc/$$/oom_score_adj"
+  score=/proc/$self/oom_score_adj
+  [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
 
 case " $* " in
@@ -97,8 +101,9 @@ case " $* " in
     ;;
 esac
 
-if [ -e "$cgroups/cgroup.controllers" ] && [ "$DIND_CGROUP" != off ]; then
-  if keep_inside_the_pod 2>/dev/null; then
+# On cgroup v1 dockerd's containers lie inside the pod's group by themselves.
+if [ "$DIND_CGROUP" != off ]; then
+  if [ ! -e "$cgroups/cgroup.controllers" ] || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
   else
     # Lazily: somebody may be looking into it.

@@ -20,8 +20,9 @@ pod_mtu() {
   cat "/sys/class/net/$(default_interface 2>/dev/null)/mtu" 2>/dev/null
 }
 cgroups=/sys/fs/cgroup
+read -r self _ </proc/self/stat
 lies_in() {
-  grep -qsx "$$" "$1/cgroup.procs" "$1/init/cgroup.procs"
+  grep -qsx "$self" "$1/cgroup.procs" "$1/init/cgroup.procs"
 }
 hand_down_controllers() {
   mkdir -p "$cgroups/init" || return
@@ -53,7 +54,8 @@ keep_inside_the_pod() {
 }
 spare_the_daemon() {
   [ ! -e "$cgroups/memory.oom.group" ] || echo 0 >"$cgroups/memory.oom.group" || return
-  [ "$(cat "/proc/$$/oom_score_adj")" -le -100 ] || echo -100 >"/proc/$$/oom_score_adj"
+  score=/proc/$self/oom_score_adj
+  [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
 case " $* " in
   *" --mtu="* | *" --mtu "*) ;;
@@ -65,8 +67,8 @@ case " $* " in
     fi
     ;;
 esac
-if [ -e "$cgroups/cgroup.controllers" ] && [ "$DIND_CGROUP" != off ]; then
-  if keep_inside_the_pod 2>/dev/null; then
+if [ "$DIND_CGROUP" != off ]; then
+  if [ ! -e "$cgroups/cgroup.controllers" ] || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
   else
     [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null

@@ -1,0 +1,62 @@
+"""What a pod leaves on its node, by the names that only it has."""
+
+import re
+from dataclasses import dataclass
+
+from node.cluster import Cluster
+from node.doing import in_container
+
+_IN_USE = "/sys/fs/cgroup /var/lib/kubelet/pods /run/containerd/io.containerd.runtime.v2.task"
+# The kubelet throws these away once a minute.
+_RECORDS = "/run/containerd /var/lib/containerd /var/log/pods /var/log/containers"
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A pod's marks.
+
+    Attributes:
+        names: the pod's uid, its containers, its network namespace.
+        link: number of its network interface on the node.
+    """
+
+    names: tuple[str, ...]
+    link: str
+
+
+def footprint(cluster: Cluster, namespace: str, name: str) -> Footprint:
+    """The marks of a running pod."""
+    stored = cluster.client.get(f"/api/v1/namespaces/{namespace}/pods/{name}").json()
+    uid = stored["metadata"]["uid"]
+    containers = cluster.ctr(
+        "containers", "list", "--quiet", f'labels."io.kubernetes.pod.uid"=={uid}'
+    )
+    look = "readlink /proc/self/ns/net; cat /sys/class/net/eth0/iflink"
+    network, link = in_container(cluster, namespace, name, "dind", look).split()
+    return Footprint((uid, *containers.split(), network), link)
+
+
+def traces(cluster: Cluster, pod: Footprint) -> dict[str, str]:
+    """What a pod uses, by kind; a kind of which nothing is left is not listed."""
+    names = _pattern(pod)
+    commands = {
+        "mounts": f"grep --extended-regexp --with-filename '{names}' /proc/[0-9]*/mountinfo",
+        "processes": f"grep --extended-regexp --with-filename '{names}' /proc/[0-9]*/cgroup",
+        "files and control groups": f"find {_IN_USE} | grep --extended-regexp '{names}'",
+        "interfaces": f"ip -oneline link | grep '^{pod.link}: '",
+    }
+    found = {
+        kind: cluster.on_node("sh", "-c", f"{command} 2>/dev/null; true")
+        for kind, command in commands.items()
+    }
+    return {kind: lines for kind, lines in found.items() if lines}
+
+
+def records(cluster: Cluster, pod: Footprint) -> list[str]:
+    """Files that tell of a pod: logs, and what the runtime notes of its containers."""
+    find = f"find {_RECORDS} 2>/dev/null | grep --extended-regexp '{_pattern(pod)}'; true"
+    return cluster.on_node("sh", "-c", find).splitlines()
+
+
+def _pattern(pod: Footprint) -> str:
+    return "|".join(re.escape(name) for name in pod.names)

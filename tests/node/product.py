@@ -1,0 +1,135 @@
+"""The product as users run it: its own images, installed by Helm with the chart's defaults."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from apiserver.chart.helm import CHART
+from kube.registration import CONFIGURATIONS
+from kube.waiting import until
+from node.cluster import Cluster
+from node.pods import story
+from node.product_image import product_archive
+
+from tools.build import ensure
+
+_READY_SECONDS = 120
+_RELOADS = re.compile(
+    r'^dind_webhook_configuration_reloads_total\{result="success"\} (\S+)$', re.MULTILINE
+)
+_PROBE = {
+    "metadata": {"name": "probe", "annotations": {"dind.io/inject": "true"}},
+    "spec": {"containers": [{"name": "probe", "image": "probe"}]},
+}
+
+
+class Product:
+    """A release of the chart on a cluster, in a namespace of its own.
+
+    Attributes:
+        cluster: where.
+        release: its name, and so the name of its objects.
+        namespace: called the same; no pod is injected in it.
+    """
+
+    def __init__(self, cluster: Cluster, release: str = "dind-webhook") -> None:
+        self.cluster = cluster
+        self.release = release
+        self.namespace = release
+
+    def install(self) -> None:
+        """Installs the chart without any value, and waits until pods are injected.
+
+        Raises:
+            CalledProcessError: Helm or kubectl failed; with its words as a note.
+            TimeoutError: the API server does not get its answers from the service.
+        """
+        self.cluster.ctr("images", "import", product_archive())
+        self.helm("install", self.release, CHART, "--create-namespace")
+        self._await_workloads()
+        until(self._is_trusted, "a bundle in every entry", seconds=_READY_SECONDS)
+        until(self._injects, "a pod to be injected", seconds=_READY_SECONDS)
+
+    def upgrade(self, values: Path) -> None:
+        """Upgrades to these values, and waits until they are in effect.
+
+        Raises: what `install` does.
+        """
+        config = self._stored_config()
+        reloads = self._reloads()
+        self.helm("upgrade", self.release, CHART, f"--values={values}")
+        self._await_workloads()
+        if self._stored_config() != config:
+            until(
+                lambda: all(count > reloads.get(pod, -1) for pod, count in self._reloads().items()),
+                "every serving pod to read the operator's file",
+                seconds=_READY_SECONDS,
+            )
+
+    def helm(self, *arguments: str | Path) -> str:
+        """Runs Helm in the release's namespace; gives what it printed.
+
+        Raises:
+            CalledProcessError: it failed; its own words stand in a note.
+        """
+        home = self.cluster.folder / "helm"
+        done = subprocess.run(
+            [ensure("helm"), *arguments, f"--namespace={self.namespace}"],
+            env={
+                **{name: text for name, text in os.environ.items() if not name.startswith("HELM_")},
+                **{f"HELM_{name}_HOME": str(home / name) for name in ("CACHE", "CONFIG", "DATA")},
+                "KUBECONFIG": str(self.cluster.kubeconfig),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            error = subprocess.CalledProcessError(done.returncode, [*map(str, arguments)])
+            error.add_note(done.stdout + done.stderr)
+            raise error
+        return done.stdout
+
+    def pods(self, component: str = "webhook") -> list[str]:
+        """Names of the pods of a part: webhook, certificates or node."""
+        return self._names("pods", f"--selector=app.kubernetes.io/component={component}")
+
+    def _names(self, kinds: str, *selection: str) -> list[str]:
+        listed = self._kubectl("get", kinds, *selection, "--output=name")
+        return [line.removeprefix("pod/") for line in listed.splitlines()]
+
+    def _await_workloads(self) -> None:
+        try:
+            for workload in self._names("deployments,daemonsets"):
+                self._kubectl("rollout", "status", workload, f"--timeout={_READY_SECONDS}s")
+        except subprocess.CalledProcessError as late:
+            for pod in self._names("pods"):
+                late.add_note(story(self.cluster, self.namespace, pod))
+            raise
+
+    def _is_trusted(self) -> bool:
+        registration = self.cluster.client.get(f"{CONFIGURATIONS}/{self.release}")
+        entries = registration.raise_for_status().json()["webhooks"]
+        return all("caBundle" in entry["clientConfig"] for entry in entries)
+
+    def _injects(self) -> bool:
+        answer = self.cluster.create_pod("default", _PROBE, dry_run=True)
+        return answer.is_success and "dind.io/status" in answer.json()["metadata"]["annotations"]
+
+    def _stored_config(self) -> str:
+        return self._kubectl("get", "configmap", self.release, "--output=jsonpath={.data}")
+
+    def _reloads(self) -> dict[str, float]:
+        """How often each serving pod has read a changed operator's file."""
+        pods = f"/api/v1/namespaces/{self.namespace}/pods"
+        counts = {}
+        for pod in self.pods():
+            metrics = self.cluster.client.get(f"{pods}/{pod}:8080/proxy/metrics")
+            found = _RELOADS.search(metrics.raise_for_status().text)
+            assert found is not None, metrics.text
+            counts[pod] = float(found[1])
+        return counts
+
+    def _kubectl(self, *arguments: str) -> str:
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments).stdout

@@ -1,0 +1,100 @@
+"""The chart's release on a real node: it proves itself, runs with few rights, and goes."""
+
+import json
+import sysconfig
+from pathlib import Path
+
+import pytest
+from kube.access import ADMINISTRATOR_TOKEN, kubeconfig
+from kube.waiting import until
+from node.cluster import Cluster
+from node.holder import NODE_ADDRESS
+from node.product import Product
+from node.settings import API_PORT
+
+pytestmark = pytest.mark.node
+
+CHECK = Path(sysconfig.get_path("scripts"), "dind-webhook")
+
+# What a container can do, as the kernel tells it.
+LOOK = """
+import json, os, pathlib
+lines = pathlib.Path("/proc/1/status").read_text().splitlines()
+status = dict(line.split(":\\t", 1) for line in lines)
+try:
+    pathlib.Path("/tmp/written").touch()
+    writable = True
+except OSError as error:
+    writable = error.strerror
+print(json.dumps({
+    "uids": status["Uid"].split(),
+    "gids": status["Gid"].split(),
+    "capabilities": int(status["CapBnd"], 16),
+    "no new privileges": status["NoNewPrivs"],
+    "seccomp": status["Seccomp"],
+    "writable": writable,
+}))
+"""
+FEW_RIGHTS = {
+    "uids": ["65532"] * 4,
+    "gids": ["65532"] * 4,
+    "capabilities": 0,
+    "no new privileges": "1",
+    "seccomp": "2",
+    "writable": "Read-only file system",
+}
+
+
+def test_helm_test_passes(product: Product) -> None:
+    assert "Phase:          Succeeded" in product.helm("test", product.release)
+
+
+@pytest.mark.parametrize("component", ["webhook", "certificates"])
+def test_pods_run_as_nobody_in_particular_and_write_nowhere(
+    product: Product, component: str
+) -> None:
+    pods = product.pods(component)
+    assert pods
+    for name in pods:
+        where = f"--namespace={product.namespace}", name
+        answer = product.cluster.kubectl("exec", *where, "--", "python3", "-c", LOOK)
+        assert json.loads(answer.stdout) == FEW_RIGHTS
+
+
+def test_check_finds_all_well(product: Product) -> None:
+    cluster = product.cluster
+    access = kubeconfig(
+        f"https://{NODE_ADDRESS}:{API_PORT}", cluster.folder / "ca.crt", ADMINISTRATOR_TOKEN
+    )
+    file = cluster.folder / "on-node.kubeconfig"
+    file.write_text(json.dumps(access))
+    # On the node, because it looks at the certificate that each pod serves.
+    said = json.loads(cluster.on_node(CHECK, "check", f"--kubeconfig={file}", "-o", "json"))
+    assert {check["verdict"] for check in said["checks"]} == {"ok"}
+    assert [check["found"] for check in said["checks"] if check["check"] == "endpoints"] == [
+        "2 ready"
+    ]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("product")
+def test_uninstall_leaves_nothing(cluster: Cluster) -> None:
+    """A second release beside the first, in a namespace that Helm need not create."""
+    second = Product(cluster, "dind-webhook-second")
+    cluster.create_namespace(second.namespace)
+    kinds = cluster.kubectl("api-resources", "--verbs=list,delete", "--output=name").stdout.split()
+    before = objects(cluster, kinds)
+    second.install()
+    made = objects(cluster, kinds) - before
+    assert f"mutatingwebhookconfiguration.admissionregistration.k8s.io/{second.release}" in made
+
+    second.helm("uninstall", second.release)
+
+    until(lambda: not objects(cluster, kinds) & made, f"the end of {made}", seconds=90)
+
+
+def objects(cluster: Cluster, kinds: list[str]) -> set[str]:
+    """Everything that is stored, by kind and name; not the events, which stay for an hour."""
+    lasting = ",".join(kind for kind in kinds if not kind.startswith("events"))
+    listed = cluster.kubectl("get", lasting, "--all-namespaces", "--output=name")
+    return set(listed.stdout.split())

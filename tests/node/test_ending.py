@@ -1,0 +1,72 @@
+"""How a pod ends: soon, and without a trace."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from kube.waiting import until
+from node.cluster import Cluster
+from node.doing import IDLE, as_job, in_container, seconds_to_delete
+from node.footprint import Footprint, footprint, records, traces
+from node.injecting import MAKE_IMAGE, job
+from node.pods import await_phase, create
+
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("product")]
+
+GRACE_SECONDS = 30  # what Kubernetes gives a pod that says nothing
+
+RUN_DETACHED = f"{MAKE_IMAGE}\ndocker network create own\ndocker run --detach --network own made"
+STUBBORN = "sh -c 'trap : TERM; while :; do sleep 1; done'"
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"),
+    [("true", 8), (f"{RUN_DETACHED} {STUBBORN}", GRACE_SECONDS)],
+    ids=["an idle daemon", "a nested container that ignores TERM"],
+)
+def test_a_job_completes_soon_after_its_app(
+    cluster: Cluster, namespace: str, left: str, seconds: int
+) -> None:
+    asked = as_job(patient(job("short", left)))
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    cluster.client.post(jobs, json=asked).raise_for_status()
+    wait = ("wait", f"--namespace={namespace}", "--for=condition=Complete", "job/short")
+    cluster.kubectl(*wait, "--timeout=100s")
+    (pod,) = cluster.client.get(f"/api/v1/namespaces/{namespace}/pods").json()["items"]
+    (app,) = pod["status"]["containerStatuses"]
+    ended = datetime.fromisoformat(app["state"]["terminated"]["finishedAt"])
+    status = cluster.client.get(f"{jobs}/short").json()["status"]
+    took = datetime.fromisoformat(status["completionTime"]) - ended
+    assert took.total_seconds() <= seconds
+
+
+@pytest.mark.timeout(300)
+def test_a_deleted_pod_leaves_nothing(cluster: Cluster, namespace: str) -> None:
+    marks = run_nested(cluster, namespace, f"sh -c '{IDLE}'")
+    assert len(traces(cluster, marks)) == 4
+    assert records(cluster, marks)
+    seconds_to_delete(cluster, namespace, "gone", bound=60)
+    until(lambda: not traces(cluster, marks), "the end of all that the pod uses", seconds=30)
+    until(lambda: not records(cluster, marks), "the end of all that tells of it", seconds=150)
+
+
+def test_a_nested_container_that_ignores_term_does_not_outlast_the_grace_period(
+    cluster: Cluster, namespace: str
+) -> None:
+    marks = run_nested(cluster, namespace, STUBBORN)
+    assert seconds_to_delete(cluster, namespace, "gone", bound=90) <= GRACE_SECONDS
+    until(lambda: not traces(cluster, marks), "the end of all that the pod uses", seconds=30)
+
+
+def run_nested(cluster: Cluster, namespace: str, command: str) -> Footprint:
+    """Starts a pod called gone, with a command in a nested container on a network of its own."""
+    create(cluster, namespace, patient(job("gone", IDLE)))
+    await_phase(cluster, namespace, "gone", "Running")
+    in_container(cluster, namespace, "gone", "job", f"{RUN_DETACHED} {command}")
+    return footprint(cluster, namespace, "gone")
+
+
+def patient(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The pod, with the grace period of one that says nothing."""
+    del manifest["spec"]["terminationGracePeriodSeconds"]
+    return manifest

@@ -1,0 +1,108 @@
+"""Thirty injected pods at once: all of them build, and the webhook stays quick."""
+
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kube.waiting import until
+from node.cluster import Cluster
+from node.doing import IDLE, using
+from node.injecting import MAKE_IMAGE, job
+from node.latency import latency
+from node.product import Product
+from ruamel.yaml import YAML
+
+pytestmark = [pytest.mark.node, pytest.mark.timeout(1000)]
+
+NAMES = [f"pod-{number}" for number in range(30)]
+BUILD = f"{MAKE_IMAGE}\ndocker run --rm made cat /said\n"
+SAID = "a build step ran\n"
+ALL_SECONDS = 900  # two cores, which others use too, start thirty daemons and run thirty builds
+
+
+@pytest.fixture(scope="module")
+def light(profiles: Product, tmp_path_factory: pytest.TempPathFactory) -> Product:
+    """One more profile, with requests of which thirty fit onto two cores."""
+    values = YAML(typ="safe").load(Path(__file__).with_name("profiles-values.yaml"))
+    requests = {"cpu": "10m", "memory": "64Mi"}
+    values["config"]["profiles"]["light"] = {"resources": {"requests": requests}}
+    file = tmp_path_factory.mktemp("light") / "values.yaml"
+    YAML().dump(values, file)
+    profiles.upgrade(file)
+    return profiles
+
+
+@pytest.mark.usefixtures("light")
+def test_thirty_pods_run_at_once_and_build(
+    cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
+) -> None:
+    before = latency(cluster)
+    create_all(cluster, [using("light", job(name, BUILD + IDLE)) for name in NAMES], namespace)
+    until(lambda: set(logs(cluster, namespace)) == {SAID}, "thirty builds", seconds=ALL_SECONDS)
+    found = pods(cluster, namespace)
+    assert [pod["status"]["phase"] for pod in found] == ["Running"] * len(NAMES)
+    report(record_property, "webhook latency", latency(cluster).since(before))
+    # On two cores CPU runs out: daemons that have not come up in time are started again.
+    restarts = [pod["status"]["initContainerStatuses"][0]["restartCount"] for pod in found]
+    report(record_property, "restarts of daemons", sum(restarts))
+
+
+@pytest.mark.usefixtures("profiles")
+def test_thirty_pods_with_default_requests_build_as_the_node_has_room(
+    cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
+) -> None:
+    before = latency(cluster)
+    create_all(cluster, [job(name, BUILD) for name in NAMES], namespace)
+    report(record_property, "webhook latency", latency(cluster).since(before))
+    until(
+        lambda: {pod["status"]["phase"] for pod in pods(cluster, namespace)} == {"Succeeded"},
+        "the success of thirty pods",
+        seconds=ALL_SECONDS,
+    )
+    assert set(logs(cluster, namespace)) == {SAID}
+    events = cluster.client.get(
+        f"/api/v1/namespaces/{namespace}/events",
+        params={"fieldSelector": "reason=FailedScheduling"},
+    )
+    waited = {
+        re.sub(r"^0/1 nodes are available: |\. .*", "", event["message"])
+        for event in events.json()["items"]
+    }
+    report(record_property, "what ran out", ", ".join(sorted(waited)) or "nothing")
+
+
+def create_all(cluster: Cluster, manifests: Sequence[dict[str, Any]], namespace: str) -> None:
+    """Creates pods at once, each over a connection of its own."""
+
+    def create(manifest: dict[str, Any]) -> None:
+        with cluster.new_client() as client:
+            answer = client.post(f"/api/v1/namespaces/{namespace}/pods", json=manifest)
+            assert answer.is_success, answer.text
+
+    with ThreadPoolExecutor(len(manifests)) as threads:
+        list(threads.map(create, manifests))
+
+
+def pods(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+    """All pods of the namespace, as they are now."""
+    found: list[dict[str, Any]] = (
+        cluster.client.get(f"/api/v1/namespaces/{namespace}/pods")
+        .raise_for_status()
+        .json()["items"]
+    )
+    return found
+
+
+def logs(cluster: Cluster, namespace: str) -> list[str]:
+    """What each job has said so far."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    return [cluster.client.get(f"{path}/{name}/log?container=job").text for name in NAMES]
+
+
+def report(record: Callable[[str, object], None], name: str, value: object) -> None:
+    """Writes a figure into the report of the run, and for whoever looks at it with -s."""
+    record(name, str(value))
+    print(f"\n{name}: {value}")  # noqa: T201  (its purpose)
