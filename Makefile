@@ -26,7 +26,7 @@ demo: install ## a CI pod before and after, the decision, the patch and its time
 test: lint ## lint, types, import contracts, and every level of the tests
 	$(BIN)/python -m pytest -m "not node and not soak"
 
-test-node: install ## a one-node cluster (root, Debian): kubelet, containerd, dockerd in pods
+test-node: install ## pods on a real node, and on one with cgroup v2 in a virtual machine (root, Debian)
 	$(BIN)/python -m pytest -m node
 
 unit: install ## the quick levels only: no API server is built or started
@@ -43,7 +43,7 @@ lint: install ## style, types, import contracts, shell scripts, generated files
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck webhook/injection/*.sh tests/node/images/*.sh .ci/run tools/lock
+	$(BIN)/shellcheck webhook/injection/*.sh tests/node/images/*.sh tests/vm/guest/*.sh .ci/run tools/lock
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/chart.py --check
 

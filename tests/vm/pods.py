@@ -1,0 +1,125 @@
+"""Injected pods on the machine, as the kubelet and containerd run them."""
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from vm.bundle import Sandbox, specification
+from vm.machine import Machine
+
+# The pod's first process, in a network of its own whose default route leads nowhere.
+_SANDBOX = """
+mkdir -p {folder}/volumes
+cd {folder}/volumes
+mkdir {names}
+unshare --net --ipc --uts sleep 100000 >/dev/null 2>&1 &
+until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.1; done
+nsenter -t $! -n sh -c '
+  ip link set lo up
+  ip link add eth0 type dummy
+  ip link set eth0 mtu 1450 up
+  ip addr add 10.10.0.2/24 dev eth0
+  ip route add default via 10.10.0.1
+'
+echo $!
+"""
+
+# A new root over the image for every start; what the container says goes to the console.
+_START = """
+cd {bundle}
+mkdir rootfs changes work
+mount -t overlay -o lowerdir=/image,upperdir=changes,workdir=work overlay rootfs
+runc run --detach {name} >/dev/console 2>&1
+"""
+
+_END = """
+runc delete --force {name}
+umount {bundle}/rootfs
+rm -r {bundle}
+"""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod with a job and the sidecar; `running` makes it.
+
+    Attributes:
+        machine: its node.
+        containers: from the manifest, by name.
+        sandbox: what they share.
+        starts: how often each was started; every start has a name of its own, as in a cluster.
+    """
+
+    machine: Machine
+    containers: Mapping[str, Mapping[str, Any]]
+    sandbox: Sandbox
+    starts: Counter[str] = field(default_factory=Counter)
+
+    def start(self, container: str) -> None:
+        """Starts a container and runs its hook, which waits; an ended predecessor goes first."""
+        if self.starts[container]:
+            self.end(container)
+        self.starts[container] += 1
+        manifest = self.containers[container]
+        text = json.dumps(specification(manifest, self.sandbox, self.group(container)))
+        bundle = self._bundle(container)
+        self.machine.run(f"mkdir {bundle}\ncat >{bundle}/config.json <<'END'\n{text}\nEND")
+        self.machine.run(_START.format(bundle=bundle, name=self._name(container)))
+        if "lifecycle" in manifest:
+            self.run(container, manifest["lifecycle"]["postStart"]["exec"]["command"])
+
+    def run(self, container: str, command: Sequence[str]) -> str:
+        """Runs a command in a container, as `kubectl exec` does; gives what it printed."""
+        return self.machine.run(self.entering(container, command))
+
+    def attempt(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        """Like `run`, for a command that may fail: gives its exit status too."""
+        return self.machine.attempt(self.entering(container, command))
+
+    def entering(self, container: str, command: Sequence[str]) -> str:
+        """The node's command that runs one in a container."""
+        return shlex.join(["runc", "exec", self._name(container), *command])
+
+    def is_running(self, container: str) -> bool:
+        """Whether a container's first process lives."""
+        state = json.loads(self.machine.run(f"runc state {self._name(container)}"))
+        return bool(state["status"] == "running")
+
+    def group(self, container: str) -> str:
+        """A container's control group, by the node's name for it."""
+        return f"{self.sandbox.group}/{self._name(container)}"
+
+    def end(self, container: str) -> None:
+        """Kills a container and removes what containerd made for it."""
+        self.machine.run(_END.format(bundle=self._bundle(container), name=self._name(container)))
+
+    def _name(self, container: str) -> str:
+        return f"{container}-{self.starts[container]}-{self.sandbox.uid}"
+
+    def _bundle(self, container: str) -> str:
+        return f"{self.sandbox.folder}/{self._name(container)}"
+
+
+@contextmanager
+def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator[Pod]:
+    """Starts a pod's sidecar, then its job; deletes all of it as the kubelet does."""
+    spec = manifest["spec"]
+    names = " ".join(volume["name"] for volume in spec["volumes"])
+    folder = f"/var/pods/{uid}"
+    process = int(machine.run(_SANDBOX.format(folder=folder, names=names)))
+    pod = Pod(
+        machine,
+        {one["name"]: one for one in (*spec["initContainers"], *spec["containers"])},
+        Sandbox(uid, folder, process),
+    )
+    pod.start("dind")
+    pod.start("job")
+    yield pod
+    for container in ("job", "dind"):
+        pod.end(container)
+    # rmdir removes no group that has another below it: that one would be left on the node.
+    machine.run(f"kill {process}; rm -r {folder}; rmdir /sys/fs/cgroup{pod.sandbox.group}")
