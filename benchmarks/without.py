@@ -8,14 +8,13 @@ pod gets the default profile.
 import sys
 from collections.abc import Callable, Mapping
 
-from prometheus_client import Counter, Histogram
-
 from webhook import cli
 from webhook.injection import Admission, Decision
 from webhook.injection.config import Config
 from webhook.injection.inject import inject
 from webhook.injection.settings import Settings
 from webhook.serving import review, service
+from webhook.serving.metrics import Metrics
 
 
 def _logs() -> None:
@@ -23,8 +22,7 @@ def _logs() -> None:
 
 
 def _metrics() -> None:
-    _replace(Counter, "inc", _nothing)
-    _replace(Histogram, "observe", _nothing)
+    _replace(Metrics, "decided", _nothing)
 
 
 def _policy() -> None:

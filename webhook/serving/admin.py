@@ -45,7 +45,11 @@ class AdminEndpoint(Endpoint):
         *,
         close: bool,
     ) -> bytes:
-        """Answer with a page; the arguments are those of every endpoint."""
+        """Answer with a page; the arguments are those of every endpoint.
+
+        Who sees a decision in the metrics finds its line in the log.
+        """
+        self.service.log.flush()
         status, content_type, content = target()
         return response(status, content_type, content, closing(headers, close=close))
 

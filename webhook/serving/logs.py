@@ -4,6 +4,7 @@ structlog draws the lines of a terminal. In a cluster a line is one call of the 
 structlog is not loaded: with what it loads, it was an eighth of the time to the first answer.
 """
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -60,6 +61,9 @@ class Logger(Protocol):
     def decided(self, line: Decided) -> None:
         """Write the line about a decision, at level info."""
 
+    def flush(self) -> None:
+        """Write out what is held back."""
+
 
 def configure(stream: TextIO = sys.stderr, level: str = "info") -> Logger:
     """Make the service's logger.
@@ -86,13 +90,17 @@ _ENCODER = msgspec.json.Encoder(enc_hook=repr)
 class JsonLogger:
     """Writes JSON, and goes on where that fails: a full disk must not stop decisions.
 
+    The decisions of one round of the event loop are written out together at its end: a system call
+    for each would be a sixth of what a decision costs.
+
     Attributes:
-        lost: lines that could not be written.
+        lost: times that lines could not be written.
     """
 
     def __init__(self, stream: BinaryIO, least: int) -> None:
         self._stream = stream
         self._least = least
+        self._holds_back = False
         self.lost = 0
 
     def debug(self, event: str, **fields: object) -> None:
@@ -123,16 +131,31 @@ class JsonLogger:
         name = logging.getLevelName(level).lower()
         line = {"event": event, **fields, "level": name, "timestamp": datetime.now(UTC)}
         self._write(_ENCODER.encode(line))
+        self.flush()
 
     def decided(self, line: Decided) -> None:
         """Write the line about a decision, at level info."""
-        if self._least <= logging.INFO:
-            self._write(_ENCODER.encode(line))
+        if self._least > logging.INFO:
+            return
+        self._write(_ENCODER.encode(line))
+        if not self._holds_back:
+            self._holds_back = True
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # nobody runs a loop
+                self.flush()
+
+    def flush(self) -> None:
+        """Write out what is held back."""
+        self._holds_back = False
+        try:
+            self._stream.flush()
+        except OSError:
+            self.lost += 1
 
     def _write(self, line: bytes) -> None:
         try:
             self._stream.write(line + b"\n")
-            self._stream.flush()
         except OSError:
             self.lost += 1
 

@@ -46,9 +46,8 @@ class Service:
         request = review.decode(body)
         decision = review.decided(request, entry, self.config)
         answer = review.encode(request.uid, entry, decision)
-        self.metrics.decisions[entry, decision.reason].inc()
         elapsed = time.perf_counter() - started
-        self.metrics.latency.observe(elapsed)
+        self.metrics.decided(entry, decision.reason, elapsed)
         self._log(request, entry, decision, elapsed)
         return answer
 

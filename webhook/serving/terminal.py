@@ -27,7 +27,7 @@ def terminal_logger(stream: TextIO, least: int) -> Logger:
     log: Logger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
         processors=processors,
-        wrapper_class=type("TerminalLogger", (wrapper,), {"decided": _decided}),
+        wrapper_class=type("TerminalLogger", (wrapper,), {"decided": _decided, "flush": _flush}),
     ).bind()
     return log
 
@@ -36,6 +36,10 @@ def _decided(self: Any, line: Decided) -> None:  # noqa: ANN401 - a bound logger
     fields = msgspec.to_builtins(line)
     del fields["timestamp"], fields["level"]  # its processors know
     self.info(fields.pop("event"), **fields)
+
+
+def _flush(_self: Any) -> None:  # noqa: ANN401 - a bound logger
+    """Nothing is held back."""
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
