@@ -96,8 +96,9 @@ class RunningService:
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log so far, of one event or of all."""
-        with suppress(httpx.ConnectError):  # it has ended, and nothing is held back
-            self.admin.get("/healthz")  # has it write out what it holds back
+        if not self.admin.is_closed:
+            with suppress(httpx.ConnectError):  # it has ended, and nothing is held back
+                self.admin.get("/healthz")  # has it write out what it holds back
         lines = self.process.log.read_bytes().splitlines(keepends=True)
         parsed = [json.loads(line) for line in lines if line.endswith(b"\n")]
         return [line for line in parsed if name in (None, line["event"])]
