@@ -76,7 +76,8 @@ def installed_product(
     helm.run("install", RELEASE, CHART, "--create-namespace", *flags)
     try:
         with stand_in_node(cluster, NAMESPACE, folder / "node", settings) as node:
-            until(lambda: len(node.ready("webhook")) == 2, "two ready replicas", seconds=60)
+            # A Service learns of a ready pod a moment after the pod is ready.
+            until(lambda: node.endpoints("webhook") == 2, "two ready replicas", seconds=60)
             yield Installed(cluster, node, namespace)
     finally:
         helm.run("uninstall", RELEASE)

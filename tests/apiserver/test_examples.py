@@ -54,7 +54,7 @@ def test_the_api_server_answers_an_example_as_its_header_says(
     control_plane: ControlPlane, service: RunningService, example: Example
 ) -> None:
     for namespace, answer in _create(control_plane, example):
-        decided = service.events(example.outcome.value)[-1]
+        decided = service.decisions_logged(example.outcome.value)[-1]
         assert decided["reason"] == example.expectation.slug
         if example.outcome is Outcome.REFUSED:
             assert answer.status_code == 403

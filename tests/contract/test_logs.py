@@ -22,9 +22,9 @@ def line_about(
     service: RunningService, asked: dict[str, Any], entry: str = "pod"
 ) -> dict[str, Any]:
     """The one line that a review causes."""
-    written = len(service.events())
+    written = len(service.decisions_logged())
     service.ask(asked, entry)
-    (line,) = service.events()[written:]
+    (line,) = service.decisions_logged()[written:]
     return line
 
 

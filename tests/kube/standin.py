@@ -275,6 +275,13 @@ class StandInNode:
         for balancer in self._balancers.values():
             balancer.close()
 
+    def endpoints(self, component: str) -> int:
+        """How many ready pods the Services lead to, of a component."""
+        addresses = {pod.address for pod in self.ready(component)}
+        return max(
+            (len(addresses & {*b.targets}) for b in list(self._balancers.values())), default=0
+        )
+
     def ready(self, component: str) -> list[StandInPod]:
         """The pods of a component that are ready."""
         return [pod for pod in self.of(component) if pod.ready]

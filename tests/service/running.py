@@ -6,7 +6,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -96,12 +96,14 @@ class RunningService:
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log so far, of one event or of all."""
-        if not self.admin.is_closed:
-            with suppress(httpx.ConnectError):  # it has ended, and nothing is held back
-                self.admin.get("/healthz")  # has it write out what it holds back
         lines = self.process.log.read_bytes().splitlines(keepends=True)
         parsed = [json.loads(line) for line in lines if line.endswith(b"\n")]
         return [line for line in parsed if name in (None, line["event"])]
+
+    def decisions_logged(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The same, after it has written out what it held back: every decision so far."""
+        self.admin.get("/healthz").raise_for_status()
+        return self.events(name)
 
     def metric(self, name: str, **labels: str) -> float:
         """The value of one series, the sum over those that have the given labels."""
