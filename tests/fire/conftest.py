@@ -1,29 +1,5 @@
 """A service of its own for one test: what is done to it here, no other test should meet."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from service.fixtures import certificates, mounted_config, own_service
 
-import pytest
-from service.mounting import MountedFolder
-from service.running import CertificateFolder, RunningService, running_service
-
-
-@pytest.fixture
-def certificates(tmp_path: Path) -> CertificateFolder:
-    return CertificateFolder(tmp_path / "tls")
-
-
-@pytest.fixture
-def mounted_config(tmp_path: Path) -> MountedFolder:
-    """The folder of the operator's file, config.yaml."""
-    return MountedFolder(tmp_path / "config", {"config.yaml": b"{}\n"})
-
-
-@pytest.fixture
-def own_service(
-    tmp_path: Path, certificates: CertificateFolder, mounted_config: MountedFolder
-) -> Iterator[RunningService]:
-    """A service with all defaults, whose certificate and operator's file may change."""
-    config = mounted_config.path / "config.yaml"
-    with running_service(tmp_path, certificates, "--config", config) as running:
-        yield running
+__all__ = ["certificates", "mounted_config", "own_service"]

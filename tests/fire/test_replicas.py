@@ -36,7 +36,7 @@ class Pair:
         self._certificates = certificates
         self._stacks = [ExitStack(), ExitStack()]
         self.replicas = [self._start(number) for number in (0, 1)]
-        self.balancer = Balancer([])
+        self.balancer = Balancer()
         self.send_to(0, 1)
 
     def _start(self, number: int) -> RunningService:

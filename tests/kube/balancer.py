@@ -16,10 +16,15 @@ class Balancer:
         address: where to listen.
         port: likewise.
         target_port: of every target.
+
+    Attributes:
+        port: where it listens.
+        targets: addresses that get new connections; replaced as a whole.
     """
 
     def __init__(self, address: str, port: int, target_port: int) -> None:
         self.targets: Sequence[str] = ()
+        self.port = port
         self._address = (address, port)
         self._target_port = target_port
         self._loop = asyncio.new_event_loop()
@@ -40,22 +45,30 @@ class Balancer:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         server = await asyncio.start_server(self._carry, *self._address)
+        self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._stop.wait()
         server.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        targets = list(self.targets)
         try:
-            if not targets:
-                return  # as a Service without endpoints
-            target = random.choice(targets)
-            onward = await asyncio.open_connection(target, self._target_port)
+            onward = await self.dial()
             await asyncio.gather(_pipe(reader, onward[1]), _pipe(onward[0], writer))
         except OSError:
             pass
         finally:
             writer.close()
+
+    async def dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a target.
+
+        Raises:
+            OSError: it refuses, or there is none, as for a Service without endpoints.
+        """
+        targets = list(self.targets)
+        if not targets:
+            raise ConnectionRefusedError
+        return await asyncio.open_connection(random.choice(targets), self._target_port)
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

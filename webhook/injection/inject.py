@@ -198,9 +198,7 @@ def _insert_daemon(
         _insert_container(patch, pod, waiting, late=False)
         return [node.encoded_socket_volume(socket.volume, socket.directory)], []
     present = [volume.name for volume in pod.volumes]
-    storage = sidecar.STORAGE_VOLUME
-    if storage in present:
-        storage = free_name(storage, present)
+    storage = free_name(sidecar.STORAGE_VOLUME, present)
     daemon = sidecar.encoded_container(
         *(profile, socket.directory, socket.volume, storage),
         storage_is_limited=any([c.limits("ephemeral-storage") for c in pod.all_containers()]),  # noqa: C419 - twice as quick for a few

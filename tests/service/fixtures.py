@@ -1,0 +1,29 @@
+"""Fixtures for tests that change what a service stands on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from service.mounting import MountedFolder
+from service.running import CertificateFolder, RunningService, running_service
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> CertificateFolder:
+    return CertificateFolder(tmp_path / "tls")
+
+
+@pytest.fixture
+def mounted_config(tmp_path: Path) -> MountedFolder:
+    """The folder of the operator's file, config.yaml."""
+    return MountedFolder(tmp_path / "config", {"config.yaml": b"{}\n"})
+
+
+@pytest.fixture
+def own_service(
+    tmp_path: Path, certificates: CertificateFolder, mounted_config: MountedFolder
+) -> Iterator[RunningService]:
+    """A service of this test alone, whose certificate and operator's file may change."""
+    config = mounted_config.path / "config.yaml"
+    with running_service(tmp_path, certificates, "--config", config) as running:
+        yield running
