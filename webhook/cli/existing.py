@@ -18,7 +18,7 @@ from webhook.cli.tables import Explanation, Note, Row
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.config import Config, Mode
-from webhook.injection.decisions import printable
+from webhook.injection.decisions import Audit, printable
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
@@ -212,12 +212,12 @@ def _hints(case: _Case) -> list[Note]:
     return [("hint", hint) for hint in hints]
 
 
-def _pod_security(case: _Case, audit: Mapping[str, str]) -> Row:
+def _pod_security(case: _Case, audit: Audit) -> Row:
     """Ask what the API server asks after the webhook, of the pod with its sidecar."""
     name, question = "pod security", "Does the namespace let such a daemon in?"
     level = case.home.metadata.labels.get(POD_SECURITY)
-    privileged = case.cluster.config.profiles[audit["profile"]].privileged
-    needs = "hostPath volume" if audit["mode"] == Mode.NODE.value else "privileged sidecar"
+    privileged = case.cluster.config.profiles[audit.profile].privileged
+    needs = "hostPath volume" if audit.mode == Mode.NODE.value else "privileged sidecar"
     if level not in STRICT_LEVELS or (
         level == "baseline" and needs == "privileged sidecar" and not privileged
     ):

@@ -107,7 +107,7 @@ def _told(result: _Result) -> list[str]:
             if injected.reason is Reason.ALREADY_INJECTED:
                 word = "already injected, nothing to add"
             audit = injected.audit
-            summary = f"{word} (profile {audit['profile']}, mode {audit['mode']})"
+            summary = f"{word} (profile {audit.profile}, mode {audit.mode})"
             return [*_warned(name, injected.warnings), f"{name}: {summary}"]
         case Skipped() as skipped:
             summary = f"left alone ({skipped.reason.slug})"

@@ -71,7 +71,7 @@ def detail(decision: Decision) -> str:
     """Say of a decision what fits into a title."""
     if not isinstance(decision, Injected):
         return decision.reason.slug
-    told = f"profile {decision.audit['profile']}, mode {decision.audit['mode']}"
+    told = f"profile {decision.audit.profile}, mode {decision.audit.mode}"
     return told + (", nothing to add" if decision.reason is Reason.ALREADY_INJECTED else "")
 
 

@@ -5,13 +5,14 @@ No I/O, no clock, no framework, no logging. Read it in this order: `optin` (whic
 injection), `sidecar` and `node` (what a pod gains), `inject` (how that becomes a patch).
 """
 
-from webhook.injection.decisions import Decision, Injected, Problem, Refused, Skipped
+from webhook.injection.decisions import Audit, Decision, Injected, Problem, Refused, Skipped
 from webhook.injection.gates import Admission, Finding, decide, examine
 from webhook.injection.optin import Entry
 from webhook.injection.reasons import Outcome, Reason
 
 __all__ = [
     "Admission",
+    "Audit",
     "Decision",
     "Entry",
     "Finding",

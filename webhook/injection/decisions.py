@@ -1,6 +1,6 @@
 """The three answers to an admission, and the words in which they are given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,14 @@ class Problem(Struct, frozen=True, gc=False):
     message: str
 
 
+class Audit(Struct, frozen=True):
+    """What the audit log learns of an injection; `mode` is a `Mode`'s value."""
+
+    profile: str
+    mode: str
+    image: str
+
+
 class Injected(Struct, frozen=True):
     """The pod gets what is missing; the patch is empty where nothing is.
 
@@ -28,13 +36,13 @@ class Injected(Struct, frozen=True):
         reason: INJECTED or ALREADY_INJECTED.
         patch: JSON Patch operations (RFC 6902), in order, each as JSON.
         warnings: lines for the user, each at most `WARNING_LENGTH` characters.
-        audit: annotations for the audit log: profile, mode and image.
+        audit: what the audit log learns.
     """
 
     reason: Reason
     patch: Sequence[str]
     warnings: Sequence[str]
-    audit: Mapping[str, str]
+    audit: Audit
 
     def operations(self) -> list[dict[str, Any]]:
         """The patch as plain data."""

@@ -1,16 +1,19 @@
 """The injection itself: every piece is "ensure present", so a second run finds nothing to do."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Collection, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from webhook import __version__
 from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
 from webhook.injection.config import Mode, Placement
-from webhook.injection.decisions import Injected, warning
+from webhook.injection.decisions import Audit, Injected, warning
+from webhook.injection.memory import remembered
 from webhook.injection.mirror import mirrored
-from webhook.injection.patch import Patch, encoded, escaped
+from webhook.injection.patch import Patch, addition, encoded, escaped
 from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod
 from webhook.injection.reasons import Reason
@@ -62,13 +65,15 @@ def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
         earlier: what it carries of an earlier injection.
 
     Returns:
-        The patch, empty where the pod lacks nothing, with warnings and audit annotations.
+        The patch, empty where the pod lacks nothing, with warnings, and what the audit log learns.
     """
     mode = earlier.mode if earlier else settings.profile.mode
-    socket = _shared_socket(pod, settings, mode, earlier)
+    volume_names = {volume.name for volume in pod.volumes}
+    socket = _shared_socket(pod, volume_names, settings, mode, earlier)
     host = host_sockets(pod.volumes)
     changes = _changes(pod, settings, socket, host)
-    warnings = [text for change in changes for text in change.view.warnings]
+    unusual = [change.view for change in changes if change.view is not socket.usual]
+    warnings = [text for seen in unusual for text in seen.warnings]
     if host:
         warnings += _still_on_the_host(pod, changes, host)
     patch = Patch()
@@ -77,23 +82,28 @@ def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
         if socket.volume != _wanted_volume(mode):
             text = f"volume name {_wanted_volume(mode)} is taken: ours is {socket.volume}"
             warnings.append(warning(text))
-        added, more = _insert_daemon(patch, pod, settings, socket, changes)
-        warnings += more
+        daemon, added = _insert_daemon(patch, pod, volume_names, settings, socket)
+        if settings.profile.mirror_mounts and not socket.of_node:
+            warnings += _show_job_s_files(patch, daemon, pod, socket, changes)
+        if unusual and not socket.of_node:
+            _show_socket_elsewhere(patch, daemon, socket, unusual)
     is_first = earlier is None and not socket.late
     for change in changes:
-        _patch_container(patch, change, shift=is_first and change.is_init)
+        _patch_container(patch, change, socket, shift=is_first and change.is_init)
     if host:
         _remove_unused_volumes(patch, pod, changes)
     patch.append("/spec/volumes", added, to_list=pod.spec.volumes is not None)
     _patch_pod(patch, pod, settings, mode)
     image = (earlier.container.image if earlier else None) or settings.profile.image
-    names = [change.container.name for change in changes]
-    _patch_status(patch, pod, Status(__version__, mode, settings.name, image, names))
+    names = encoded([change.container.name for change in changes])
+    # Only the operator's images are remembered, not what an injected pod came with.
+    status = (_status_remembered if earlier is None else _status)(names, mode, settings.name, image)
+    _patch_status(patch, pod, status)
     return Injected(
         reason=Reason.INJECTED if patch.operations else Reason.ALREADY_INJECTED,
         patch=patch.operations,
         warnings=warnings,
-        audit={"profile": settings.name, "mode": mode, "image": image},
+        audit=Audit(settings.name, mode, image),
     )
 
 
@@ -102,19 +112,22 @@ def _wanted_volume(mode: Mode) -> str:
 
 
 def _shared_socket(
-    pod: Pod, settings: Settings, mode: Mode, earlier: Earlier | None
+    pod: Pod,
+    volume_names: Collection[str],
+    settings: Settings,
+    mode: Mode,
+    earlier: Earlier | None,
 ) -> SharedSocket:
     of_node = mode is Mode.NODE
     if earlier is not None:
         native = earlier.container.restart_policy == "Always"
         late = not (native or of_node)
-        return shared_socket(earlier.volume, earlier.directory, of_node=of_node, late=late)
+        return shared_socket(earlier.volume, earlier.directory, of_node, late)
     name, directory = _wanted_volume(mode), settings.socket_directory
-    names = [volume.name for volume in pod.volumes]
-    if name in names and (of_node or not _is_adoptable(pod, name, directory)):
-        name = free_name(name, names)
+    if name in volume_names and (of_node or not _is_adoptable(pod, name, directory)):
+        name = free_name(name, volume_names)
     late = not (settings.profile.placement is Placement.INIT_CONTAINER or of_node)
-    return shared_socket(name, directory, of_node=of_node, late=late)
+    return shared_socket(name, directory, of_node, late)
 
 
 def _is_adoptable(pod: Pod, name: str, directory: str) -> bool:
@@ -164,87 +177,111 @@ def _still_on_the_host(pod: Pod, changes: Sequence[_Change], host: Mapping[str, 
     ]
 
 
-def _patch_container(patch: Patch, change: _Change, *, shift: bool) -> None:
+def _patch_container(patch: Patch, change: _Change, socket: SharedSocket, *, shift: bool) -> None:
     """Patch one container; `shift`, if the daemon has come before it."""
     container, seen = change.container, change.view
     field = "initContainers" if change.is_init else "containers"
     pointer = f"/spec/{field}/{change.index + shift}"
+    write = _usual_operations if seen is socket.usual else _operations
+    to_mounts, to_variables = container.volume_mounts is not None, container.has_variables()
+    patch.operations += write(pointer, seen, to_mounts, to_variables)
+
+
+def _operations(pointer: str, seen: View, to_mounts: bool, to_variables: bool) -> Sequence[str]:
+    """Write the changes of one container; the flags tell which lists it has."""
+    patch = Patch()
     for index in reversed(seen.removed):
         patch.remove(f"{pointer}/volumeMounts/{index}")
-    to_list = container.volume_mounts is not None
-    patch.append(f"{pointer}/volumeMounts", seen.mounts, to_list=to_list)
+    patch.append(f"{pointer}/volumeMounts", seen.mounts, to_list=to_mounts)
     if seen.docker_host is not None:
         variable = f'{{"name":"{DOCKER_HOST}","value":{encoded(seen.docker_host)}}}'
-        patch.append(f"{pointer}/env", (variable,), to_list=container.has_variables())
+        patch.append(f"{pointer}/env", (variable,), to_list=to_variables)
+    return patch.operations
+
+
+_usual_operations = functools.lru_cache(maxsize=256)(_operations)
 
 
 def _insert_daemon(
     patch: Patch,
     pod: Pod,
+    volume_names: Collection[str],
     settings: Settings,
     socket: SharedSocket,
-    changes: Sequence[_Change],
-) -> tuple[Sequence[str], list[str]]:
+) -> tuple[str, Sequence[str]]:
     """Insert the daemon's container, or the wait for the node's one.
 
     It is the first operation. From here on, the pod's own init containers stand one further.
 
     Returns:
-        The volumes that it needs, each as JSON, and warnings.
+        The pointer to it, and the volumes that it needs, each as JSON.
     """
     profile = settings.profile
     if socket.of_node:
         waiting = node.encoded_container(profile, socket.directory, socket.volume)
-        _insert_container(patch, pod, waiting, late=False)
-        return [node.encoded_socket_volume(socket.volume, socket.directory)], []
-    present = [volume.name for volume in pod.volumes]
-    storage = free_name(sidecar.STORAGE_VOLUME, present)
+        pointer = _insert_container(patch, pod, waiting, late=False)
+        return pointer, (node.encoded_socket_volume(socket.volume, socket.directory),)
+    storage = free_name(sidecar.STORAGE_VOLUME, volume_names)
     daemon = sidecar.encoded_container(
         *(profile, socket.directory, socket.volume, storage),
         storage_is_limited=any([c.limits("ephemeral-storage") for c in pod.all_containers()]),  # noqa: C419 - twice as quick for a few
     )
     pointer = _insert_container(patch, pod, daemon, late=socket.late)
-    warnings: list[str] = []
-    if profile.mirror_mounts:
-        mounts, warnings = mirrored(
-            [change.container for change in changes],
-            pod.volumes,
-            own=(socket.volume, storage),
-            socket_directory=socket.directory,
-            later=() if socket.late else pod.init_containers,
-        )
-        for mount in mounts:
-            patch.add(f"{pointer}/volumeMounts/-", encoded(mount))
-    for directory in _other_directories(socket, changes):
-        patch.add(f"{pointer}/volumeMounts/-", encoded(socket.mount(directory)))
-    volumes = [sidecar.encoded_storage_volume(storage, profile.storage)]
-    if socket.volume not in present:
-        volumes.insert(0, sidecar.encoded_socket_volume(socket.volume))
-    return volumes, warnings
-
-
-def _other_directories(socket: SharedSocket, changes: Sequence[_Change]) -> list[str]:
-    """Folders other than the usual one in which containers are told to look for the socket.
-
-    The daemon has it there too, because clients pass on what they are told: Testcontainers starts
-    its reaper with `--volume` of the path in DOCKER_HOST.
-    """
-    usual = socket.usual
-    unusual = [change.view.docker_host for change in changes if change.view is not usual]
-    directories = {directory_of(address) for address in unusual if address is not None}
-    return sorted(path for path in directories if real(path) not in socket.places)
+    storage_volume = sidecar.encoded_storage_volume(storage, profile.storage)
+    if socket.volume in volume_names:
+        return pointer, (storage_volume,)
+    return pointer, (sidecar.encoded_socket_volume(socket.volume), storage_volume)
 
 
 def _insert_container(patch: Patch, pod: Pod, container: str, *, late: bool) -> str:
     """Insert a container, first of all or (late) last; gives the pointer to it."""
     if late:
-        patch.add("/spec/containers/-", container)
+        patch.operations.append(_inserted("/spec/containers/-", container))
         return f"/spec/containers/{len(pod.containers)}"
     if pod.spec.init_containers is None:
-        patch.add("/spec/initContainers", f"[{container}]")
+        patch.operations.append(_inserted("/spec/initContainers", container, makes_list=True))
     else:
-        patch.add("/spec/initContainers/0", container)
+        patch.operations.append(_inserted("/spec/initContainers/0", container))
     return "/spec/initContainers/0"
+
+
+@functools.lru_cache(maxsize=64)
+def _inserted(path: str, container: str, *, makes_list: bool = False) -> str:
+    """Write the operation that inserts a container.
+
+    It is the same text object each time, so that looking up its base64 need not hash it.
+    """
+    return addition(path, f"[{container}]" if makes_list else container)
+
+
+def _show_job_s_files(
+    patch: Patch, daemon: str, pod: Pod, socket: SharedSocket, changes: Sequence[_Change]
+) -> list[str]:
+    """Mirror the job's mounts in the daemon; gives warnings."""
+    mounts, warnings = mirrored(
+        [change.container for change in changes],
+        pod.volumes,
+        own=socket.volume,
+        socket_directory=socket.directory,
+        later=() if socket.late else pod.init_containers,
+    )
+    for mount in mounts:
+        patch.add(f"{daemon}/volumeMounts/-", encoded(mount))
+    return warnings
+
+
+def _show_socket_elsewhere(
+    patch: Patch, daemon: str, socket: SharedSocket, unusual: Sequence[View]
+) -> None:
+    """Show the daemon the folders other than the usual one in which containers look for its socket.
+
+    Clients pass on what they are told: Testcontainers starts its reaper with `--volume` of the path
+    in DOCKER_HOST.
+    """
+    told = [seen.docker_host for seen in unusual if seen.docker_host is not None]
+    directories = {*map(directory_of, told)}
+    for path in sorted(path for path in directories if real(path) not in socket.places):
+        patch.add(f"{daemon}/volumeMounts/-", encoded(socket.mount(path)))
 
 
 def _remove_unused_volumes(patch: Patch, pod: Pod, changes: Sequence[_Change]) -> None:
@@ -283,10 +320,25 @@ def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:
         patch.add("/spec/runtimeClassName", encoded(runtime_class))
 
 
-def _patch_status(patch: Patch, pod: Pod, status: Status) -> None:
-    """Write the decision on the pod."""
-    value = encoded(status)
+def _patch_status(patch: Patch, pod: Pod, status: str) -> None:
+    """Write the decision on the pod, a text as JSON."""
     if pod.metadata.annotations is None:
-        patch.add("/metadata/annotations", encoded({STATUS: value}))
-    elif pod.annotations.get(STATUS) != value:
-        patch.add(_STATUS_POINTER, encoded(value))
+        patch.add("/metadata/annotations", f'{{"{STATUS}":{status}}}')
+    elif STATUS not in pod.metadata.annotations or encoded(pod.annotations[STATUS]) != status:
+        patch.add(_STATUS_POINTER, status)
+
+
+def _status(containers: str, mode: Mode, profile: str, image: str) -> str:
+    """Write the status as JSON: a text that is JSON itself.
+
+    Args:
+        containers: a list of names as JSON, which is quick to look up.
+        mode: where the daemon runs.
+        profile: its name.
+        image: the daemon's, or that of the wait.
+    """
+    names = msgspec.json.decode(containers, type=list[str])
+    return encoded(encoded(Status(__version__, mode, profile, image, names)))
+
+
+_status_remembered = remembered(256)(_status)

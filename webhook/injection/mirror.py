@@ -5,7 +5,7 @@ the same paths, both mean the same files. Only volumes that hold the job's files
 never secrets, config maps, projected tokens or host paths.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from webhook.injection.decisions import warning
@@ -17,7 +17,7 @@ from webhook.injection.pod import Container, Volume, VolumeMount
 def mirrored(
     containers: Iterable[Container],
     volumes: Sequence[Volume],
-    own: Collection[str],
+    own: str,
     socket_directory: str,
     later: Iterable[Container],
 ) -> tuple[list[dict[str, Any]], list[str]]:
@@ -26,7 +26,7 @@ def mirrored(
     Args:
         containers: the job's containers that get the socket.
         volumes: the pod's.
-        own: names of volumes that the injection itself adds or adopts.
+        own: name of the volume that the daemon shares, which may be one of the pod's.
         socket_directory: where the daemon's socket is.
         later: init containers that start after the daemon. One of them may write a file at a
             subPath, as Argo's does; mounted in the daemon before, it would be a folder for ever.
@@ -34,31 +34,49 @@ def mirrored(
     Returns:
         VolumeMounts, in the order in which they were met, and warnings.
     """
-    eligible = {v.name for v in volumes if _holds_files(v)}.difference(own)
+    eligible = {
+        volume.name
+        for volume in volumes
+        if volume.empty_dir is not None
+        or volume.persistent_volume_claim is not None
+        or volume.ephemeral is not None
+    }
+    eligible.discard(own)
     if not eligible:
         return [], []
-    unfilled = {m.name for container in later for m in container.volume_mounts or ()}
     by_path: dict[str, list[VolumeMount]] = {}
     for container in containers:
         for mount in container.volume_mounts or ():
             if mount.name not in eligible:
                 continue
             path = real(mount.mount_path)
-            if path in by_path or _may_be_mirrored(path, socket_directory):
-                by_path.setdefault(path, []).append(mount)
+            if path in by_path:
+                by_path[path].append(mount)
+            elif _may_be_mirrored(path, socket_directory):
+                by_path[path] = [mount]
     mounts, warnings = [], []
     for same in by_path.values():
-        if any(mount.sub_path_expr for mount in same):
-            reason = "subPathExpr has another meaning in the daemon"
-        elif len({(mount.name, mount.sub_path or "") for mount in same}) > 1:
-            reason = "containers mount different volumes there"
-        elif same[0].sub_path and same[0].name in unfilled:
-            reason = "an init container may have to create its subPath"
-        else:
+        reason = _why_not(same, later)
+        if reason is None:
             mounts.append(_merged(same))
-            continue
-        warnings.append(warning(f"{same[0].mount_path} is not mirrored in dind: {reason}"))
+        else:
+            warnings.append(warning(f"{same[0].mount_path} is not mirrored in dind: {reason}"))
     return mounts, warnings
+
+
+def _why_not(same: Sequence[VolumeMount], later: Iterable[Container]) -> str | None:
+    """Tell why mounts at the same path are not mirrored, None where they are."""
+    first = same[0]
+    for mount in same:
+        if mount.sub_path_expr:
+            return "subPathExpr has another meaning in the daemon"
+        if mount.name != first.name or (mount.sub_path or "") != (first.sub_path or ""):
+            return "containers mount different volumes there"
+    if first.sub_path:
+        unfilled = {m.name for container in later for m in container.volume_mounts or ()}
+        if first.name in unfilled:
+            return "an init container may have to create its subPath"
+    return None
 
 
 @remembered(1024)
@@ -67,20 +85,13 @@ def _may_be_mirrored(path: str, socket_directory: str) -> bool:
     return is_clear_of(path, (*PROTECTED, real(socket_directory)))
 
 
-def _holds_files(volume: Volume) -> bool:
-    return (
-        volume.empty_dir is not None
-        or volume.persistent_volume_claim is not None
-        or volume.ephemeral is not None
-    )
-
-
 def _merged(same: Sequence[VolumeMount]) -> dict[str, Any]:
     """One mount for all: read-only only where every container has it so."""
     first = same[0]
     mount: dict[str, Any] = {"name": first.name, "mountPath": normal(first.mount_path)}
     if first.sub_path:
         mount["subPath"] = first.sub_path
-    if all(other.read_only for other in same):
-        mount["readOnly"] = True
-    return mount
+    for other in same:
+        if not other.read_only:
+            return mount
+    return {**mount, "readOnly": True}

@@ -26,7 +26,7 @@ class Patch:
             path: of characters that JSON need not escape.
             value: JSON.
         """
-        self.operations.append(f'{{"op":"add","path":"{path}","value":{value}}}')
+        self.operations.append(addition(path, value))
 
     def remove(self, path: str) -> None:
         """Remove an item that is there."""
@@ -47,6 +47,11 @@ class Patch:
             return
         for item in items:
             self.add(f"{path}/-", item)
+
+
+def addition(path: str, value: str) -> str:
+    """Write the operation that `Patch.add` adds."""
+    return f'{{"op":"add","path":"{path}","value":{value}}}'
 
 
 def encoded(value: object) -> str:

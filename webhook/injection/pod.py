@@ -166,5 +166,5 @@ class Pod(Struct):
 
     def all_containers(self) -> Sequence[Container]:
         """Init containers first, in the order in which they start."""
-        inits, ordinary = self.spec.init_containers, self.spec.containers
-        return [*(inits or ()), *(ordinary or ())]
+        inits, ordinary = self.spec.init_containers, self.spec.containers or ()
+        return [*inits, *ordinary] if inits else ordinary

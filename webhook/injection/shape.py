@@ -4,7 +4,7 @@ Which containers get the socket, which daemon it brings along, and which pieces 
 injection it carries already.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -124,12 +124,11 @@ def gets_socket(container: Container, chosen: Collection[str] | None, *, init: b
     return not (init and container.restart_policy == "Always")
 
 
-def free_name(wanted: str, taken: Iterable[str]) -> str:
+def free_name(wanted: str, taken: Collection[str]) -> str:
     """Find a volume name that is not taken: the wanted one, or that with `dind-` before it."""
-    names = set(taken)
     prefixed = wanted if wanted.startswith("dind-") else f"dind-{wanted}"
     name, number = wanted, 1
-    while name in names:
+    while name in taken:
         name = prefixed if number == 1 and prefixed != wanted else f"{prefixed}-{number}"
         number += 1
     return name

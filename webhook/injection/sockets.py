@@ -24,7 +24,7 @@ _HOST_SOCKET = "/var/run/docker.sock"
 _OTHER_DIRECTORY = "/run/dind"  # for containers in which the usual folder is taken
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, cache_hash=True):
     """What has to change in a container so that it sees the socket.
 
     Attributes:
@@ -76,7 +76,7 @@ class SharedSocket(Struct, frozen=True):
 
 
 @remembered(64)
-def shared_socket(volume: str, directory: str, *, of_node: bool, late: bool) -> SharedSocket:
+def shared_socket(volume: str, directory: str, of_node: bool, late: bool) -> SharedSocket:
     """Describe the shared volume; the arguments are the attributes."""
     places = frozenset((real(directory), real(f"{directory}/{SOCKET_FILE}")))
     socket = SharedSocket(volume, directory, of_node, late, places)

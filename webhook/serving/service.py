@@ -85,5 +85,5 @@ class Service:
             line.warnings = decision.warnings
         if isinstance(decision, Injected):
             audit = decision.audit
-            line.profile, line.mode, line.image = audit["profile"], audit["mode"], audit["image"]
+            line.profile, line.mode, line.image = audit.profile, audit.mode, audit.image
         self.log.decided(line)

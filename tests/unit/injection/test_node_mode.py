@@ -19,7 +19,7 @@ from unit.injection.pods import (
 )
 
 from webhook import __version__
-from webhook.injection import Injected
+from webhook.injection import Audit, Injected
 from webhook.injection.scripts import WAIT
 
 
@@ -78,7 +78,7 @@ def test_the_usual_pod_gains_exactly_this() -> None:
 def test_the_decision_goes_into_the_audit_log() -> None:
     decision = decided(pod(), NODE)
     assert isinstance(decision, Injected)
-    assert decision.audit == {"profile": "default", "mode": "node", "image": "docker:29-dind"}
+    assert decision.audit == Audit("default", "node", "docker:29-dind")
 
 
 def test_a_pod_may_choose_the_mode_where_the_operator_lets_it() -> None:

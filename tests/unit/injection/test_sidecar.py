@@ -20,7 +20,7 @@ from unit.injection.pods import (
 )
 
 from webhook import __version__
-from webhook.injection import Entry, Injected
+from webhook.injection import Audit, Entry, Injected
 from webhook.injection.scripts import START, WAIT
 
 
@@ -107,7 +107,7 @@ def test_the_usual_pod_gains_exactly_this() -> None:
 def test_the_decision_goes_into_the_audit_log() -> None:
     decision = decided(pod())
     assert isinstance(decision, Injected)
-    assert decision.audit == {"profile": "default", "mode": "sidecar", "image": "docker:29-dind"}
+    assert decision.audit == Audit("default", "sidecar", "docker:29-dind")
     assert decision.warnings == []
 
 

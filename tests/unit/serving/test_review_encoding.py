@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from webhook.injection import Decision, Entry, Injected, Problem, Reason, Refused, Skipped
+from webhook.injection import Audit, Decision, Entry, Injected, Problem, Reason, Refused, Skipped
 from webhook.injection.patch import Patch
 from webhook.serving.review import encode
+
+AUDIT = Audit("default", "node", "docker:29")
 
 
 def response(decision: Decision, entry: Entry = Entry.POD) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def test_a_patch_is_base64_of_its_json() -> None:
     patch = Patch()
     patch.remove("/spec/volumes/0")
     patch.add("/spec/x", '{"é":[null,1]}')
-    encoded = response(Injected(Reason.INJECTED, patch.operations, [], {}))
+    encoded = response(Injected(Reason.INJECTED, patch.operations, [], AUDIT))
     assert encoded["patchType"] == "JSONPatch"
     assert json.loads(base64.b64decode(encoded["patch"], validate=True)) == [
         {"op": "remove", "path": "/spec/volumes/0"},
@@ -30,12 +32,12 @@ def test_a_patch_is_base64_of_its_json() -> None:
 def test_a_patch_of_one_operation_is_whole_whatever_its_length(length: int) -> None:
     """Base64 goes by three bytes."""
     operation = {"op": "add", "path": "/spec/x", "value": "x" * length}
-    encoded = response(Injected(Reason.INJECTED, [json.dumps(operation)], [], {}))
+    encoded = response(Injected(Reason.INJECTED, [json.dumps(operation)], [], AUDIT))
     assert json.loads(base64.b64decode(encoded["patch"], validate=True)) == [operation]
 
 
 def test_an_empty_patch_is_no_patch() -> None:
-    encoded = response(Injected(Reason.ALREADY_INJECTED, [], ["w"], {"profile": "default"}))
+    encoded = response(Injected(Reason.ALREADY_INJECTED, [], ["w"], AUDIT))
     assert encoded == {
         "uid": "u",
         "allowed": True,
@@ -45,6 +47,8 @@ def test_an_empty_patch_is_no_patch() -> None:
             "outcome": "injected",
             "reason": "already-injected",
             "profile": "default",
+            "mode": "node",
+            "image": "docker:29",
         },
     }
 
