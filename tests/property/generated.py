@@ -18,7 +18,10 @@ EVERY_ANNOTATION = ["containers", "cpu", "image", "memory", "mode", "profile", "
 
 NAMES = ["main", "build", "test", "clone", "proxy", "a\nb", "x" * 300]
 OUR_NAMES = ["dind", "dind-wait"]
-VOLUMES = ["cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "folder"]
+VOLUMES = [
+    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "folder"),
+    "kube-api-access-x7k2p",
+]
 SOURCES: list[Json] = [
     {"emptyDir": {}},
     {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Collection, Mapping, Sequence
 
-import msgspec
 from msgspec import Struct
 
 from webhook import __version__
@@ -11,7 +10,6 @@ from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
 from webhook.injection.config import Mode, Placement
 from webhook.injection.decisions import Audit, Injected, warning
-from webhook.injection.memory import remembered
 from webhook.injection.mirror import mirrored
 from webhook.injection.patch import Patch, addition, encoded, escaped
 from webhook.injection.paths import real
@@ -95,10 +93,8 @@ def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
     patch.append("/spec/volumes", added, to_list=pod.spec.volumes is not None)
     _patch_pod(patch, pod, settings, mode)
     image = (earlier.container.image if earlier else None) or settings.profile.image
-    names = encoded([change.container.name for change in changes])
-    # Only the operator's images are remembered, not what an injected pod came with.
-    status = (_status_remembered if earlier is None else _status)(names, mode, settings.name, image)
-    _patch_status(patch, pod, status)
+    names = [change.container.name for change in changes]
+    _patch_status(patch, pod, Status(__version__, mode, settings.name, image, names))
     return Injected(
         reason=Reason.INJECTED if patch.operations else Reason.ALREADY_INJECTED,
         patch=patch.operations,
@@ -320,25 +316,10 @@ def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:
         patch.add("/spec/runtimeClassName", encoded(runtime_class))
 
 
-def _patch_status(patch: Patch, pod: Pod, status: str) -> None:
-    """Write the decision on the pod, a text as JSON."""
+def _patch_status(patch: Patch, pod: Pod, status: Status) -> None:
+    """Write the decision on the pod."""
+    value = encoded(status)
     if pod.metadata.annotations is None:
-        patch.add("/metadata/annotations", f'{{"{STATUS}":{status}}}')
-    elif STATUS not in pod.metadata.annotations or encoded(pod.annotations[STATUS]) != status:
-        patch.add(_STATUS_POINTER, status)
-
-
-def _status(containers: str, mode: Mode, profile: str, image: str) -> str:
-    """Write the status as JSON: a text that is JSON itself.
-
-    Args:
-        containers: a list of names as JSON, which is quick to look up.
-        mode: where the daemon runs.
-        profile: its name.
-        image: the daemon's, or that of the wait.
-    """
-    names = msgspec.json.decode(containers, type=list[str])
-    return encoded(encoded(Status(__version__, mode, profile, image, names)))
-
-
-_status_remembered = remembered(256)(_status)
+        patch.add("/metadata/annotations", encoded({STATUS: value}))
+    elif pod.annotations.get(STATUS) != value:
+        patch.add(_STATUS_POINTER, encoded(value))

@@ -14,16 +14,12 @@ from msgspec.structs import asdict
 
 from webhook.injection import (
     Admission,
-    Audit,
     Decision,
     Entry,
     Injected,
-    Reason,
     Refused,
     Skipped,
-    decide,
 )
-from webhook.injection.config import Config
 from webhook.injection.memory import remembered
 from webhook.serving import wire
 
@@ -77,11 +73,11 @@ def decode(body: bytes) -> wire.Request:
         _require_utf8(body)  # the decoder does not look into strings that it skips
     try:
         review = wire.decode(body)
-    except wire.DuplicateKeys:
-        raise _duplicate_keys() from None
     except msgspec.ValidationError as error:
         _require_pod_review(body)
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
+    except wire.DuplicateKeys as error:
+        raise unreadable(error) from None
     except msgspec.DecodeError as error:
         raise _not_json(error) from None
     except RecursionError:
@@ -102,20 +98,6 @@ def admission(request: wire.Request, entry: Entry) -> Admission:
     """What the core decides about: the request's pod, and how it opted in."""
     assert request.object is not None  # noqa: S101 - `decode` refused that
     return Admission(entry, request.namespace, request.object)
-
-
-def decided(request: wire.Request, entry: Entry, config: Config) -> Decision:
-    """Have the core decide.
-
-    Raises:
-        BadRequest: status 400; something in the pod that was not looked into before is wrong.
-    """
-    try:
-        return decide(admission(request, entry), config)
-    except wire.DuplicateKeys:
-        raise _duplicate_keys() from None
-    except msgspec.ValidationError as error:
-        raise _unreadable(error) from None
 
 
 def _require_utf8(body: bytes) -> None:
@@ -161,12 +143,11 @@ def _too_deep() -> BadRequest:
     return _bad("nested-too-deep", "the body's JSON is nested too deep")
 
 
-def _unreadable(error: msgspec.ValidationError) -> BadRequest:
+def unreadable(error: wire.DuplicateKeys | msgspec.ValidationError) -> BadRequest:
+    """Say what is wrong in a review, or in something of it that was looked into later."""
+    if isinstance(error, wire.DuplicateKeys):
+        return _bad("duplicate-keys", "an object in the body has the same key twice")
     return _bad("not-a-review", f"the AdmissionReview cannot be read: {error}")
-
-
-def _duplicate_keys() -> BadRequest:
-    return _bad("duplicate-keys", "an object in the body has the same key twice")
 
 
 def _bad(why: str, message: str) -> BadRequest:
@@ -184,7 +165,7 @@ class _Status(Struct):
 
 
 class _Response(Struct, rename="camel"):
-    uid: str | Raw
+    uid: Raw
     allowed: bool
     patch_type: str | UnsetType = UNSET
     patch: Raw | UnsetType = UNSET  # a string of base64
@@ -203,25 +184,37 @@ _ENCODER = msgspec.json.Encoder()
 _PLACE = b"\0"  # no JSON holds it
 
 
-def encode(uid: str, entry: Entry, decision: Decision) -> bytes:
+class Answer(Struct, frozen=True, gc=False):
+    """An answer to every review that gets this decision.
+
+    Attributes:
+        decision: the core's.
+        before: what stands before the uid.
+        after: what stands after it.
+    """
+
+    decision: Decision
+    before: bytes
+    after: bytes
+
+    def to(self, uid: str) -> bytes:
+        """Write it for one review, whose uid is echoed."""
+        return b"".join((self.before, _ENCODER.encode(uid), self.after))
+
+
+def answer(entry: Entry, decision: Decision) -> Answer:
     """Write a decision as an AdmissionReview with a response.
 
     Args:
-        uid: the request's, echoed.
         entry: how the pod opted in, for the audit log.
         decision: the core's.
     """
-    if isinstance(decision, Injected) and decision.patch and not decision.warnings:
-        # Nearly always, and nothing but uid and patch differs from the last such answer.
-        audit = decision.audit
-        start, middle, end = _around_patch(
-            *(audit.image, audit.profile, audit.mode, entry, decision.reason)
-        )
-        return b"".join((start, _ENCODER.encode(uid), middle, *_base64(decision.patch), end))
-    return _ENCODER.encode(_Answer(_response(uid, entry, decision)))
+    response = _response(Raw(_PLACE), entry, decision)
+    before, _, after = _ENCODER.encode(_Answer(response)).partition(_PLACE)
+    return Answer(decision, before, after)
 
 
-def _response(uid: str | Raw, entry: Entry, decision: Decision) -> _Response:
+def _response(uid: Raw, entry: Entry, decision: Decision) -> _Response:
     response = _Response(uid, allowed=True)
     audit: dict[str, Any] = {
         "entry": entry,
@@ -232,7 +225,7 @@ def _response(uid: str | Raw, entry: Entry, decision: Decision) -> _Response:
         case Injected():
             if decision.patch:  # a patchType without a patch is an error to the API server
                 response.patch_type = "JSONPatch"
-                response.patch = Raw(b"".join(_base64(decision.patch)))
+                response.patch = _base64(decision.patch)
             audit.update(asdict(decision.audit))
             response.warnings = list(decision.warnings) or UNSET
         case Skipped():
@@ -246,25 +239,14 @@ def _response(uid: str | Raw, entry: Entry, decision: Decision) -> _Response:
     return response
 
 
-@remembered(256)
-def _around_patch(
-    image: str, profile: str, mode: str, entry: Entry, reason: Reason
-) -> Sequence[bytes]:
-    """Write an answer with a patch: what stands before the uid, between both, and after."""
-    decision = Injected(reason, (), (), Audit(profile, mode, image))
-    response = _response(Raw(_PLACE), entry, decision)
-    response.patch_type, response.patch = "JSONPatch", Raw(_PLACE)
-    return _ENCODER.encode(_Answer(response)).split(_PLACE)
-
-
-def _base64(patch: Sequence[str]) -> Sequence[bytes]:
-    """Write a patch as a JSON string of base64, in parts.
+def _base64(patch: Sequence[str]) -> Raw:
+    """Write a patch as a JSON string of base64.
 
     Its first operation is most of it, the daemon, and the same for all pods of a profile.
     """
     first, *others = patch
     rest = f",{','.join(others)}]" if others else "]"
-    return b'"', _base64_of_first(first), _b64(rest.encode()), b'"'
+    return Raw(b'"%b%b"' % (_base64_of_first(first), _b64(rest.encode())))
 
 
 @remembered(64, longest=64 * 1024)

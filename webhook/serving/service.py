@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from webhook.injection import Decision, Entry, Injected, Refused
 from webhook.injection.config import Config
 from webhook.serving import review
+from webhook.serving.answers import Answers
 from webhook.serving.logs import Decided, Logger
 from webhook.serving.metrics import Metrics
 from webhook.serving.wire import Request
@@ -15,7 +16,6 @@ class Service:
     """Answers reviews under the operator's file of the moment.
 
     Attributes:
-        config: the operator's file; replaced as a whole when it changes.
         draining: the process is about to stop: not ready, and every answer closes its connection.
         in_flight: requests that have begun to come and are not whole.
         waiting_bytes: what has come of their bodies.
@@ -23,7 +23,7 @@ class Service:
     """
 
     def __init__(self, config: Config, metrics: Metrics, log: Logger) -> None:
-        self.config = config
+        self._answers = Answers(config)
         self.metrics = metrics
         self.log = log
         self.draining = False
@@ -31,6 +31,15 @@ class Service:
         self.waiting_bytes = 0
         self.last_request = 0.0
         metrics.in_flight.set_function(lambda: self.in_flight)
+
+    @property
+    def config(self) -> Config:
+        """The operator's file; replaced as a whole when it changes."""
+        return self._answers.config
+
+    @config.setter
+    def config(self, config: Config) -> None:
+        self._answers = Answers(config)
 
     def answer(self, entry: Entry, body: bytes) -> bytes:
         """Answer one AdmissionReview.
@@ -44,8 +53,9 @@ class Service:
         """
         self.last_request = started = time.perf_counter()
         request = review.decode(body)
-        decision = review.decided(request, entry, self.config)
-        answer = review.encode(request.uid, entry, decision)
+        answered = self._answers.of(request, entry)
+        answer = answered.to(request.uid)
+        decision = answered.decision
         elapsed = time.perf_counter() - started
         self.metrics.decided(entry, decision.reason, elapsed)
         self._log(request, entry, decision, elapsed)
@@ -81,7 +91,7 @@ class Service:
         )
         if isinstance(decision, Refused):
             line.message = decision.message
-        else:
+        elif decision.warnings:
             line.warnings = decision.warnings
         if isinstance(decision, Injected):
             audit = decision.audit

@@ -22,8 +22,9 @@ from benchmarks.reviews import review as realistic
 from webhook.injection import Entry
 from webhook.injection.config import Config
 from webhook.serving import wire
+from webhook.serving.answers import Answers
 from webhook.serving.duplicates import has_duplicate_keys
-from webhook.serving.review import BadRequest, decided, decode
+from webhook.serving.review import BadRequest, decode
 
 KEYS = st.sampled_from(["a", "b", "", "é", "\n", '"', "request", "x" * 50])
 LEAVES = st.one_of(
@@ -119,7 +120,7 @@ def test_any_json_is_judged_as_by_a_look_at_every_object(value: Any, space: str)
 def is_refused(body: bytes) -> bool:
     """Tell whether a review is refused for a key that stands twice."""
     with suppress(BadRequest):
-        decided(decode(body), Entry.NAMESPACE, Config())
+        Answers(Config()).of(decode(body), Entry.NAMESPACE)
         return False
     return True
 

@@ -6,13 +6,13 @@ import pytest
 
 from webhook.injection import Audit, Decision, Entry, Injected, Problem, Reason, Refused, Skipped
 from webhook.injection.patch import Patch
-from webhook.serving.review import encode
+from webhook.serving.review import answer
 
 AUDIT = Audit("default", "node", "docker:29")
 
 
 def response(decision: Decision, entry: Entry = Entry.POD) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(encode("u", entry, decision))["response"]
+    body: dict[str, Any] = json.loads(answer(entry, decision).to("u"))["response"]
     return body
 
 

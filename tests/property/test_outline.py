@@ -1,0 +1,55 @@
+"""What an outline leaves out changes no decision: neither the answer nor a word of it."""
+
+import json
+
+import msgspec
+from hypothesis import assume, given
+from property.generated import ENTRIES, Json, configs, pods
+from service.reviews import review
+
+from webhook.injection import Admission, Entry, decide
+from webhook.injection.config import Config
+from webhook.injection.outline import admission_of, outline
+from webhook.injection.pod import Pod
+from webhook.serving.review import admission, decode
+
+ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), entry=ENTRIES)
+INJECTABLE = given(raw=pods(hostile=False), config=configs(hostile=False), entry=ENTRIES)
+
+
+def agree(raw: Json, config: Json, entry: Entry) -> None:
+    whole = Admission(entry, "ci", msgspec.convert(raw, Pod))
+    kind = outline(whole)
+    assume(kind is not None)
+    assert kind is not None
+    operators = msgspec.convert(config, Config)
+    assert decide(admission_of(kind), operators) == decide(whole, operators)
+
+
+@ANYTHING
+def test_an_outline_is_decided_like_the_pod(raw: Json, config: Json, entry: Entry) -> None:
+    agree(raw, config, entry)
+
+
+@INJECTABLE
+def test_an_outline_is_injected_like_the_pod(raw: Json, config: Json, entry: Entry) -> None:
+    agree(raw, config, entry)
+
+
+@ANYTHING
+def test_a_review_has_the_outline_of_the_pod_in_it(raw: Json, config: Json, entry: Entry) -> None:
+    body = json.dumps(review(raw, namespace="ci")).encode()
+    operators = msgspec.convert(config, Config)
+    kind = outline(admission(decode(body), entry))
+    same = outline(Admission(entry, "ci", msgspec.convert(raw, Pod)))
+    assert (kind is None) == (same is None)
+    if kind is not None and same is not None:
+        assert decide(admission_of(kind), operators) == decide(admission_of(same), operators)
+
+
+@ANYTHING
+def test_the_outline_of_an_outline_is_itself(raw: Json, config: Json, entry: Entry) -> None:  # noqa: ARG001
+    kind = outline(Admission(entry, "ci", msgspec.convert(raw, Pod)))
+    assume(kind is not None)
+    assert kind is not None
+    assert outline(admission_of(kind)) == kind

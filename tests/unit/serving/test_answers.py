@@ -1,0 +1,83 @@
+"""Answers that are remembered: to whom they are given again, and how many there are."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from service.reviews import patch_of, pod, review
+
+from webhook.injection import Entry, Injected
+from webhook.injection.config import Config
+from webhook.serving import answers, logs
+from webhook.serving.answers import MOST, Answers
+from webhook.serving.metrics import Metrics
+from webhook.serving.review import Answer, decode
+from webhook.serving.service import Service
+
+Json = dict[str, Any]
+OPTED_IN = {"dind.io/inject": "true"}
+
+
+def named(*names: str) -> Json:
+    return pod(OPTED_IN, containers=[{"name": name, "image": "alpine:3"} for name in names])
+
+
+def asked(memory: Answers, subject: Json, **request: Any) -> Answer:
+    return memory.of(decode(json.dumps(review(subject, **request)).encode()), Entry.POD)
+
+
+def test_pods_that_are_alike_get_the_same_answer_each_to_its_own_uid() -> None:
+    memory = Answers(Config())
+    first, second = asked(memory, named("app")), asked(memory, named("app"))
+    assert second is first
+    assert json.loads(first.to('a"b'))["response"]["uid"] == 'a"b'
+
+
+def test_another_pod_gets_another_answer() -> None:
+    memory = Answers(Config())
+    paths = []
+    for names in (("app",), ("app", "other"), ("app",)):
+        response = json.loads(asked(memory, named(*names)).to("u"))["response"]
+        paths.append({operation["path"] for operation in patch_of(response)})
+    assert "/spec/containers/1/env" in paths[1]
+    assert "/spec/containers/1/env" not in paths[0]
+    assert paths[2] == paths[0]
+
+
+def test_another_operator_s_file_answers_anew() -> None:
+    service = Service(Config(), Metrics(), logs.configure())
+    body = json.dumps(review(named("app"))).encode()
+    old, again = service.answer(Entry.POD, body), service.answer(Entry.POD, body)
+    image = "registry.example/dind:1"
+    service.config = msgspec.convert({"profiles": {"default": {"image": image}}}, Config)
+    new = json.loads(service.answer(Entry.POD, body))["response"]
+    assert old == again
+    assert new["auditAnnotations"]["image"] == image
+    assert json.dumps(image) in json.dumps(patch_of(new)[0])
+
+
+def test_only_so_many_kinds_are_remembered_the_newest() -> None:
+    memory = Answers(Config())
+    first = asked(memory, named("app"))
+    last = [asked(memory, named(f"app-{number}")) for number in range(MOST)][-1]
+    assert asked(memory, named(f"app-{MOST - 1}")) is last
+    assert asked(memory, named("app")) is not first
+    assert len(memory._known) == MOST
+
+
+def test_a_stranger_s_long_names_are_answered_and_not_remembered() -> None:
+    memory = Answers(Config())
+    answer = asked(memory, named("x" * answers._LONGEST))
+    assert isinstance(answer.decision, Injected)
+    assert not memory._known
+
+
+@pytest.mark.parametrize("fields", [{"env": 5}, {"env": [{"name": "DOCKER_HOST", "value": 5}]}])
+def test_what_is_wrong_in_a_pod_is_not_remembered(fields: Json) -> None:
+    memory = Answers(Config())
+    subject = pod(OPTED_IN, containers=[{"name": "app", **fields}])
+    for _ in range(2):
+        with pytest.raises(Exception, match="the AdmissionReview cannot be read"):
+            asked(memory, subject)
+    assert not memory._known
