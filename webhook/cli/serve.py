@@ -12,6 +12,7 @@ from webhook import operator
 from webhook.serving import logs, server
 from webhook.serving.callers import ClientAuthorityError
 from webhook.serving.certificate import CertificateError
+from webhook.serving.turns import new_event_loop
 
 EX_CONFIG = 78  # sysexits.h
 
@@ -72,7 +73,8 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
     _require_authority(options["client_ca"], options["client_name"])
     log = logs.configure(sys.stderr, log_level)
     try:
-        asyncio.run(server.serve(server.Options(**options), log))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(server.serve(server.Options(**options), log))
     except (CertificateError, ClientAuthorityError, operator.ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
         sys.exit(EX_CONFIG)
