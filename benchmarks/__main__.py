@@ -9,7 +9,7 @@ import click
 from benchmarks import report, steps, tables
 from benchmarks.comparing import Plan
 from benchmarks.load import BadAnswer
-from benchmarks.reviews import LEFT_ALONE, SHAPES
+from benchmarks.reviews import ALL, SHAPES
 
 _MOST_CONNECTIONS = 256  # the service's limit of requests in flight
 
@@ -41,10 +41,11 @@ def main() -> None:
 @main.command("compare")
 @click.option(
     "--reviews",
-    type=_List(click.Choice([*SHAPES, *LEFT_ALONE])),
-    default=",".join([*SHAPES, *LEFT_ALONE]),
+    type=_List(click.Choice([*ALL])),
+    default=",".join(ALL),
     show_default=True,
-    help="Reviews, by their size in kB; -out opts out, -own brings its own daemon.",
+    help="Reviews, by their size in kB; -new: each pod of a kind of its own, -out opts out, -own "
+    "brings its own daemon.",
 )
 @click.option(
     "--connections",

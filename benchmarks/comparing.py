@@ -1,5 +1,6 @@
 """The comparison: all servers in turn, round after round, cell by cell."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -7,9 +8,9 @@ from msgspec import Struct
 
 from benchmarks.answers import check
 from benchmarks.figures import Turns
-from benchmarks.load import Sample, connected, request_of, run
+from benchmarks.load import Sample, body_of, connected, request_of, run
 from benchmarks.programs import WITHOUT_POLICY
-from benchmarks.reviews import LEFT_ALONE, review
+from benchmarks.reviews import LEFT_ALONE, review, reviews
 from benchmarks.servers import Field
 
 PATH = "/inject/pod?timeout=5s"  # as an API server calls it
@@ -20,7 +21,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """What is measured.
 
     Attributes:
-        reviews: keys of `reviews.SHAPES` and `reviews.LEFT_ALONE`.
+        reviews: keys of `reviews.ALL`.
         connections: how many at once, each count a cell of its own.
         rounds: how often each server gets its turn in each cell.
         seconds: how long a turn is.
@@ -60,8 +61,7 @@ def compare(field: Field, plan: Plan) -> Iterator[Cell]:
 
 
 def _measured(field: Field, name: str, count: int, plan: Plan) -> Cell:
-    body = review(name)
-    request = request_of(PATH, body)
+    requests = itertools.cycle([request_of(PATH, body) for body in reviews(name)])
     # Without its policy, the service leaves no pod alone.
     servers = [
         server
@@ -72,11 +72,11 @@ def _measured(field: Field, name: str, count: int, plan: Plan) -> Cell:
     with ExitStack() as stack:
         turns = [(s, stack.enter_context(connected(s, field.tls, count))) for s in servers]
         for server, connections in turns:
-            run(server, connections, request, _WARM_UP)
+            run(server, connections, requests, _WARM_UP)
         for _ in range(plan.rounds):
             for server, connections in turns:
-                samples[server.name].append(run(server, connections, request, plan.seconds))
+                samples[server.name].append(run(server, connections, requests, plan.seconds))
             for server, connections in turns:
                 for connection in connections:
-                    check(server.name, name, body, connection.body)
-    return Cell(samples=samples, review=name, size=len(body), connections=count)
+                    check(server.name, name, body_of(connection.request), connection.body)
+    return Cell(samples=samples, review=name, size=len(review(name)), connections=count)

@@ -62,6 +62,7 @@ class Connection:
     """One kept-alive connection that has at most one request under way.
 
     Attributes:
+        request: the last one.
         body: of the last whole answer.
         socket: for the selector.
     """
@@ -71,6 +72,7 @@ class Connection:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = tls.wrap_socket(plain, server_hostname="127.0.0.1")
         self.socket.setblocking(False)
+        self.request = b""
         self.body = b""
         self.started = 0.0
         self._unsent = memoryview(b"")
@@ -80,6 +82,7 @@ class Connection:
 
     def send(self, request: bytes) -> None:
         """Start a request: write as much of it as the socket takes."""
+        self.request = request
         self.started = time.perf_counter()
         self._unsent = memoryview(request)
         with suppress(ssl.SSLWantWriteError):
@@ -160,6 +163,11 @@ def request_of(path: str, body: bytes, *headers: str) -> bytes:
     return head.encode() + body
 
 
+def body_of(request: bytes) -> bytes:
+    """The body of what `request_of` made."""
+    return request.partition(_END_OF_HEAD)[2]
+
+
 @contextmanager
 def connected(server: Server, tls: ssl.SSLContext, count: int) -> Iterator[list[Connection]]:
     """Open connections, handshakes done, while the block runs."""
@@ -173,14 +181,14 @@ def connected(server: Server, tls: ssl.SSLContext, count: int) -> Iterator[list[
 
 
 def run(
-    server: Server, connections: Sequence[Connection], request: bytes, seconds: float
+    server: Server, connections: Sequence[Connection], requests: Iterator[bytes], seconds: float
 ) -> Sample:
     """Send on every connection, one request after the other, for some time.
 
     Args:
         server: whose CPU time counts.
         connections: to that server.
-        request: what each of them sends, again and again.
+        requests: what they send, each the next one.
         seconds: after which no more is sent; at least one request per connection is.
 
     Raises:
@@ -190,7 +198,7 @@ def run(
     with selectors.EpollSelector() as selector:
         cpu, started = server.cpu_seconds(), time.perf_counter()
         for connection in connections:
-            connection.send(request)
+            connection.send(next(requests))
             selector.register(connection.socket, connection.wants, connection)
         waiting = len(connections)
         while waiting:
@@ -203,7 +211,7 @@ def run(
                     now = time.perf_counter()
                     latencies.append(now - connection.started)
                     if now - started < seconds:
-                        connection.send(request)
+                        connection.send(next(requests))
                     else:
                         waiting -= 1
                 if connection.wants != key.events:

@@ -11,9 +11,9 @@ from msgspec import Struct
 from benchmarks.managed import managed_fields
 
 _NAMES = ("build", "helper", "lint", "unit", "browser", "package", "scan", "publish")
-_TOKEN_VOLUME = "kube-api-access-x7k2p"
+TOKEN_VOLUME = "kube-api-access-x7k2p"
 _TOKEN_MOUNT = {
-    "name": _TOKEN_VOLUME,
+    "name": TOKEN_VOLUME,
     "readOnly": True,
     "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
 }
@@ -143,7 +143,7 @@ def _token_volume() -> dict[str, Any]:
         {"configMap": authority},
         {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
     ]
-    return {"name": _TOKEN_VOLUME, "projected": {"sources": sources, "defaultMode": 420}}
+    return {"name": TOKEN_VOLUME, "projected": {"sources": sources, "defaultMode": 420}}
 
 
 def _toleration(condition: str) -> dict[str, Any]:

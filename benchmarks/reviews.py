@@ -4,11 +4,12 @@ That is Go's compact JSON: it escapes what HTML could misread, and ends with a n
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from benchmarks.pods import Shape, pod
+from benchmarks.pods import TOKEN_VOLUME, Shape, pod
+from webhook.serving.answers import MOST_SEEN
 
 UID = str(UUID(int=42))
 #: Pods that are injected. The label is the review's size in kB (1000 bytes), rounded.
@@ -23,6 +24,11 @@ LEFT_ALONE: Mapping[str, Shape] = {
     "9-out": Shape(containers=2, variables=16, annotations=2, opts_in=False),
     "9-own": Shape(containers=2, variables=16, annotations=2, own_daemon=True),
 }
+#: Pods that are injected, and each of a kind that no other was: its volume is named for it.
+NEW: Mapping[str, Shape] = {"9-new": SHAPES["9"]}
+ALL: Mapping[str, Shape] = {**SHAPES, **NEW, **LEFT_ALONE}
+_PODS = 64  # of a pipeline; then they come again
+_NEW_PODS = 2 * MOST_SEEN  # the service has forgotten the first when it comes again
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "&<>\u2028\u2029"}
 
 
@@ -30,10 +36,36 @@ def review(name: str) -> bytes:
     """A review of a pod's creation.
 
     Args:
-        name: a key of SHAPES or LEFT_ALONE.
+        name: a key of ALL.
     """
-    shape = SHAPES[name] if name in SHAPES else LEFT_ALONE[name]
-    return as_go_writes(_review(pod(shape)))
+    return as_go_writes(_review(pod(ALL[name])))
+
+
+def reviews(name: str) -> Sequence[bytes]:
+    """Reviews of many pods' creations, as a pipeline makes them: all of the same length.
+
+    What differs is what differs between the pods of one template: the review's uid, the random name
+    of the token's volume, and the values of variables.
+
+    Args:
+        name: a key of ALL.
+    """
+    first = review(name)
+    count = _NEW_PODS if name in NEW else _PODS
+    return [_renamed(first, number, new=name in NEW) for number in range(count)]
+
+
+def _renamed(body: bytes, number: int, *, new: bool) -> bytes:
+    changes = {
+        UID: str(UUID(int=42 + number)),
+        TOKEN_VOLUME: f"{TOKEN_VOLUME[:-5]}{number:05d}",
+        "/group/project/": f"/group/proj{number % 1000:03d}/",
+    }
+    if new:
+        changes['"workspace"'] = f'"works{number:04d}"'
+    for old, other in changes.items():
+        body = body.replace(old.encode(), other.encode())
+    return body
 
 
 def as_go_writes(value: object) -> bytes:

@@ -22,16 +22,17 @@ from benchmarks.load import request_of
 from benchmarks.programs import ECHO, SERVICE
 from benchmarks.reviews import review
 from benchmarks.servers import issue, running
-from webhook.injection import Entry, decide
+from webhook.injection import Entry
 from webhook.injection.config import Config
 from webhook.serving import logs
 from webhook.serving import review as reviews
+from webhook.serving.answers import Answers
 from webhook.serving.connection import Connection
 from webhook.serving.endpoint import ReviewEndpoint
 from webhook.serving.metrics import Metrics
 from webhook.serving.service import Service
 
-NAMES = ("decode", "decide", "encode", "metrics", "log", "HTTP", "the rest", "whole", "echo")
+NAMES = ("decode", "answer", "metrics", "log", "HTTP", "the rest", "whole", "echo")
 _BATCHES = 9
 _BATCH_SECONDS = 0.05
 _ENTRY = Entry.POD
@@ -73,8 +74,8 @@ def _whole(size: str) -> tuple[float, float]:
 def _parts(service: Service, body: bytes) -> list[float]:
     """The steps of `Service.answer`, but for its log."""
     request = reviews.decode(body)
-    admission = reviews.admission(request, _ENTRY)
-    decision = decide(admission, service.config)
+    answers = Answers(service.config)
+    decision = answers.of(request, _ENTRY).decision
     metrics = service.metrics
 
     def count() -> None:
@@ -82,8 +83,7 @@ def _parts(service: Service, body: bytes) -> list[float]:
 
     return [
         _microseconds(lambda: reviews.decode(body)),
-        _microseconds(lambda: decide(admission, service.config)),
-        _microseconds(lambda: reviews.encode(request.uid, _ENTRY, decision)),
+        _microseconds(lambda: answers.of(request, _ENTRY).to(request.uid)),
         _microseconds(count),
     ]
 

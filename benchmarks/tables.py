@@ -9,11 +9,10 @@ from benchmarks.comparing import Cell
 from benchmarks.figures import Spread, microseconds, p50, p99, spread
 from benchmarks.goals import Goal
 from benchmarks.programs import ECHO, GO, SERVICE, WITHOUT
-from benchmarks.reviews import LEFT_ALONE
 from benchmarks.starts import Start
 
 _PARTS = ("uvicorn", "httptools", "msgspec")
-_PODS = {"9-out": "opted out", "9-own": "own daemon"}
+_PODS = {"9-new": "each new", "9-out": "opted out", "9-own": "own daemon"}
 _CELL_HEADS = ("kB", "pod", "at once")
 
 Row = Sequence[str]
@@ -150,8 +149,7 @@ def _names(cells: Sequence[Cell]) -> list[str]:
 
 
 def _of(cell: Cell) -> Row:
-    pod = _PODS[cell.review] if cell.review in LEFT_ALONE else "injected"
-    return f"{cell.size / 1000:.1f}", pod, str(cell.connections)
+    return f"{cell.size / 1000:.1f}", _PODS.get(cell.review, "injected"), str(cell.connections)
 
 
 def _median(cell: Cell, name: str) -> str:

@@ -1,8 +1,8 @@
 """The service with one part left out, to learn what that part costs.
 
 `python -m benchmarks.without logs serve ...` is `dind-webhook serve ...` without its log line per
-decision, `metrics` without counting, `policy` without opt-in, annotations, policy and gates: every
-pod gets the default profile.
+decision, `metrics` without counting, `policy` without opt-in, annotations, policy and gates (every
+pod gets the default profile), `memory` without remembering the answers to pods that are alike.
 """
 
 import sys
@@ -13,7 +13,7 @@ from webhook.injection import Admission, Decision
 from webhook.injection.config import Config
 from webhook.injection.inject import inject
 from webhook.injection.settings import Settings
-from webhook.serving import review, service
+from webhook.serving import answers, service
 from webhook.serving.metrics import Metrics
 
 
@@ -32,13 +32,18 @@ def _policy() -> None:
     def decide(admission: Admission, _config: Config) -> Decision:
         return inject(admission.pod, settings, None)
 
-    _replace(review, "decide", decide)
+    _replace(answers, "decide", decide)
+
+
+def _memory() -> None:
+    _replace(answers, "outline", _nothing)  # as if no pod were an ordinary one
 
 
 PARTS: Mapping[str, Callable[[], None]] = {
     "logs": _logs,
     "metrics": _metrics,
     "policy": _policy,
+    "memory": _memory,
 }
 
 

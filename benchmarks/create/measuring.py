@@ -1,5 +1,6 @@
 """Creations in turns: without any webhook, uninvolved, and injected."""
 
+import itertools
 import json
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,12 +97,12 @@ def create(
         with ExitStack() as stack:
             turns = [(kind, stack.enter_context(connected(server, tls, count))) for kind in pods]
             for kind, connections in turns:
-                run(server, connections, _request(kind), _WARM_UP)
+                run(server, connections, itertools.repeat(_request(kind)), _WARM_UP)
             for _ in range(rounds):
                 for kind, connections in turns:
                     _clean(control_plane, kind)
                     before = service.cpu_seconds()
-                    sample = run(server, connections, _request(kind), seconds)
+                    sample = run(server, connections, itertools.repeat(_request(kind)), seconds)
                     used[kind.name].append((service.cpu_seconds() - before) / sample.requests)
                     samples[kind.name].append(sample)
                     _check(kind, connections)

@@ -1,4 +1,4 @@
-"""Turns: no connection waits until all others were served twice."""
+"""Turns: who is ready is served before any other is served twice."""
 
 import asyncio
 import select
@@ -41,6 +41,6 @@ def _ready_for(event: int) -> int:
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """An event loop that serves its connections in turn, where the system has an epoll."""
-    return (
-        asyncio.SelectorEventLoop(Turns()) if sys.platform == "linux" else asyncio.new_event_loop()
-    )
+    if sys.platform != "linux":
+        return asyncio.new_event_loop()
+    return asyncio.SelectorEventLoop(Turns())

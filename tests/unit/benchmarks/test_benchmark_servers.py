@@ -1,6 +1,7 @@
 """What is compared does what its column says."""
 
 import base64
+import itertools
 import json
 import re
 import shutil
@@ -40,7 +41,7 @@ def answer(field: Field, name: str, asked: str) -> bytes:
     """What a program says to a review."""
     server = field.servers[name]
     with connected(server, field.tls, 1) as (connection,):
-        run(server, [connection], request_of(PATH, review(asked)), 0)
+        run(server, [connection], itertools.repeat(request_of(PATH, review(asked))), 0)
         return connection.body
 
 

@@ -29,9 +29,10 @@ def asked(memory: Answers, subject: Json, **request: Any) -> Answer:
 
 def test_pods_that_are_alike_get_the_same_answer_each_to_its_own_uid() -> None:
     memory = Answers(Config())
-    first, second = asked(memory, named("app")), asked(memory, named("app"))
-    assert second is first
-    assert json.loads(first.to('a"b'))["response"]["uid"] == 'a"b'
+    first, second, third = (asked(memory, named("app")) for _ in range(3))
+    assert third is second  # a kind is remembered when it comes again
+    assert third == first
+    assert json.loads(third.to('a"b'))["response"]["uid"] == 'a"b'
 
 
 def test_another_pod_gets_another_answer() -> None:
@@ -48,7 +49,7 @@ def test_another_pod_gets_another_answer() -> None:
 def test_another_operator_s_file_answers_anew() -> None:
     service = Service(Config(), Metrics(), logs.configure())
     body = json.dumps(review(named("app"))).encode()
-    old, again = service.answer(Entry.POD, body), service.answer(Entry.POD, body)
+    old, again, _ = (service.answer(Entry.POD, body) for _ in range(3))
     image = "registry.example/dind:1"
     service.config = msgspec.convert({"profiles": {"default": {"image": image}}}, Config)
     new = json.loads(service.answer(Entry.POD, body))["response"]
@@ -59,16 +60,33 @@ def test_another_operator_s_file_answers_anew() -> None:
 
 def test_only_so_many_kinds_are_remembered_the_newest() -> None:
     memory = Answers(Config())
-    first = asked(memory, named("app"))
-    last = [asked(memory, named(f"app-{number}")) for number in range(MOST)][-1]
-    assert asked(memory, named(f"app-{MOST - 1}")) is last
-    assert asked(memory, named("app")) is not first
+    first, *_, last = [
+        [asked(memory, named(f"app-{number}")) for _ in range(2)][1] for number in range(MOST + 1)
+    ]
+    assert asked(memory, named(f"app-{MOST}")) is last
+    assert asked(memory, named("app-0")) is not first
     assert len(memory._known) == MOST
+
+
+def test_pods_that_come_once_push_nobody_out() -> None:
+    memory = Answers(Config())
+    kept = [asked(memory, named("app")) for _ in range(2)][1]
+    for number in range(2 * MOST):
+        asked(memory, named(f"app-{number}"))
+    assert asked(memory, named("app")) is kept
+
+
+def test_what_came_once_is_forgotten_at_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_SEEN", 10)
+    memory = Answers(Config())
+    for number in range(25):
+        asked(memory, named(f"app-{number}"))
+        assert len(memory._seen) <= 10
 
 
 def test_a_stranger_s_long_names_are_answered_and_not_remembered() -> None:
     memory = Answers(Config())
-    answer = asked(memory, named("x" * answers._LONGEST))
+    _, answer = (asked(memory, named("x" * answers._LONGEST)) for _ in range(2))
     assert isinstance(answer.decision, Injected)
     assert not memory._known
 
