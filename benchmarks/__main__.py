@@ -11,7 +11,7 @@ from benchmarks.comparing import Plan
 from benchmarks.load import BadAnswer
 from benchmarks.reviews import ALL, SHAPES
 
-_MOST_CONNECTIONS = 256  # the service's limit of requests in flight
+_MOST_CONNECTIONS = 256  # half of what the service takes at once
 
 
 class _List(click.ParamType[list[Any]]):

@@ -1,8 +1,8 @@
 """A long life in little time: admissions without pause, and the memory that they leave."""
 
 import os
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from typing import BinaryIO
 
 from fire.memory import resident
@@ -47,15 +47,27 @@ class Life(Struct, frozen=True):
 def live(service: RunningService, admissions: int) -> Life:
     """Send so many requests of all kinds, over connections that come and go."""
     each = admissions // _PARTS
-    requests = cycle(request(one) for one in REVIEWS)
+    requests = _requests()
     memory = []
     for _ in range(_PARTS):
         for start in range(0, each, _PER_CONNECTION):
-            count = min(_PER_CONNECTION, each - start)
-            _converse(service, [next(requests) for _ in range(count)])
+            some = min(_PER_CONNECTION, each - start)
+            _converse(service, [*islice(requests, some)])
         os.truncate(service.process.log, 0)  # it is written to its end, wherever that is
         memory.append(resident(service.process.pid))
     return Life(each * _PARTS, memory)
+
+
+def _requests() -> Iterator[bytes]:
+    """All kinds of requests, and again and again pods such as never were before.
+
+    Those come twice, so that the service remembers them, and has to forget others.
+    """
+    usual = [request(one) for one in REVIEWS]
+    for number in count():
+        yield from usual
+        container = {"name": f"app-{number // 2}", "image": "docker:29"}
+        yield request(review(pod({"dind.io/inject": "true"}, containers=[container])))
 
 
 def _converse(service: RunningService, requests: Sequence[bytes]) -> None:

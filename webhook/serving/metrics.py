@@ -71,7 +71,7 @@ class Metrics:
         self.registry.register(self._decisions)
         self.in_flight = Gauge(
             "dind_webhook_requests_in_flight",
-            "Requests whose answer is not written yet.",
+            "Requests that have begun to come and are not whole; a whole one is answered at once.",
             registry=self.registry,
         )
         rejected = Counter(
