@@ -1,8 +1,8 @@
 """The comparison: all servers in turn, round after round, cell by cell."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import cycle
 
 from msgspec import Struct
 
@@ -61,7 +61,7 @@ def compare(field: Field, plan: Plan) -> Iterator[Cell]:
 
 
 def _measured(field: Field, name: str, count: int, plan: Plan) -> Cell:
-    requests = itertools.cycle([request_of(PATH, body) for body in reviews(name)])
+    requests = [request_of(PATH, body) for body in reviews(name)]
     # Without its policy, the service leaves no pod alone.
     servers = [
         server
@@ -70,13 +70,17 @@ def _measured(field: Field, name: str, count: int, plan: Plan) -> Cell:
     ]
     samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
     with ExitStack() as stack:
-        turns = [(s, stack.enter_context(connected(s, field.tls, count))) for s in servers]
-        for server, connections in turns:
-            run(server, connections, requests, _WARM_UP)
+        # Each server gets all the requests in turn, however many others took.
+        turns = [
+            (server, stack.enter_context(connected(server, field.tls, count)), cycle(requests))
+            for server in servers
+        ]
+        for server, connections, mine in turns:
+            run(server, connections, mine, _WARM_UP)
         for _ in range(plan.rounds):
-            for server, connections in turns:
-                samples[server.name].append(run(server, connections, requests, plan.seconds))
-            for server, connections in turns:
+            for server, connections, mine in turns:
+                samples[server.name].append(run(server, connections, mine, plan.seconds))
+            for server, connections, _ in turns:
                 for connection in connections:
                     check(server.name, name, body_of(connection.request), connection.body)
     return Cell(samples=samples, review=name, size=len(review(name)), connections=count)

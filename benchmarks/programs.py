@@ -17,6 +17,10 @@ from webhook.injection.config import Config
 ECHO, GO, SERVICE = "echo", "Go", "service"
 WITHOUT: Mapping[str, str] = {part: f"no {part}" for part in PARTS}  # names of the service less it
 WITHOUT_POLICY = WITHOUT["policy"]
+#: What a program without a part is compared with to learn the part's price.
+WITH: Mapping[str, str] = dict.fromkeys(WITHOUT.values(), SERVICE) | {
+    WITHOUT_POLICY: WITHOUT["memory"]
+}
 
 _MODULE = Path(__file__).parent / "go"
 _BUILD = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}

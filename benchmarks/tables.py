@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.comparing import Cell
 from benchmarks.figures import Spread, microseconds, p50, p99, spread
 from benchmarks.goals import Goal
-from benchmarks.programs import ECHO, GO, SERVICE, WITHOUT
+from benchmarks.programs import ECHO, GO, SERVICE, WITH, WITHOUT
 from benchmarks.starts import Start
 
 _PARTS = ("uvicorn", "httptools", "msgspec")
@@ -163,7 +163,7 @@ def _times(cell: Cell, name: str) -> str:
 def _price(cell: Cell, less: str) -> str:
     if less not in cell.samples:
         return ""
-    return text(cell.over(SERVICE, less, microseconds), digits=1)
+    return text(cell.over(WITH[less], less, microseconds), digits=1)
 
 
 def text(spread: Spread, digits: int = 2) -> str:

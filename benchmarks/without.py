@@ -1,8 +1,9 @@
 """The service with one part left out, to learn what that part costs.
 
 `python -m benchmarks.without logs serve ...` is `dind-webhook serve ...` without its log line per
-decision, `metrics` without counting, `policy` without opt-in, annotations, policy and gates (every
-pod gets the default profile), `memory` without remembering the answers to pods that are alike.
+decision, `metrics` without counting, `memory` without remembering the answers to pods that are
+alike. `policy` has no memory either, nor opt-in, annotations, policy and gates: every pod gets the
+default profile.
 """
 
 import sys
@@ -32,6 +33,7 @@ def _policy() -> None:
     def decide(admission: Admission, _config: Config) -> Decision:
         return inject(admission.pod, settings, None)
 
+    _memory()
     _replace(answers, "decide", decide)
 
 
@@ -42,8 +44,8 @@ def _memory() -> None:
 PARTS: Mapping[str, Callable[[], None]] = {
     "logs": _logs,
     "metrics": _metrics,
-    "policy": _policy,
     "memory": _memory,
+    "policy": _policy,
 }
 
 
@@ -54,7 +56,7 @@ def _replace(owner: object, name: str, function: Callable[..., object]) -> None:
     setattr(owner, name, function)
 
 
-def _nothing(*_arguments: object) -> None:
+def _nothing(*_arguments: object, **_named: object) -> None:
     pass
 
 

@@ -18,9 +18,11 @@ EVERY_ANNOTATION = ["containers", "cpu", "image", "memory", "mode", "profile", "
 
 NAMES = ["main", "build", "test", "clone", "proxy", "a\nb", "x" * 300]
 OUR_NAMES = ["dind", "dind-wait"]
+TOKEN_VOLUME = "kube-api-access-x7k2p"
+TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUMES = [
     *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "folder"),
-    "kube-api-access-x7k2p",
+    TOKEN_VOLUME,
 ]
 SOURCES: list[Json] = [
     {"emptyDir": {}},
@@ -43,7 +45,7 @@ PATHS = [
     *("/host", "/host/", "/host/run", "/run/dind", "/var/run/dind", "/run/dind-2"),
     *("/run/dind/docker.sock", "/var/run/dind/docker.sock", "/srv/docker", "/var/lib/docker"),
     *("/", "/var", "/etc/x", "/work", "/work/", "/work/sub", "work", "/w\n", "/tmp/" + "x" * 200),
-    "/var/run/secrets/kubernetes.io/serviceaccount",
+    TOKEN_PATH,
 ]
 SUB_PATHS = [{}, {}, {}, {"subPath": "docker.sock"}, {"subPath": "x"}, {"subPathExpr": "$(X)"}]
 VARIABLES: list[Json] = [
@@ -106,9 +108,11 @@ def containers(draw: DrawFn, name: str, volumes: list[str], *, init: bool = Fals
 
 @st.composite
 def mounts(draw: DrawFn, volumes: list[str]) -> Json:
+    name = draw(st.sampled_from(volumes))
+    paths = [TOKEN_PATH, *PATHS[::8]] if name == TOKEN_VOLUME else PATHS
     mount = {
-        "name": draw(st.sampled_from(volumes)),
-        "mountPath": draw(st.sampled_from(PATHS)),
+        "name": name,
+        "mountPath": draw(st.sampled_from(paths)),
         **draw(st.sampled_from(SUB_PATHS)),
     }
     return {**mount, **draw(st.sampled_from([{}, {}, {"readOnly": True}, {"readOnly": None}]))}

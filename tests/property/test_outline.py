@@ -11,6 +11,7 @@ from webhook.injection import Admission, Entry, decide
 from webhook.injection.config import Config
 from webhook.injection.outline import admission_of, outline
 from webhook.injection.pod import Pod
+from webhook.serving.answers import Answers
 from webhook.serving.review import admission, decode
 
 ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), entry=ENTRIES)
@@ -19,7 +20,7 @@ INJECTABLE = given(raw=pods(hostile=False), config=configs(hostile=False), entry
 
 def agree(raw: Json, config: Json, entry: Entry) -> None:
     whole = Admission(entry, "ci", msgspec.convert(raw, Pod))
-    kind = outline(whole)
+    kind = outline(whole, namespaced=True)
     assume(kind is not None)
     assert kind is not None
     operators = msgspec.convert(config, Config)
@@ -40,8 +41,8 @@ def test_an_outline_is_injected_like_the_pod(raw: Json, config: Json, entry: Ent
 def test_a_review_has_the_outline_of_the_pod_in_it(raw: Json, config: Json, entry: Entry) -> None:
     body = json.dumps(review(raw, namespace="ci")).encode()
     operators = msgspec.convert(config, Config)
-    kind = outline(admission(decode(body), entry))
-    same = outline(Admission(entry, "ci", msgspec.convert(raw, Pod)))
+    kind = outline(admission(decode(body), entry), namespaced=True)
+    same = outline(Admission(entry, "ci", msgspec.convert(raw, Pod)), namespaced=True)
     assert (kind is None) == (same is None)
     if kind is not None and same is not None:
         assert decide(admission_of(kind), operators) == decide(admission_of(same), operators)
@@ -49,7 +50,18 @@ def test_a_review_has_the_outline_of_the_pod_in_it(raw: Json, config: Json, entr
 
 @ANYTHING
 def test_the_outline_of_an_outline_is_itself(raw: Json, config: Json, entry: Entry) -> None:  # noqa: ARG001
-    kind = outline(Admission(entry, "ci", msgspec.convert(raw, Pod)))
+    kind = outline(Admission(entry, "ci", msgspec.convert(raw, Pod)), namespaced=True)
     assume(kind is not None)
     assert kind is not None
-    assert outline(admission_of(kind)) == kind
+    assert outline(admission_of(kind), namespaced=True) == kind
+
+
+@ANYTHING
+def test_who_asks_again_gets_the_same_decision(raw: Json, config: Json, entry: Entry) -> None:
+    """The second answer is the outline's, where there is one, and the third is remembered."""
+    operators = msgspec.convert(config, Config)
+    whole = Admission(entry, "ci", msgspec.convert(raw, Pod))
+    request, memory = decode(json.dumps(review(raw, namespace="ci")).encode()), Answers(operators)
+    answers = [memory.of(request, entry) for _ in range(3)]
+    assert [answer.decision for answer in answers] == [decide(whole, operators)] * 3
+    assert len({answer.to("u") for answer in answers}) == 1

@@ -183,7 +183,7 @@ def _patch_container(patch: Patch, change: _Change, socket: SharedSocket, *, shi
     patch.operations += write(pointer, seen, to_mounts, to_variables)
 
 
-def _operations(pointer: str, seen: View, to_mounts: bool, to_variables: bool) -> Sequence[str]:
+def _operations(pointer: str, seen: View, to_mounts: bool, to_variables: bool) -> tuple[str, ...]:
     """Write the changes of one container; the flags tell which lists it has."""
     patch = Patch()
     for index in reversed(seen.removed):
@@ -192,7 +192,7 @@ def _operations(pointer: str, seen: View, to_mounts: bool, to_variables: bool) -
     if seen.docker_host is not None:
         variable = f'{{"name":"{DOCKER_HOST}","value":{encoded(seen.docker_host)}}}'
         patch.append(f"{pointer}/env", (variable,), to_list=to_variables)
-    return patch.operations
+    return tuple(patch.operations)
 
 
 _usual_operations = functools.lru_cache(maxsize=256)(_operations)

@@ -5,7 +5,7 @@ the same paths, both mean the same files. Only volumes that hold the job's files
 never secrets, config maps, projected tokens or host paths.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from webhook.injection.decisions import warning
@@ -44,6 +44,7 @@ def mirrored(
     eligible.discard(own)
     if not eligible:
         return [], []
+    unfilled = {m.name for container in later for m in container.volume_mounts or ()}
     by_path: dict[str, list[VolumeMount]] = {}
     for container in containers:
         for mount in container.volume_mounts or ():
@@ -56,7 +57,7 @@ def mirrored(
                 by_path[path] = [mount]
     mounts, warnings = [], []
     for same in by_path.values():
-        reason = _why_not(same, later)
+        reason = _why_not(same, unfilled)
         if reason is None:
             mounts.append(_merged(same))
         else:
@@ -64,18 +65,23 @@ def mirrored(
     return mounts, warnings
 
 
-def _why_not(same: Sequence[VolumeMount], later: Iterable[Container]) -> str | None:
-    """Tell why mounts at the same path are not mirrored, None where they are."""
-    first = same[0]
+def _why_not(same: Sequence[VolumeMount], unfilled: Collection[str]) -> str | None:
+    """Tell why mounts at the same path are not mirrored, None where they are.
+
+    Args:
+        same: the mounts.
+        unfilled: names of volumes that an init container may still fill.
+    """
+    first, differ = same[0], False
     for mount in same:
         if mount.sub_path_expr:
             return "subPathExpr has another meaning in the daemon"
         if mount.name != first.name or (mount.sub_path or "") != (first.sub_path or ""):
-            return "containers mount different volumes there"
-    if first.sub_path:
-        unfilled = {m.name for container in later for m in container.volume_mounts or ()}
-        if first.name in unfilled:
-            return "an init container may have to create its subPath"
+            differ = True
+    if differ:
+        return "containers mount different volumes there"
+    if first.sub_path and first.name in unfilled:
+        return "an init container may have to create its subPath"
     return None
 
 

@@ -6,7 +6,7 @@ is injected. An `Outline` is all the rest, and `admission_of` makes an admission
 remembers decisions has the core decide about that one, never about the pod itself, so that nothing
 outside the outline can have had a say.
 
-Pods with anything out of the ordinary have no outline; the core looks at them itself.
+Pods with something out of the ordinary have no outline; the core looks at them itself.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,11 @@ from webhook.injection.pod import (
     Volume,
     VolumeMount,
 )
+from webhook.injection.shape import earlier_injection, runs_dockerd
 from webhook.injection.sockets import DOCKER_HOST
 
 _INJECTED = (sidecar.NAME, node.NAME)
+_MOST_CONTAINERS = 100  # of each kind; more are not ordinary
 # What the API server's ServiceAccount plugin adds to every pod; no socket's folder may hide it.
 _TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - begins a volume's name
 _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
@@ -38,13 +40,14 @@ _OS = "kubernetes.io/os"
 _STORAGE = "ephemeral-storage"
 
 _Mounts = tuple[tuple[str, str, str | None, str | None, bool | None], ...]
-_Volumes = tuple[tuple[str, bool, bool], ...]  # name, is an emptyDir, holds files otherwise
+_Volumes = tuple[tuple[str, bool, bool], ...]  # name, is an emptyDir, is a claim
 
 
 class _Container(NamedTuple):
     name: str
     restart_policy: str | None
     mounts: _Mounts | None
+    runs_dockerd: bool
     has_variables: bool
     limits_storage: bool
 
@@ -68,11 +71,16 @@ class Outline(NamedTuple):
     node_os: str | None
 
 
-def outline(admission: Admission) -> Outline | None:
-    """Draw an admission's outline, None where the pod is none of the ordinary ones."""
+def outline(admission: Admission, *, namespaced: bool) -> Outline | None:
+    """Draw an admission's outline, None where the pod is none of the ordinary ones.
+
+    Args:
+        admission: the pod, its namespace, and how it opted in.
+        namespaced: the operator's file treats namespaces differently.
+    """
     pod, spec = admission.pod, admission.pod.spec
-    containers = _containers(spec.containers or ())
-    init_containers = _containers(spec.init_containers) if spec.init_containers else ()
+    containers = _containers(pod, spec.containers or ())
+    init_containers = _containers(pod, spec.init_containers) if spec.init_containers else ()
     volumes = _volumes(spec.volumes) if spec.volumes else ()
     if containers is None or init_containers is None or volumes is None:
         return None
@@ -80,7 +88,7 @@ def outline(admission: Admission) -> Outline | None:
     groups = None if context is None else context.supplemental_groups
     return Outline(
         admission.entry,
-        admission.namespace,
+        admission.namespace if namespaced else "",
         None if pod.metadata.annotations is None else tuple(pod.annotations.items()),
         containers,
         None if spec.init_containers is None else init_containers,
@@ -96,16 +104,15 @@ def outline(admission: Admission) -> Outline | None:
     )
 
 
-def _containers(containers: Sequence[Container]) -> tuple[_Container, ...] | None:
-    """None where one of them brings a daemon, was injected before, or says DOCKER_HOST."""
+def _containers(pod: Pod, containers: Sequence[Container]) -> tuple[_Container, ...] | None:
+    """None where one of them was injected before, or says DOCKER_HOST."""
+    if len(containers) > _MOST_CONTAINERS:
+        return None
     drawn = []
     for container in containers:
-        if (
-            container.name in _INJECTED
-            or "dind" in (container.image or "")
-            or container.mentions("dockerd")
-            or container.variable(DOCKER_HOST) is not None
-        ):
+        if container.name in _INJECTED and earlier_injection(pod) is not None:
+            return None
+        if container.variable(DOCKER_HOST) is not None:
             return None
         mounts = [
             (mount.name, mount.mount_path, mount.sub_path, mount.sub_path_expr, mount.read_only)
@@ -117,6 +124,7 @@ def _containers(containers: Sequence[Container]) -> tuple[_Container, ...] | Non
                 container.name,
                 container.restart_policy,
                 None if container.volume_mounts is None else tuple(mounts),
+                runs_dockerd(container),
                 container.has_variables(),
                 container.limits(_STORAGE),
             )
@@ -125,15 +133,17 @@ def _containers(containers: Sequence[Container]) -> tuple[_Container, ...] | Non
 
 
 def _volumes(volumes: Sequence[Volume]) -> _Volumes | None:
-    """None where one of them is the host's: its Docker socket may be behind it."""
+    """None where one is the host's, and its Docker socket may be behind it; or a false token."""
     drawn = []
     for volume in volumes:
         if volume.host_path is not None:
             return None
         is_empty = volume.empty_dir is not None
-        has_files = volume.persistent_volume_claim is not None or volume.ephemeral is not None
-        if is_empty or has_files or not volume.name.startswith(_TOKEN_VOLUME):
-            drawn.append((volume.name, is_empty, has_files))
+        is_claim = volume.persistent_volume_claim is not None or volume.ephemeral is not None
+        if not volume.name.startswith(_TOKEN_VOLUME):
+            drawn.append((volume.name, is_empty, is_claim))
+        elif is_empty or is_claim:
+            return None
     return tuple(drawn)
 
 
@@ -166,6 +176,7 @@ def _container_of(drawn: _Container) -> Container:
     return Container(
         name=drawn.name,
         restart_policy=drawn.restart_policy,
+        command=["dockerd"] if drawn.runs_dockerd else None,
         env=[EnvVar()] if drawn.has_variables else None,
         volume_mounts=None if mounts is None else [VolumeMount(*mount) for mount in mounts],
         resources=ContainerResources({_STORAGE: "1"}) if drawn.limits_storage else None,
@@ -173,9 +184,9 @@ def _container_of(drawn: _Container) -> Container:
 
 
 def _volume_of(drawn: tuple[str, bool, bool]) -> Volume:
-    name, is_empty, has_files = drawn
+    name, is_empty, is_claim = drawn
     return Volume(
         name=name,
         empty_dir=Present() if is_empty else None,
-        persistent_volume_claim=Present() if has_files else None,
+        persistent_volume_claim=Present() if is_claim else None,
     )

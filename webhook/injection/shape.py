@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from webhook.injection import node, sidecar
 from webhook.injection.config import Mode
-from webhook.injection.pod import Container, Pod
+from webhook.injection.memory import LONGEST
+from webhook.injection.pod import Container, Pod, Volume
 from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
@@ -35,7 +36,11 @@ class Earlier(Struct, frozen=True):
 
 
 def earlier_injection(pod: Pod) -> Earlier | None:
-    """Find the container that an earlier injection added, by the name of its script."""
+    """Find the container that an earlier injection added, by the name of its script.
+
+    One with a name or a path longer than any that a kubelet takes is none: what follows from it is
+    remembered.
+    """
     for container in pod.all_containers():
         if container.name not in _NAMES:
             continue
@@ -49,17 +54,21 @@ def earlier_injection(pod: Pod) -> Earlier | None:
             continue
         address = next((word for word in words if word.startswith(_UNIX)), "")
         directory = address.removeprefix(_UNIX).rpartition("/")[0]
+        if not 0 < len(directory) <= LONGEST:
+            continue
+        shared = {
+            volume.name
+            for volume in pod.volumes
+            if len(volume.name) <= LONGEST and _is_shared(volume, mode, directory)
+        }
         for mount in container.volume_mounts or ():
-            if mount.mount_path == directory and _is_shared(pod, mount.name, mode, directory):
+            if mount.mount_path == directory and mount.name in shared:
                 return Earlier(mode, container, mount.name, directory)
     return None
 
 
-def _is_shared(pod: Pod, name: str, mode: Mode, directory: str) -> bool:
+def _is_shared(volume: Volume, mode: Mode, directory: str) -> bool:
     """Tell whether a volume is of the kind that an injection shares: nobody's look-alike is."""
-    volume = next((volume for volume in pod.volumes if volume.name == name), None)
-    if volume is None:
-        return False
     if mode is Mode.SIDECAR:
         return volume.empty_dir is not None
     return volume.host_path is not None and volume.host_path.path == directory
@@ -76,12 +85,13 @@ def brings_own_daemon(pod: Pod, earlier: Earlier | None) -> str | None:
             continue
         if container.name == sidecar.NAME:
             return container.name
-        if _runs_dockerd(container):
+        if runs_dockerd(container):
             return container.name
     return None
 
 
-def _runs_dockerd(container: Container) -> bool:
+def runs_dockerd(container: Container) -> bool:
+    """Tell whether a container runs dockerd, by its command or by its image."""
     image = container.image or ""
     if "dind" in image and not container.command_words():
         name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")

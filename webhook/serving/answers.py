@@ -9,14 +9,17 @@ from typing import Final
 
 import msgspec
 
-from webhook.injection import Entry, decide
+from webhook.injection import Entry, Refused, decide
 from webhook.injection.config import Config
 from webhook.injection.outline import Outline, admission_of, outline
 from webhook.serving import review, wire
 
-MOST: Final = 256  # kinds of pods; one takes some 15 KB, and 70 KB at most
+MOST: Final = 256  # kinds of pods; one takes some 15 KB, and 150 KB at most
 MOST_SEEN: Final = 4 * MOST
-_LONGEST: Final = 8 * 1024  # bytes of an outline; its names and paths are a stranger's
+# Bytes; the names and paths in both are a stranger's.
+_LONGEST_OUTLINE: Final = 16 * 1024
+_LONGEST_ANSWER: Final = 32 * 1024
+_WRONG: Final = (wire.DuplicateKeys, msgspec.ValidationError)
 
 
 class Answers:
@@ -28,6 +31,7 @@ class Answers:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._namespaced = bool(config.policy.profiles)
         self._known: dict[Outline, review.Answer] = {}
         self._seen: set[int] = set()  # hashes of kinds that came once; a wrong guess does no harm
 
@@ -40,20 +44,25 @@ class Answers:
         """
         admission = review.admission(request, entry)
         try:
-            kind = outline(admission)
-            known = None if kind is None else self._known.get(kind)
+            kind = outline(admission, namespaced=self._namespaced)
+        except _WRONG:  # told below, unless the decision does not depend on it
+            kind = None
+        if kind is not None:
+            known = self._known.get(kind)
             if known is not None:
                 return known
-            if kind is not None and self._is_seen_again(kind):
+            if self._comes_again(kind):
                 return self._learn(kind)
+        try:
             return review.answer(entry, decide(admission, self.config))
-        except (wire.DuplicateKeys, msgspec.ValidationError) as error:
+        except _WRONG as error:
             raise review.unreadable(error) from None
 
-    def _is_seen_again(self, kind: Outline) -> bool:
+    def _comes_again(self, kind: Outline) -> bool:
+        """Tell whether a kind was seen before, and is one to be remembered."""
         hashed = hash(kind)
         if hashed in self._seen:
-            return True
+            return len(msgspec.json.encode(kind)) <= _LONGEST_OUTLINE
         if len(self._seen) >= MOST_SEEN:
             self._seen.clear()
         self._seen.add(hashed)
@@ -61,7 +70,8 @@ class Answers:
 
     def _learn(self, kind: Outline) -> review.Answer:
         answer = review.answer(kind.entry, decide(admission_of(kind), self.config))
-        if len(msgspec.json.encode(kind)) <= _LONGEST:
+        # A refusal may be long, and no pipeline lives on refusals.
+        if not isinstance(answer.decision, Refused) and len(answer.after) <= _LONGEST_ANSWER:
             if len(self._known) >= MOST:
                 del self._known[next(iter(self._known))]  # the oldest
             self._known[kind] = answer

@@ -112,7 +112,7 @@ def test_without_go_the_comparison_says_so_and_has_no_such_column() -> None:
     assert "Go is not on PATH, so the Go handler is left out." in lines
     head, _ = _section(lines, "CPU per request, microseconds")
     columns = re.split(r" {2,}", head.strip())
-    assert columns[3:] == ["echo", "service", "no logs", "no metrics", "no policy", "no memory"]
+    assert columns[3:] == ["echo", "service", "no logs", "no metrics", "no memory", "no policy"]
 
 
 @pytest.mark.parametrize(

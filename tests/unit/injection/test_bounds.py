@@ -87,3 +87,21 @@ def test_long_texts_of_strangers_are_not_remembered() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("x", "/" + "x" * 5000), ("x" * 5000, "/var/run")],
+    ids=["folder", "volume"],
+)
+def test_a_look_alike_sidecar_with_a_very_long_text_is_no_earlier_injection(
+    name: str, folder: str
+) -> None:
+    look_alike = container(
+        "dind",
+        command=["sh", "-c", START, "dind-start"],
+        args=[f"--host=unix://{folder}/docker.sock"],
+        volumeMounts=[{"name": name, "mountPath": folder}],
+    )
+    raw = pod(initContainers=[look_alike], volumes=[empty_dir(name)])
+    assert isinstance(decided(raw), Skipped)

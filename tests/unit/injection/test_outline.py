@@ -9,6 +9,7 @@ from unit.injection.pods import (
     Json,
     container,
     empty_dir,
+    injected,
     mount,
     pod,
 )
@@ -22,7 +23,7 @@ TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def drawn(raw: Json, entry: Entry = Entry.NAMESPACE, namespace: str = "ci") -> Outline | None:
-    return outline(Admission(entry, namespace, msgspec.convert(raw, Pod)))
+    return outline(Admission(entry, namespace, msgspec.convert(raw, Pod)), namespaced=True)
 
 
 def job(random: str, **fields: str | list[str] | list[Json]) -> Json:
@@ -57,16 +58,33 @@ def test_values_of_variables_make_no_other_kind() -> None:
     assert drawn(job("abcde", env=one)) == drawn(job("abcde", env=other))
 
 
+def false_token() -> Json:
+    """A volume named like a token's, which an init container may fill."""
+    volume = empty_dir("kube-api-access-x")
+    return pod(
+        container(volumeMounts=[mount(volume["name"], "/work", subPath="a")]),
+        initContainers=[container("fill", volumeMounts=[mount(volume["name"], TOKEN)])],
+        volumes=[volume],
+    )
+
+
+def injected_before() -> Json:
+    """With a daemon of ours, and a container that came later."""
+    raw = injected(pod())
+    raw["spec"]["containers"] = [container()]
+    return raw
+
+
 OUT_OF_THE_ORDINARY: dict[str, Json] = {
-    "a daemon of its own, by name": pod(container("dind")),
-    "a container of an earlier injection": pod(container("dind-wait")),
-    "a daemon of its own, by image": pod(container("x", image="docker:29-dind")),
-    "a daemon of its own, by command": pod(container("x", command=["dockerd"])),
-    "a daemon of its own, by arguments": pod(container("x", args=["exec dockerd"])),
+    "injected before": injected_before(),
     "a DOCKER_HOST": pod(container("x", env=[{"name": "DOCKER_HOST", "value": "tcp://x"}])),
     "the host's socket": pod(volumes=[HOST_SOCKET]),
     "the host's folder": pod(volumes=[HOST_RUN]),
-    "one among the init containers": pod(initContainers=[container("dind")]),
+    "one among the init containers": pod(
+        initContainers=[container("x", env=[{"name": "DOCKER_HOST", "value": "tcp://x"}])]
+    ),
+    "a token's volume with files": false_token(),
+    "very many containers": pod(*(container(f"c{number}") for number in range(101))),
 }
 
 
@@ -127,10 +145,10 @@ DIFFERENT: dict[str, tuple[Json, Json]] = {
     "mount's subPath": (mounting(WORK), mounting(WORK, subPath="x")),
     "mount's subPathExpr": (mounting(WORK), mounting(WORK, subPathExpr="$(X)")),
     "mount's readOnly": (mounting(WORK), mounting(WORK, readOnly=True)),
-    "files in a volume that is named like a token's": (
-        mounting({"name": "kube-api-access-x", "projected": {}}),
-        mounting(empty_dir("kube-api-access-x")),
-    ),
+    "daemon of its own, by name": (pod(), pod(container("dind"))),
+    "daemon of its own, by image": (pod(), pod(container(image="docker:29-dind"))),
+    "daemon of its own, by command": (pod(), pod(container(command=["dockerd"]))),
+    "daemon of its own, by arguments": (pod(), pod(container(args=["exec dockerd"]))),
     "token's volume at the socket's place": (
         job("abcde"),
         pod(
@@ -177,3 +195,11 @@ def test_what_changes_a_decision_makes_another_kind(one: Json, other: Json) -> N
 def test_entry_and_namespace_make_another_kind() -> None:
     kinds = {drawn(pod()), drawn(pod(), Entry.POD), drawn(pod(), namespace="other")}
     assert len(kinds) == 3
+
+
+def test_a_namespace_makes_another_kind_only_where_the_operator_s_file_tells_them_apart() -> None:
+    admissions = [
+        Admission(Entry.POD, namespace, msgspec.convert(pod(), Pod)) for namespace in ("a", "b")
+    ]
+    assert len({outline(one, namespaced=False) for one in admissions}) == 1
+    assert len({outline(one, namespaced=True) for one in admissions}) == 2

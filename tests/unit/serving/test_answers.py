@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from service.reviews import patch_of, pod, review
 
-from webhook.injection import Entry, Injected
+from webhook.injection import Entry, Reason
 from webhook.injection.config import Config
 from webhook.serving import answers, logs
 from webhook.serving.answers import MOST, Answers
 from webhook.serving.metrics import Metrics
-from webhook.serving.review import Answer, decode
+from webhook.serving.review import Answer, BadRequest, decode
 from webhook.serving.service import Service
 
 Json = dict[str, Any]
@@ -84,18 +84,59 @@ def test_what_came_once_is_forgotten_at_some_time(monkeypatch: pytest.MonkeyPatc
         assert len(memory._seen) <= 10
 
 
-def test_a_stranger_s_long_names_are_answered_and_not_remembered() -> None:
+def many(count: int) -> list[Json]:
+    return [{"name": f"c{number}-{'x' * 50}", "image": "alpine:3"} for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        pytest.param(named("x" * answers._LONGEST_OUTLINE), id="long names"),
+        pytest.param(
+            pod(OPTED_IN, containers=many(90), initContainers=many(90)), id="a long answer"
+        ),
+        pytest.param(pod({"dind.io/inject": "yes"}), id="a refusal"),
+    ],
+)
+def test_what_a_stranger_could_fill_the_memory_with_is_answered_and_not_remembered(
+    subject: Json,
+) -> None:
     memory = Answers(Config())
-    _, answer = (asked(memory, named("x" * answers._LONGEST)) for _ in range(2))
-    assert isinstance(answer.decision, Injected)
+    first, second, third = (asked(memory, subject) for _ in range(3))
+    assert first == second == third
     assert not memory._known
 
 
-@pytest.mark.parametrize("fields", [{"env": 5}, {"env": [{"name": "DOCKER_HOST", "value": 5}]}])
+@pytest.mark.parametrize(
+    ("policy", "kinds"), [({}, 1), ({"profiles": {"ci": ["default"]}}, 2)], ids=["alike", "apart"]
+)
+def test_namespaces_share_answers_unless_the_file_tells_them_apart(
+    policy: Json, kinds: int
+) -> None:
+    memory = Answers(msgspec.convert({"policy": policy}, Config))
+    for namespace in ("ci", "ci", "job", "job"):
+        asked(memory, named("app"), namespace=namespace)
+    assert len(memory._known) == kinds
+
+
+WRONG = [{"env": 5}, {"env": [{"name": "DOCKER_HOST", "value": 5}]}]
+
+
+@pytest.mark.parametrize("fields", WRONG)
 def test_what_is_wrong_in_a_pod_is_not_remembered(fields: Json) -> None:
     memory = Answers(Config())
     subject = pod(OPTED_IN, containers=[{"name": "app", **fields}])
     for _ in range(2):
-        with pytest.raises(Exception, match="the AdmissionReview cannot be read"):
+        with pytest.raises(BadRequest, match="the AdmissionReview cannot be read"):
             asked(memory, subject)
     assert not memory._known
+
+
+@pytest.mark.parametrize("fields", WRONG)
+def test_what_is_wrong_in_a_pod_that_is_left_alone_is_the_api_server_s_to_tell(
+    fields: Json,
+) -> None:
+    subject = pod({"dind.io/inject": "false"}, containers=[{"name": "app", **fields}])
+    memory = Answers(Config())
+    for _ in range(3):
+        assert asked(memory, subject).decision.reason is Reason.OPTED_OUT

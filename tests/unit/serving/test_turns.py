@@ -1,12 +1,20 @@
 """Who is served when more connections are ready than are served at once."""
 
+import asyncio
+import os
 import selectors
 import socket
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from webhook.serving.turns import AT_ONCE, Turns
+from webhook.serving.turns import AT_ONCE, new_event_loop
+
+if sys.platform != "linux":
+    pytest.skip("asyncio's own selector is used elsewhere", allow_module_level=True)
+from webhook.serving.turns import Turns
 
 COUNT = 2 * AT_ONCE + 1
 
@@ -78,3 +86,49 @@ def test_it_tells_what_each_is_ready_for(
     pairs[2][1].send(b"x")
     ((key, events),) = turns.select(0)
     assert events == selectors.EVENT_READ | selectors.EVENT_WRITE
+
+
+def test_a_descriptor_that_was_closed_behind_its_back_is_passed_over(
+    turns: Turns, pairs: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    ours, theirs = pairs[0]
+    copy = os.dup(ours.fileno())  # keeps it open for the kernel
+    theirs.send(b"x")
+    del turns._fd_to_key[ours.fileno()]
+    assert served(turns) == []
+    os.close(copy)
+
+
+def test_after_a_standstill_what_came_is_read_before_deadlines_pass() -> None:
+    """As after SIGCONT, or where the CPU was taken away."""
+    read: list[int] = []
+    late: list[int] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        pairs = [socket.socketpair() for _ in range(10 * AT_ONCE)]
+        for number, (ours, theirs) in enumerate(pairs):
+            deadline = loop.call_later(0.05, late.append, number)
+
+            def take(
+                ours: socket.socket = ours,
+                number: int = number,
+                deadline: asyncio.TimerHandle = deadline,
+            ) -> None:
+                ours.recv(1)
+                deadline.cancel()
+                read.append(number)
+
+            loop.add_reader(ours, take)
+            theirs.send(b"x")
+        time.sleep(0.4)  # noqa: ASYNC251 - the standstill
+        await asyncio.sleep(0.1)
+        for ours, theirs in pairs:
+            loop.remove_reader(ours)
+            ours.close()
+            theirs.close()
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(scenario())
+    assert len(read) == 10 * AT_ONCE
+    assert late == []
