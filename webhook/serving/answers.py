@@ -14,7 +14,7 @@ from webhook.injection.config import Config
 from webhook.injection.outline import Outline, admission_of, outline
 from webhook.serving import review, wire
 
-MOST: Final = 256  # kinds of pods; one takes some 15 KB, and 150 KB at most
+MOST: Final = 256  # kinds of pods; one takes some 15 KB, and 120 KB at most
 MOST_SEEN: Final = 4 * MOST
 # Bytes; the names and paths in both are a stranger's.
 _LONGEST_OUTLINE: Final = 16 * 1024
