@@ -31,7 +31,6 @@ from webhook.injection.pod import (
 from webhook.injection.shape import earlier_injection, runs_dockerd
 from webhook.injection.sockets import DOCKER_HOST
 
-_INJECTED = (sidecar.NAME, node.NAME)
 _MOST_CONTAINERS = 100  # of each kind; more are not ordinary
 # What the API server's ServiceAccount plugin adds to every pod; no socket's folder may hide it.
 _TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - begins a volume's name
@@ -79,10 +78,13 @@ def outline(admission: Admission, *, namespaced: bool) -> Outline | None:
         namespaced: the operator's file treats namespaces differently.
     """
     pod, spec = admission.pod, admission.pod.spec
-    containers = _containers(pod, spec.containers or ())
-    init_containers = _containers(pod, spec.init_containers) if spec.init_containers else ()
+    containers = _containers(spec.containers or ())
+    init_containers = _containers(spec.init_containers) if spec.init_containers else ()
     volumes = _volumes(spec.volumes) if spec.volumes else ()
     if containers is None or init_containers is None or volumes is None:
+        return None
+    names = [drawn.name for drawn in (*containers, *init_containers)]
+    if (sidecar.NAME in names or node.NAME in names) and earlier_injection(pod) is not None:
         return None
     context, secrets = spec.security_context, spec.image_pull_secrets
     groups = None if context is None else context.supplemental_groups
@@ -104,14 +106,12 @@ def outline(admission: Admission, *, namespaced: bool) -> Outline | None:
     )
 
 
-def _containers(pod: Pod, containers: Sequence[Container]) -> tuple[_Container, ...] | None:
-    """None where one of them was injected before, or says DOCKER_HOST."""
+def _containers(containers: Sequence[Container]) -> tuple[_Container, ...] | None:
+    """None where one of them says DOCKER_HOST, or where there are very many."""
     if len(containers) > _MOST_CONTAINERS:
         return None
     drawn = []
     for container in containers:
-        if container.name in _INJECTED and earlier_injection(pod) is not None:
-            return None
         if container.variable(DOCKER_HOST) is not None:
             return None
         mounts = [

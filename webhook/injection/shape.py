@@ -41,6 +41,7 @@ def earlier_injection(pod: Pod) -> Earlier | None:
     One with a name or a path longer than any that a kubelet takes is none: what follows from it is
     remembered.
     """
+    volumes: dict[str, Volume] = {}  # a pod of 3 MiB could have very many, and look-alikes too
     for container in pod.all_containers():
         if container.name not in _NAMES:
             continue
@@ -56,19 +57,19 @@ def earlier_injection(pod: Pod) -> Earlier | None:
         directory = address.removeprefix(_UNIX).rpartition("/")[0]
         if not 0 < len(directory) <= LONGEST:
             continue
-        shared = {
-            volume.name
-            for volume in pod.volumes
-            if len(volume.name) <= LONGEST and _is_shared(volume, mode, directory)
-        }
+        volumes = volumes or {volume.name: volume for volume in reversed(pod.volumes)}
         for mount in container.volume_mounts or ():
-            if mount.mount_path == directory and mount.name in shared:
+            if mount.mount_path != directory or len(mount.name) > LONGEST:
+                continue
+            if _is_shared(volumes.get(mount.name), mode, directory):
                 return Earlier(mode, container, mount.name, directory)
     return None
 
 
-def _is_shared(volume: Volume, mode: Mode, directory: str) -> bool:
+def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
     """Tell whether a volume is of the kind that an injection shares: nobody's look-alike is."""
+    if volume is None:
+        return False
     if mode is Mode.SIDECAR:
         return volume.empty_dir is not None
     return volume.host_path is not None and volume.host_path.path == directory
