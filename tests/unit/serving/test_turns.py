@@ -1,6 +1,7 @@
 """Who is served when more connections are ready than are served at once."""
 
 import asyncio
+import math
 import os
 import selectors
 import socket
@@ -29,7 +30,16 @@ def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
 
 
 @pytest.fixture
-def turns(pairs: list[tuple[socket.socket, socket.socket]]) -> Iterator[Turns]:
+def no_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setattr("webhook.serving.turns._LONG", math.inf)
+
+
+@pytest.fixture
+def turns(
+    pairs: list[tuple[socket.socket, socket.socket]],
+    no_standstill: None,  # noqa: ARG001
+) -> Iterator[Turns]:
     with Turns() as turns:
         for number, (ours, _) in enumerate(pairs):
             turns.register(ours, selectors.EVENT_READ, number)
@@ -86,6 +96,32 @@ def test_it_tells_what_each_is_ready_for(
     pairs[2][1].send(b"x")
     ((key, events),) = turns.select(0)
     assert events == selectors.EVENT_READ | selectors.EVENT_WRITE
+
+
+@pytest.mark.usefixtures("no_standstill")
+def test_the_service_s_loop_takes_turns() -> None:
+    """Fewer than are ready are served in one round of the loop."""
+    rounds: list[int] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        pairs = [socket.socketpair() for _ in range(COUNT)]
+        served: list[socket.socket] = []
+        for ours, theirs in pairs:
+            loop.add_reader(ours, served.append, ours)
+            theirs.send(b"x")
+        for _ in range(3):
+            before = len(served)
+            await asyncio.sleep(0)
+            rounds.append(len(served) - before)
+        for ours, theirs in pairs:
+            loop.remove_reader(ours)
+            ours.close()
+            theirs.close()
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(scenario())
+    assert max(rounds) == AT_ONCE
 
 
 def test_a_descriptor_that_was_closed_behind_its_back_is_passed_over(
