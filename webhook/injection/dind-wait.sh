@@ -65,7 +65,8 @@ done
 
 now=$(uptime_seconds)
 start=$now
-end=$((start + seconds))
+# The clock counts whole seconds, and part of the first one is over.
+end=$((start + seconds + 1))
 told=
 while ! { [ -S "$socket" ] && docker_answers; }; do
   now=$(uptime_seconds)
