@@ -12,14 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.structs import asdict
 
-from webhook.injection import (
-    Admission,
-    Decision,
-    Entry,
-    Injected,
-    Refused,
-    Skipped,
-)
+from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped
 from webhook.injection.memory import remembered
 from webhook.serving import wire
 

@@ -72,7 +72,7 @@ class _ReadContainer(pod.Container, rename="camel"):
         return _may_hold(self.command, word.encode()) or _may_hold(self.args, word.encode())
 
     def has_variables(self) -> bool:
-        return self.env is not _NULL and _is_list(self.env)
+        return _is_list(self.env)
 
     def variable(self, name: str) -> pod.EnvVar | None:
         if not _may_hold(self.env, name.encode()):
@@ -82,8 +82,6 @@ class _ReadContainer(pod.Container, rename="camel"):
 
 
 def _may_hold(value: Raw, word: bytes) -> bool:
-    if value is _NULL:
-        return False
     text = bytes(value)
     return word in text or (b"\\" in text and _ESCAPED_LETTER.search(text) is not None)
 

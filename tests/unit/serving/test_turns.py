@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -20,13 +21,20 @@ from webhook.serving.turns import Turns
 COUNT = 2 * AT_ONCE + 1
 
 
-@pytest.fixture
-def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
-    pairs = [socket.socketpair() for _ in range(COUNT)]
+@contextmanager
+def connected(count: int) -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """Pairs of sockets, ours first."""
+    pairs = [socket.socketpair() for _ in range(count)]
     yield pairs
     for pair in pairs:
         for end in pair:
             end.close()
+
+
+@pytest.fixture
+def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    with connected(COUNT) as pairs:
+        yield pairs
 
 
 @pytest.fixture
@@ -99,13 +107,12 @@ def test_it_tells_what_each_is_ready_for(
 
 
 @pytest.mark.usefixtures("no_standstill")
-def test_the_service_s_loop_takes_turns() -> None:
+def test_the_service_s_loop_takes_turns(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     """Fewer than are ready are served in one round of the loop."""
     rounds: list[int] = []
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        pairs = [socket.socketpair() for _ in range(COUNT)]
         served: list[socket.socket] = []
         for ours, theirs in pairs:
             loop.add_reader(ours, served.append, ours)
@@ -114,10 +121,6 @@ def test_the_service_s_loop_takes_turns() -> None:
             before = len(served)
             await asyncio.sleep(0)
             rounds.append(len(served) - before)
-        for ours, theirs in pairs:
-            loop.remove_reader(ours)
-            ours.close()
-            theirs.close()
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(scenario())
@@ -140,9 +143,8 @@ def test_after_a_standstill_what_came_is_read_before_deadlines_pass() -> None:
     read: list[int] = []
     late: list[int] = []
 
-    async def scenario() -> None:
+    async def scenario(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
         loop = asyncio.get_running_loop()
-        pairs = [socket.socketpair() for _ in range(10 * AT_ONCE)]
         for number, (ours, theirs) in enumerate(pairs):
             deadline = loop.call_later(0.05, late.append, number)
 
@@ -159,12 +161,8 @@ def test_after_a_standstill_what_came_is_read_before_deadlines_pass() -> None:
             theirs.send(b"x")
         time.sleep(0.4)  # noqa: ASYNC251 - the standstill
         await asyncio.sleep(0.1)
-        for ours, theirs in pairs:
-            loop.remove_reader(ours)
-            ours.close()
-            theirs.close()
 
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(scenario())
+    with connected(10 * AT_ONCE) as pairs, asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(scenario(pairs))
     assert len(read) == 10 * AT_ONCE
     assert late == []
