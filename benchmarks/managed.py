@@ -25,7 +25,7 @@ _ALWAYS_THERE = ("metadata", "spec", "containers")
 
 
 def managed_fields(resource: Mapping[str, Any], manager: str, time: str) -> list[dict[str, Any]]:
-    """The entry of a manager that set every field of an object.
+    """The endpoint of a manager that set every field of an object.
 
     Args:
         resource: the object, without managedFields.
@@ -36,7 +36,7 @@ def managed_fields(resource: Mapping[str, Any], manager: str, time: str) -> list
     fields["metadata"] = {
         key: value for key, value in fields["metadata"].items() if key not in _UNMANAGED_METADATA
     }
-    entry = {
+    endpoint = {
         "manager": manager,
         "operation": "Update",
         "apiVersion": resource["apiVersion"],
@@ -44,7 +44,7 @@ def managed_fields(resource: Mapping[str, Any], manager: str, time: str) -> list
         "fieldsType": "FieldsV1",
         "fieldsV1": _of_object(fields),
     }
-    return [entry]
+    return [endpoint]
 
 
 def _of_object(value: Mapping[str, Any]) -> dict[str, Any]:

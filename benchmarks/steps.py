@@ -22,7 +22,7 @@ from benchmarks.load import request_of
 from benchmarks.programs import ECHO, SERVICE
 from benchmarks.reviews import review
 from benchmarks.servers import issue, running
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 from webhook.injection.config import Config
 from webhook.serving import logs
 from webhook.serving import review as reviews
@@ -35,7 +35,7 @@ from webhook.serving.service import Service
 NAMES = ("decode", "answer", "metrics", "log", "HTTP", "the rest", "whole", "echo")
 _BATCHES = 9
 _BATCH_SECONDS = 0.05
-_ENTRY = Entry.POD
+_ENTRY = Endpoint.POD
 
 
 def measure(size: str) -> tuple[int, list[float]]:

@@ -57,7 +57,7 @@ def reasons() -> Iterator[str]:
     for outcome in Outcome:
         yield f"## {outcome.value.capitalize()}"
         rows = [
-            (f"`{reason.slug}`", reason.sentence, reason.way_out)
+            (f"`{reason.slug}`", reason.sentence, reason.fix)
             for reason in Reason
             if reason.outcome is outcome
         ]

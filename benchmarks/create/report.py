@@ -27,7 +27,7 @@ def lines(clients: Sequence[int], rounds: int, seconds: float) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="dind-webhook-") as name, ControlPlane() as cluster:
         folder = Path(name)
         certificates = CertificateFolder(folder / "tls")
-        # No entry of the webhook's matches in the namespace that its own release is in.
+        # No endpoint of the webhook's matches in the namespace that its own release is in.
         for namespace in (_JOBS, NAMESPACE):
             cluster.create_namespace(namespace)
         with running_service(folder, certificates, "--poll-interval", "1") as service:

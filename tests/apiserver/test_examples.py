@@ -56,7 +56,7 @@ def test_the_api_server_answers_an_example_as_its_header_says(
     for namespace, answer in _create(control_plane, example):
         decided = service.decisions_logged(example.outcome.value)[-1]
         assert decided["reason"] == example.expectation.slug
-        if example.outcome is Outcome.REFUSED:
+        if example.outcome is Outcome.DENIED:
             assert answer.status_code == 403
             continue
         assert answer.is_success, answer.text

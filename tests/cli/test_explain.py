@@ -220,5 +220,5 @@ def test_a_terminal_gets_a_coloured_table(tmp_path: Path) -> None:
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         shown = terminal.read(65536).decode()
     assert "\x1b[1;32mpod/clean-ci in namespace default" in shown
-    assert "Gate" in shown
+    assert "Check" in shown
     assert "every gate says yes" in shown

@@ -36,7 +36,7 @@ KINDS = {
     "CronJob": "batch/v1",
 }
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web}   # as it is\n"
-REFUSED = POD.replace('"true"', '"yes"')
+DENIED = POD.replace('"true"', '"yes"')
 
 
 def workload(kind: str) -> str:
@@ -187,7 +187,7 @@ def test_warnings_go_to_standard_error() -> None:
 
 @pytest.mark.parametrize("output", ["yaml", "json", "patch"])
 def test_one_refusal_withholds_everything(output: str) -> None:
-    text = f"{POD}---\n{REFUSED}"
+    text = f"{POD}---\n{DENIED}"
     result = run("inject", "-f", "-", "-o", output, stdin=text)
     assert result.exit_code == 2
     assert result.stdout == ""

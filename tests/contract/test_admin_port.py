@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.reviews import pod, review
 from service.running import RunningService
 
-from webhook.injection import Entry, Reason
+from webhook.injection import Endpoint, Reason
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -42,15 +42,13 @@ def series(service: RunningService) -> set[str]:
 def test_every_series_is_there_from_the_start(own_service: RunningService) -> None:
     """So that `rate` sees the first event, and so that requests add no series."""
     before = series(own_service)
-    for entry in Entry:
+    for endpoint in Endpoint:
         for reason in Reason:
-            labels = (
-                f'entry="{entry.value}",outcome="{reason.outcome.value}",reason="{reason.slug}"'
-            )
+            labels = f'endpoint="{endpoint.value}",outcome="{reason.outcome.value}",reason="{reason.slug}"'
             assert f"dind_webhook_decisions_total{{{labels}}}" in before
     forging = {"dind.io/inject": 'x",reason="y', "dind.io/profile": "mine", "dind.io/new": "\n"}
-    for entry in Entry:
-        own_service.ask(review(pod(forging), namespace="of-a-user"), entry.value)
+    for endpoint in Endpoint:
+        own_service.ask(review(pod(forging), namespace="of-a-user"), endpoint.value)
     for path in ("/inject/pod", "/of-a-user"):
         own_service.client.post(path, content=b"{}", headers={"content-type": "of-a/user"})
     assert series(own_service) == before
@@ -60,7 +58,7 @@ def test_no_label_has_a_value_that_a_user_chooses(service: RunningService) -> No
     service.ask(review(pod({"dind.io/inject": "true"}), namespace="of-a-user"))
     text = "".join(series(service))
     assert set(re.findall(r'(\w+)="', text)) == {
-        "entry",
+        "endpoint",
         "outcome",
         "reason",
         "why",

@@ -49,9 +49,9 @@ def test_an_injected_pod_gets_neither_patch_nor_patch_type(service: RunningServi
 
 
 def test_the_audit_log_learns_what_was_injected_and_why(service: RunningService) -> None:
-    audit = service.ask(review(pod()), entry="namespace")["auditAnnotations"]
+    audit = service.ask(review(pod()), endpoint="namespace")["auditAnnotations"]
     assert audit == {
-        "entry": "namespace",
+        "endpoint": "namespace",
         "outcome": "injected",
         "reason": "injected",
         "profile": "default",
@@ -83,7 +83,7 @@ def test_a_refusal_is_forbidden_and_names_every_problem(service: RunningService)
     assert status["message"].startswith("2 problems: (1) ")
     for part in ('dind.io/profile is "nope"', "allowed here are default", "dind.io/colour"):
         assert part in status["message"]
-    assert response["auditAnnotations"]["outcome"] == "refused"
+    assert response["auditAnnotations"]["outcome"] == "denied"
 
 
 def test_a_pod_with_its_own_daemon_is_left_alone_with_a_warning(service: RunningService) -> None:
@@ -96,33 +96,33 @@ def test_a_pod_with_its_own_daemon_is_left_alone_with_a_warning(service: Running
 
 
 @pytest.mark.parametrize(
-    ("entry", "annotation", "outcome", "reason"),
+    ("endpoint", "annotation", "outcome", "reason"),
     [
         ("pod", "true", "injected", "injected"),
         ("pod", "false", "skipped", "opted-out"),
         ("pod", None, "skipped", "not-opted-in"),
-        ("pod", "yes", "refused", "bad-value"),
-        ("pod", "True", "refused", "bad-value"),
-        ("pod", "", "refused", "bad-value"),
+        ("pod", "yes", "denied", "bad-value"),
+        ("pod", "True", "denied", "bad-value"),
+        ("pod", "", "denied", "bad-value"),
         ("namespace", "true", "injected", "injected"),
         ("namespace", None, "injected", "injected"),
         ("namespace", "false", "skipped", "opted-out"),
-        ("namespace", "yes", "refused", "bad-value"),
-        ("forbidden", "true", "refused", "namespace-forbids"),
+        ("namespace", "yes", "denied", "bad-value"),
+        ("forbidden", "true", "denied", "namespace-forbids"),
         ("forbidden", "false", "skipped", "opted-out"),
         ("forbidden", None, "skipped", "not-opted-in"),
-        ("forbidden", "yes", "refused", "bad-value"),
+        ("forbidden", "yes", "denied", "bad-value"),
     ],
 )
 def test_the_path_says_how_the_pod_opted_in(
-    service: RunningService, entry: str, annotation: str | None, outcome: str, reason: str
+    service: RunningService, endpoint: str, annotation: str | None, outcome: str, reason: str
 ) -> None:
     """Also for what the API server's own filter keeps away, such as "false" sent anyway."""
     subject = pod(None if annotation is None else {INJECT: annotation})
-    response = service.ask(review(subject), entry)
+    response = service.ask(review(subject), endpoint)
     audit = response["auditAnnotations"]
-    assert (audit["entry"], audit["outcome"], audit["reason"]) == (entry, outcome, reason)
-    assert response["allowed"] is (outcome != "refused")
+    assert (audit["endpoint"], audit["outcome"], audit["reason"]) == (endpoint, outcome, reason)
+    assert response["allowed"] is (outcome != "denied")
     assert ("patch" in response) is (outcome == "injected")
 
 
@@ -170,9 +170,9 @@ def test_a_timeout_in_the_query_is_ignored(service: RunningService) -> None:
 
 
 def test_a_decision_is_counted_once(service: RunningService) -> None:
-    labels = {"entry": "forbidden", "outcome": "refused", "reason": "namespace-forbids"}
+    labels = {"endpoint": "forbidden", "outcome": "denied", "reason": "namespace-forbids"}
     before = service.metric("dind_webhook_decisions_total", **labels)
     timed = service.metric("dind_webhook_request_duration_seconds_count")
-    service.ask(review(), entry="forbidden")
+    service.ask(review(), endpoint="forbidden")
     assert service.metric("dind_webhook_decisions_total", **labels) == before + 1
     assert service.metric("dind_webhook_request_duration_seconds_count") == timed + 1

@@ -19,11 +19,11 @@ FORGED = 'job\n{"event":"injected","reason":"forged"}\r\n\x1b[2Jforged'
 
 
 def line_about(
-    service: RunningService, asked: dict[str, Any], entry: str = "pod"
+    service: RunningService, asked: dict[str, Any], endpoint: str = "pod"
 ) -> dict[str, Any]:
     """The one line that a review causes."""
     written = len(service.decisions_logged())
-    service.ask(asked, entry)
+    service.ask(asked, endpoint)
     (line,) = service.decisions_logged()[written:]
     return line
 
@@ -37,7 +37,11 @@ def test_a_decision_is_one_line(service: RunningService) -> None:
     assert line["level"] == "info"
     assert line["uid"] == asked["request"]["uid"]
     assert (line["namespace"], line["name"]) == ("team-a", "job-")
-    assert (line["owner"], line["entry"], line["reason"]) == ("Job/build", "namespace", "injected")
+    assert (line["owner"], line["endpoint"], line["reason"]) == (
+        "Job/build",
+        "namespace",
+        "injected",
+    )
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line["timestamp"])
     assert line["milliseconds"] > 0
 
@@ -50,7 +54,7 @@ def test_a_name_is_shown_rather_than_what_it_is_made_from(service: RunningServic
 
 def test_a_refusal_says_what_the_user_was_told(service: RunningService) -> None:
     line = line_about(service, review(pod({"dind.io/inject": "yes"})))
-    assert (line["event"], line["reason"]) == ("refused", "bad-value")
+    assert (line["event"], line["reason"]) == ("denied", "bad-value")
     assert 'dind.io/inject is "yes"' in line["message"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from examples.loading import FOLDER, OPERATOR, Example, all_examples, read
 from ruamel.yaml import YAML
 
-from webhook.injection import Admission, Decision, Injected, Reason, Refused, decide
+from webhook.injection import Admission, Decision, Denied, Injected, Reason, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.config import Config
 from webhook.injection.optin import route
@@ -36,9 +36,9 @@ def config_of(path: Path | None) -> Config:
 
 def decision_on(raw: dict[str, Any], example: Example) -> Decision:
     pod = msgspec.convert(raw, Pod)
-    entry = route(pod.annotations, example.namespace_label)
-    assert entry is not None, "the API server would not call the webhook for this pod"
-    return decide(Admission(entry, NAMESPACE, pod), config_of(example.config))
+    endpoint = route(pod.annotations, example.namespace_label)
+    assert endpoint is not None, "the API server would not call the webhook for this pod"
+    return decide(Admission(endpoint, NAMESPACE, pod), config_of(example.config))
 
 
 def patched(raw: dict[str, Any], decision: Decision) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def patched(raw: dict[str, Any], decision: Decision) -> dict[str, Any]:
 def test_the_decision_is_the_one_in_the_header(example: Example) -> None:
     for raw in example.pods():
         decision = decision_on(raw, example)
-        warnings = () if isinstance(decision, Refused) else tuple(decision.warnings)
+        warnings = () if isinstance(decision, Denied) else tuple(decision.warnings)
         assert (decision.reason, warnings) == (example.expectation, example.warnings)
 
 
@@ -96,7 +96,7 @@ def test_the_readme_links_to_every_file_and_to_no_other() -> None:
 
 
 def test_examples_cover_every_outcome() -> None:
-    assert {example.outcome.value for example in EXAMPLES} == {"injected", "skipped", "refused"}
+    assert {example.outcome.value for example in EXAMPLES} == {"injected", "skipped", "denied"}
 
 
 def test_the_operators_file_shows_three_profiles_and_a_policy() -> None:

@@ -13,13 +13,13 @@ from ruamel.yaml import YAML
 from unit.injection.pods import pod
 from unit.operator.test_file import BAD
 
-from webhook.injection import Admission, Entry, decide
+from webhook.injection import Admission, Endpoint, decide
 from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.operator import ConfigError, parse
 
 _SOURCE = "config.yaml"
-_ADMISSION = Admission(Entry.POD, "ci", msgspec.convert(pod(), Pod))
+_ADMISSION = Admission(Endpoint.POD, "ci", msgspec.convert(pod(), Pod))
 _PIECES = [
     *("---\n", "...\n", "- ", "? ", ": ", "<<: *a\n", "&a ", "*a", "!!str ", "!!binary ", "|\n"),
     *(">-\n", "{}", "[]", "[", "}", "'", '"', "#", "%YAML 1.1\n", "\t", "\r", "\x85", "\ufeff"),

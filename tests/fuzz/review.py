@@ -15,7 +15,7 @@ from golden.cases import cases
 from property.generated import EVERY_ANNOTATION, NONSENSE, PATHS, READABLE, SOURCES, VARIABLES
 from service.reviews import review
 
-from webhook.injection import Entry, decide
+from webhook.injection import Endpoint, decide
 from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.serving import logs
@@ -49,18 +49,18 @@ _NASTY: list[Any] = [
 
 
 def run(body: bytes) -> None:
-    """Ask every entry under every operator's file, and again for the pod that it makes.
+    """Ask every endpoint under every operator's file, and again for the pod that it makes.
 
     Raises:
         AssertionError: an answer breaks a rule of the API server's.
         Exception: whatever else the service raises beside BadRequest.
     """
     for service in _SERVICES:
-        for entry in Entry:
-            answer = _answer(service, entry, body)
+        for endpoint in Endpoint:
+            answer = _answer(service, endpoint, body)
             again = None if answer is None else _patched(body, answer)
             if again is not None:
-                second = _answer(service, entry, again)
+                second = _answer(service, endpoint, again)
                 # Variables that are none pass as long as nobody looks for DOCKER_HOST among them.
                 assert second is not None or not _has_types(body)
                 if second is not None:
@@ -78,9 +78,9 @@ def _has_types(body: bytes) -> bool:
     return True
 
 
-def _answer(service: Service, entry: Entry, body: bytes) -> bytes | None:
+def _answer(service: Service, endpoint: Endpoint, body: bytes) -> bytes | None:
     try:
-        return _remembered(service, entry, body)
+        return _remembered(service, endpoint, body)
     except BadRequest as caught:
         bad = caught
     assert bad.status == 400
@@ -89,12 +89,12 @@ def _answer(service: Service, entry: Entry, body: bytes) -> bytes | None:
     return None
 
 
-def _remembered(service: Service, entry: Entry, body: bytes) -> bytes:
+def _remembered(service: Service, endpoint: Endpoint, body: bytes) -> bytes:
     """Answer twice: a kind of pod is remembered then, and gets what the pod itself would."""
-    answer = service.answer(entry, body)
+    answer = service.answer(endpoint, body)
     request = decode(body)
-    decision = decide(admission(request, entry), service.config)
-    assert service.answer(entry, body) == answer == answer_to(entry, decision).to(request.uid)
+    decision = decide(admission(request, endpoint), service.config)
+    assert service.answer(endpoint, body) == answer == answer_to(endpoint, decision).to(request.uid)
     return answer
 
 

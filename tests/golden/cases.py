@@ -22,7 +22,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from webhook import __version__
-from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped, decide
+from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
 from webhook.injection.config import Config
 from webhook.injection.optin import route
 from webhook.injection.pod import Pod
@@ -48,8 +48,8 @@ class Case:
     def decide(self, pod: Json | None = None) -> Decision:
         """The decision on this pod, or on another one in the same circumstances."""
         read = msgspec.convert(pod or self.pod, Pod)
-        entry = route(read.annotations, self.namespace_label) or Entry.POD
-        return decide(Admission(entry, "ci", read), self.config)
+        endpoint = route(read.annotations, self.namespace_label) or Endpoint.POD
+        return decide(Admission(endpoint, "ci", read), self.config)
 
     def result(self, name: str) -> Path:
         """The file of a result."""
@@ -89,7 +89,7 @@ def rendered(case: Case) -> tuple[str, str]:
         case Injected() as injected:
             warnings = "".join(f"# warning: {line}\n" for line in injected.warnings)
             return ".injected.yaml", warnings + _yaml(patched(case.pod, injected))
-        case Refused(problems):
+        case Denied(problems):
             return ".refused.txt", "".join(f"{problem.message}\n" for problem in problems)
         case Skipped(reason, warnings):
             lines = [f"{reason.slug}: {reason.sentence}", *warnings]

@@ -45,7 +45,7 @@ class Latency:
 
 
 def latency(cluster: Cluster) -> Latency:
-    """All calls so far of the entry for pods that opted in by themselves."""
+    """All calls so far of the endpoint for pods that opted in by themselves."""
     count = seconds = 0.0
     buckets: Counter[float] = Counter()
     for kind, bound, value in _SAMPLE.findall(

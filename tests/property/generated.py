@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 
 Json = dict[str, Any]
 
@@ -251,4 +251,4 @@ def configs(draw: DrawFn, *, hostile: bool) -> Json:
     return {"profiles": profiles, "policy": policy}
 
 
-ENTRIES = st.sampled_from(Entry)
+ENDPOINTS = st.sampled_from(Endpoint)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from property.generated import ENTRIES, Json, configs, containers, pods
+from property.generated import ENDPOINTS, Json, configs, containers, pods
 from property.promises import differences
 from property.strict import apply
 from unit.injection.pods import named, operations, patched
@@ -15,10 +15,10 @@ from unit.injection.rules import breaches
 from webhook.injection import (
     Admission,
     Decision,
-    Entry,
+    Denied,
+    Endpoint,
     Injected,
     Reason,
-    Refused,
     Skipped,
     annotations,
     decide,
@@ -32,11 +32,11 @@ from webhook.injection.settings import Settings, resolve
 REPLACEABLE = ("/metadata/annotations/dind.io~1status", "/spec/runtimeClassName")
 
 INJECTABLE = given(raw=pods(hostile=False), config=configs(hostile=False))
-ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), entry=ENTRIES)
+ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), endpoint=ENDPOINTS)
 
 
-def decided(raw: Json, config: Json, entry: Entry = Entry.NAMESPACE) -> Decision:
-    admission = Admission(entry, "ci", msgspec.convert(raw, Pod))
+def decided(raw: Json, config: Json, endpoint: Endpoint = Endpoint.NAMESPACE) -> Decision:
+    admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
     return decide(admission, msgspec.convert(config, Config))
 
 
@@ -54,22 +54,24 @@ def settings_of(raw: Json, config: Json) -> Settings:
 
 
 @ANYTHING
-def test_every_pod_gets_one_of_three_answers(raw: Json, config: Json, entry: Entry) -> None:
-    match decided(raw, config, entry):
+def test_every_pod_gets_one_of_three_answers(raw: Json, config: Json, endpoint: Endpoint) -> None:
+    match decided(raw, config, endpoint):
         case Injected() as injection:
             assert injection.reason in (Reason.INJECTED, Reason.ALREADY_INJECTED)
             assert breaches(patched(raw, injection)) == []
         case Skipped() as skipped:
             assert skipped.reason.outcome.value == "skipped"
-        case Refused() as refused:
+        case Denied() as refused:
             assert refused.problems
-            assert all(p.reason.outcome.value == "refused" for p in refused.problems)
+            assert all(p.reason.outcome.value == "denied" for p in refused.problems)
 
 
 @ANYTHING
-def test_what_people_read_is_printable_and_short(raw: Json, config: Json, entry: Entry) -> None:
-    decision = decided(raw, config, entry)
-    if isinstance(decision, Refused):
+def test_what_people_read_is_printable_and_short(
+    raw: Json, config: Json, endpoint: Endpoint
+) -> None:
+    decision = decided(raw, config, endpoint)
+    if isinstance(decision, Denied):
         assert decision.message.isprintable()
         return
     for line in decision.warnings:
@@ -78,14 +80,16 @@ def test_what_people_read_is_printable_and_short(raw: Json, config: Json, entry:
 
 
 @ANYTHING
-def test_an_explanation_agrees_with_the_decision(raw: Json, config: Json, entry: Entry) -> None:
-    admission = Admission(entry, "ci", msgspec.convert(raw, Pod))
+def test_an_explanation_agrees_with_the_decision(
+    raw: Json, config: Json, endpoint: Endpoint
+) -> None:
+    admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
     findings = examine(admission, msgspec.convert(config, Config))
     answers = [finding.answer for finding in findings]
     refused = any(answer and not isinstance(answer, Skipped) for answer in answers)
     skipped = isinstance(answers[-1], Skipped)
-    decision = decided(raw, config, entry)
-    assert isinstance(decision, Refused) == refused
+    decision = decided(raw, config, endpoint)
+    assert isinstance(decision, Denied) == refused
     assert isinstance(decision, Skipped) == (skipped and not refused)
 
 

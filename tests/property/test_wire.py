@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from property.generated import ENTRIES, Json, configs, pods
+from property.generated import ENDPOINTS, Json, configs, pods
 from service.reviews import review
 
-from webhook.injection import Admission, Entry, decide
+from webhook.injection import Admission, Endpoint, decide
 from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.serving.review import admission, decode
@@ -23,16 +23,16 @@ def escaped(text: str) -> str:
 @given(
     raw=pods(hostile=True),
     config=configs(hostile=True),
-    entry=ENTRIES,
+    endpoint=ENDPOINTS,
     indent=st.sampled_from([None, 1]),
 )
 def test_a_review_is_decided_like_the_pod_in_it(
-    raw: Json, config: Json, entry: Entry, indent: int | None
+    raw: Json, config: Json, endpoint: Endpoint, indent: int | None
 ) -> None:
     operators = msgspec.convert(config, Config)
     body = json.dumps(review(raw, namespace="ci"), indent=indent).encode()
-    decision = decide(admission(decode(body), entry), operators)
-    assert decision == decide(Admission(entry, "ci", msgspec.convert(raw, Pod)), operators)
+    decision = decide(admission(decode(body), endpoint), operators)
+    assert decision == decide(Admission(endpoint, "ci", msgspec.convert(raw, Pod)), operators)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_escaped_letters_hide_nothing(container: Json) -> None:
     body = json.dumps(review(raw, namespace="ci"))
     for word in ("DOCKER_HOST", "dockerd", "ephemeral-storage"):
         body = body.replace(word, escaped(word))
-    decision = decide(admission(decode(body.encode()), Entry.NAMESPACE), Config())
-    expected = decide(Admission(Entry.NAMESPACE, "ci", msgspec.convert(raw, Pod)), Config())
+    decision = decide(admission(decode(body.encode()), Endpoint.NAMESPACE), Config())
+    expected = decide(Admission(Endpoint.NAMESPACE, "ci", msgspec.convert(raw, Pod)), Config())
     assert decision == expected

@@ -109,7 +109,7 @@ def test_a_wish_beyond_the_policy_is_refused_and_nothing_is_stored(
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert sentence in answer.json()["message"]
     assert stored(identified, name) == []
-    assert hardened.events("refused")[-1]["namespace"] == name
+    assert hardened.events("denied")[-1]["namespace"] == name
 
 
 def test_one_good_wish_does_not_carry_a_bad_one_through(
@@ -120,7 +120,7 @@ def test_one_good_wish_does_not_carry_a_bad_one_through(
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert "dind.io/image" in answer.json()["message"]
     assert "dind.io/memory" not in answer.json()["message"]
-    assert hardened.events("refused")
+    assert hardened.events("denied")
 
 
 @pytest.mark.usefixtures("hardened")
@@ -189,7 +189,7 @@ TYPOS = ["dind.io/injekt", "dind.io/Inject", "dind.io/injected", "dind.io/enable
 @pytest.mark.usefixtures("hardened")
 @pytest.mark.parametrize("typo", TYPOS)
 def test_a_mistyped_opt_in_grants_nothing(identified: ControlPlane, typo: str) -> None:
-    """It matches no entry, so nobody is asked: the pod starts as its author wrote it."""
+    """It matches no endpoint, so nobody is asked: the pod starts as its author wrote it."""
     assert daemons(identified.create_pod(namespace(identified), pod({typo: "true"}))) == []
 
 

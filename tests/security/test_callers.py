@@ -14,7 +14,7 @@ from service.running import RunningService
 from service.wire import connect, dial, receive, request
 
 EVENT = "caller refused"
-REFUSED = "dind_webhook_refused_callers_total"
+DENIED = "dind_webhook_refused_callers_total"
 V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
@@ -67,10 +67,10 @@ def test_who_is_called_so_may_call(
     common_name: str | None,
     version: ssl.TLSVersion,
 ) -> None:
-    before = guarded.metric(REFUSED)
+    before = guarded.metric(DENIED)
     client = context(guarded, tmp_path, issued(authority, *names, common_name=common_name))
     assert status(guarded, only(client, version)) == 200
-    assert guarded.metric(REFUSED) == before
+    assert guarded.metric(DENIED) == before
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_who_is_called_so_may_call(
 def test_without_a_certificate_a_client_is_told_what_is_missing(
     guarded: RunningService, tmp_path: Path, version: ssl.TLSVersion, alert: str
 ) -> None:
-    before = guarded.metric(REFUSED, why="no-certificate")
+    before = guarded.metric(DENIED, why="no-certificate")
     end, line = refused(guarded, only(context(guarded, tmp_path), version))
     assert alert in end
     assert (line["why"], line["message"]) == ("no-certificate", "it shows no certificate")
-    assert guarded.metric(REFUSED, why="no-certificate") == before + 1
+    assert guarded.metric(DENIED, why="no-certificate") == before + 1
 
 
 def foreign(_: trustme.CA) -> Shown:
@@ -130,12 +130,12 @@ def test_another_name_of_the_same_authority_is_refused(
     name: str,
     version: ssl.TLSVersion,
 ) -> None:
-    before = guarded.metric(REFUSED, why="other-name")
+    before = guarded.metric(DENIED, why="other-name")
     client = only(context(guarded, tmp_path, issued(authority, common_name=name)), version)
     _, line = refused(guarded, client)
     assert line["why"] == "other-name"
     assert line["message"] == f"its certificate is for {name}, not for {NAME}"
-    assert guarded.metric(REFUSED, why="other-name") == before + 1
+    assert guarded.metric(DENIED, why="other-name") == before + 1
 
 
 def test_a_session_of_tls_1_3_cannot_be_resumed(

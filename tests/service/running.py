@@ -120,9 +120,9 @@ class RunningService:
         """How many reviews it has decided."""
         return int(self.metric("dind_webhook_decisions_total"))
 
-    def ask(self, review: Mapping[str, Any], entry: str = "pod") -> dict[str, Any]:
+    def ask(self, review: Mapping[str, Any], endpoint: str = "pod") -> dict[str, Any]:
         """The response of the AdmissionReview that answers one."""
-        answer = self.client.post(f"/inject/{entry}", json=review)
+        answer = self.client.post(f"/inject/{endpoint}", json=review)
         answer.raise_for_status()
         response: dict[str, Any] = answer.json()["response"]
         return response

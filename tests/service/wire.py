@@ -53,11 +53,11 @@ def connect(
         raise
 
 
-def request(review: Mapping[str, Any], entry: str = "pod") -> bytes:
+def request(review: Mapping[str, Any], endpoint: str = "pod") -> bytes:
     """A whole POST of a review."""
     body = json.dumps(review).encode()
     head = [
-        f"POST /inject/{entry} HTTP/1.1",
+        f"POST /inject/{endpoint} HTTP/1.1",
         "host: localhost",
         "content-type: application/json",
         f"content-length: {len(body)}",

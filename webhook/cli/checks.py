@@ -81,18 +81,18 @@ def readable(bundle: bytes) -> str:
 def bundle(configuration: Configuration, service: ServiceReference, now: datetime) -> Check:
     """Check what the entries trust."""
     name = "caBundle"
-    way_out = repair(configuration, service)
+    fix = repair(configuration, service)
     found = bundles(configuration)
     for content, holders in found.items():
         if not content:
             told = f"missing in {listed(holders)}: the API server trusts no certificate of ours"
-            return Check(name, Verdict.BROKEN, told, way_out)
+            return Check(name, Verdict.BROKEN, told, fix)
         if not certificates_in(content):
             told = f"holds no readable certificate in {listed(holders)}"
-            return Check(name, Verdict.BROKEN, told, way_out)
+            return Check(name, Verdict.BROKEN, told, fix)
     if len(found) != 1:
         told = "differs between the entries: " + " and ".join(map(listed, found.values()))
-        return Check(name, Verdict.BROKEN, told, way_out)
+        return Check(name, Verdict.BROKEN, told, fix)
     authorities = certificates_in(next(iter(found)))
     judged = [validity(authority, now) for authority in authorities]
     # During a rotation the old one is beside the new one: the best of them counts.
@@ -101,7 +101,7 @@ def bundle(configuration: Configuration, service: ServiceReference, now: datetim
         f"{_named(authority)} {dates}"
         for authority, (_, dates) in zip(authorities, judged, strict=True)
     )
-    return Check(name, verdict, told, way_out if verdict is not Verdict.OK else "")
+    return Check(name, verdict, told, fix if verdict is not Verdict.OK else "")
 
 
 def repair(configuration: Configuration, service: ServiceReference) -> str:

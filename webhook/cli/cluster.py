@@ -23,13 +23,13 @@ class NotAsked(Struct, frozen=True):
     Attributes:
         slug: why, in a word.
         sentence: why.
-        way_out: what to do about it.
+        fix: what to do about it.
         hints: what looks as if somebody had meant to opt in.
     """
 
     slug: str
     sentence: str
-    way_out: str
+    fix: str
     hints: Sequence[str] = ()
 
 
@@ -60,9 +60,9 @@ class Cluster(Struct, frozen=True):
                 "Use another namespace.",
             )
         annotations = template.pod.annotations
-        entry = route(annotations, self.label)
-        if entry is not None:
-            return Admission(entry, namespace, template.pod)
+        endpoint = route(annotations, self.label)
+        if endpoint is not None:
+            return Admission(endpoint, namespace, template.pod)
         if MIRROR_POD in annotations:
             return _because(Reason.MIRROR_POD)
         if annotations.get(INJECT) == "false":
@@ -71,7 +71,7 @@ class Cluster(Struct, frozen=True):
 
 
 def _because(reason: Reason, hints: Sequence[str] = ()) -> NotAsked:
-    return NotAsked(reason.slug, reason.sentence, reason.way_out, hints)
+    return NotAsked(reason.slug, reason.sentence, reason.fix, hints)
 
 
 def _hints(found: Object, template: Template) -> Iterator[str]:

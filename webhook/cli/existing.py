@@ -22,7 +22,7 @@ from webhook.injection.decisions import Audit, printable
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
-from webhook.injection.shape import Earlier, earlier_injection
+from webhook.injection.shape import ExistingInjection, find_existing_injection
 
 
 class NoSuchPod(click.ClickException):
@@ -83,7 +83,7 @@ def explain(
         cluster=Cluster(namespace, home.metadata.labels.get(INJECT), config),
         config_note=("", _config_note(config_file)),
     )
-    earlier = earlier_injection(template.pod)
+    earlier = find_existing_injection(template.pod)
     return _explain_without(case) if earlier is None else _explain_injected(case, earlier)
 
 
@@ -93,7 +93,7 @@ def _config_note(path: Path | None) -> str:
     return "the gates below follow the built-in defaults; --config names the operator's file"
 
 
-def _explain_injected(case: _Case, earlier: Earlier) -> Explanation:
+def _explain_injected(case: _Case, earlier: ExistingInjection) -> Explanation:
     subject = walk.subject_of(case.found, case.cluster)
     mode = earlier.mode.value
     told: list[Note] = [("mode", mode)]
@@ -142,7 +142,7 @@ def _explain_without(case: _Case) -> Explanation:
     if isinstance(decision, Injected):
         rows.append(_pod_security(case, decision.audit))
     outcome = _worst(rows)
-    if isinstance(decision, Injected) and outcome is Outcome.REFUSED:
+    if isinstance(decision, Injected) and outcome is Outcome.DENIED:
         detail = "pod-security"
     else:
         detail = walk.detail(decision)
@@ -153,7 +153,7 @@ def _explain_without(case: _Case) -> Explanation:
                 "this pod",
                 "Was it treated like that when it was created?",
                 Outcome.SKIPPED,
-                walk.notes(then.why, then.way_out),
+                walk.notes(then.why, then.fix),
             )
         )
         if outcome is Outcome.INJECTED:
@@ -163,7 +163,7 @@ def _explain_without(case: _Case) -> Explanation:
 
 def _worst(rows: Sequence[Row]) -> Outcome:
     verdicts = [row.verdict for row in rows]
-    for outcome in (Outcome.REFUSED, Outcome.SKIPPED):
+    for outcome in (Outcome.DENIED, Outcome.SKIPPED):
         if outcome in verdicts:
             return outcome
     return Outcome.INJECTED
@@ -228,4 +228,4 @@ def _pod_security(case: _Case, audit: Audit) -> Row:
         f"The namespace is labelled {POD_SECURITY}: {level}, which refuses a {needs}.",
         f"Ask its owner to label it {POD_SECURITY}: privileged, or use another namespace.",
     )
-    return Row(name, question, Outcome.REFUSED, told)
+    return Row(name, question, Outcome.DENIED, told)

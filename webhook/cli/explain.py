@@ -15,7 +15,7 @@ from webhook.cli.tables import Explanation
 from webhook.cli.walk import walk
 from webhook.injection import Outcome
 
-_STATUS = {Outcome.INJECTED: 0, Outcome.SKIPPED: 1, Outcome.REFUSED: 2}
+_STATUS = {Outcome.INJECTED: 0, Outcome.SKIPPED: 1, Outcome.DENIED: 2}
 
 
 @click.command()

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from webhook.cli.objects import Configuration, Metadata
 from webhook.cli.verdicts import moment
-from webhook.injection import Admission, Entry
+from webhook.injection import Admission, Endpoint
 from webhook.injection.optin import INJECT
 
 _CREATE_AGAIN = "Delete the pod and create it again; a pod never gets Docker afterwards."
@@ -18,12 +18,12 @@ class Then(Struct, frozen=True):
     Attributes:
         slug: in a word.
         why: in a sentence.
-        way_out: what to do about it.
+        fix: what to do about it.
     """
 
     slug: str
     why: str
-    way_out: str = _CREATE_AGAIN
+    fix: str = _CREATE_AGAIN
 
 
 def then(
@@ -45,7 +45,7 @@ def then(
         why = f"{at}, before the webhook configuration, which was created at {moment(registered)}."
         return Then("created-before-webhook", why)
     labelled = home.written("labels", INJECT)
-    if admission.entry is not Entry.POD and labelled is not None and created < labelled:
+    if admission.endpoint is not Endpoint.POD and labelled is not None and created < labelled:
         why = f"{at}, before its namespace's label {INJECT} was last written, {moment(labelled)}."
         return Then("created-before-label", why)
     annotated = pod.written("annotations", INJECT)

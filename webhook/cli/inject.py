@@ -15,7 +15,7 @@ from webhook.cli.edit import CannotEditError, edited
 from webhook.cli.group import BadInput
 from webhook.cli.manifests import Manifest, Object, Part, Template
 from webhook.cli.options import input_options, read_config
-from webhook.injection import Decision, Injected, Reason, Refused, Skipped, decide
+from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
 
 EX_REFUSED = 2
@@ -60,7 +60,7 @@ def inject(  # noqa: PLR0917 - click passes options by name
     results = [_judge(found, cluster) for found in manifest.objects]
     for result in results:
         click.echo("\n".join(_told(result)), err=True)
-    if any(isinstance(result.answer, Refused) for result in results):
+    if any(isinstance(result.answer, Denied) for result in results):
         context.exit(EX_REFUSED)
     if output == "patch":
         text = "".join(json.dumps(result.patch, ensure_ascii=False) + "\n" for result in results)
@@ -112,7 +112,7 @@ def _told(result: _Result) -> list[str]:
         case Skipped() as skipped:
             summary = f"left alone ({skipped.reason.slug})"
             return [*_warned(name, skipped.warnings), f"{name}: {summary}"]
-        case Refused() as refused:
+        case Denied() as refused:
             return [f"{name}: refused: {refused.message}"]
         case answer:
             assert_never(answer)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from webhook.cli.objects import Configuration, Requirement, Rule, Selector, Webhook
-from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT, MIRROR_POD, Entry
+from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT, MIRROR_POD, Endpoint
 
-NAMES = {f"{entry.value}.dind.io": entry for entry in Entry}
+NAMES = {f"{endpoint.value}.dind.io": endpoint for endpoint in Endpoint}
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _PRODUCT = ("app.kubernetes.io/name", "dind-webhook")
 
@@ -17,18 +17,18 @@ _RULE = Rule(
     scope="Namespaced",
 )
 _LABELS = {
-    Entry.POD: Requirement(INJECT, "NotIn", ["true", "false"]),
-    Entry.NAMESPACE: Requirement(INJECT, "In", ["true"]),
-    Entry.FORBIDDEN: Requirement(INJECT, "In", ["false"]),
+    Endpoint.POD: Requirement(INJECT, "NotIn", ["true", "false"]),
+    Endpoint.NAMESPACE: Requirement(INJECT, "In", ["true"]),
+    Endpoint.FORBIDDEN: Requirement(INJECT, "In", ["false"]),
 }
 _SAYS = f"object.metadata.annotations['{INJECT}'] != 'false'"
 _HAS = "has(object.metadata.annotations)"
 _IN = f"'{INJECT}' in object.metadata.annotations"
 _BY_POD = f"{_HAS} && {_IN} && {_SAYS}"
 _OPTED_IN = {
-    Entry.POD: _BY_POD,
-    Entry.NAMESPACE: f"!{_HAS} || !({_IN}) || {_SAYS}",
-    Entry.FORBIDDEN: _BY_POD,
+    Endpoint.POD: _BY_POD,
+    Endpoint.NAMESPACE: f"!{_HAS} || !({_IN}) || {_SAYS}",
+    Endpoint.FORBIDDEN: _BY_POD,
 }
 _NOT_A_MIRROR = f"!{_HAS} || !('{MIRROR_POD}' in object.metadata.annotations)"
 
@@ -46,8 +46,8 @@ def faults(configuration: Configuration) -> Iterator[str]:
     missing = [name for name in NAMES if name not in found]
     if missing:
         yield f"{_listed(missing)} missing"
-    for webhook, entry in _entries(configuration):
-        path = f"/inject/{entry.value}"
+    for webhook, endpoint in _entries(configuration):
+        path = f"/inject/{endpoint.value}"
         service = webhook.client_config.service
         if service is None:
             yield f"{webhook.name} calls {webhook.client_config.url}, not a Service"
@@ -55,7 +55,7 @@ def faults(configuration: Configuration) -> Iterator[str]:
             yield f"{webhook.name} calls path {service.path or 'none'} instead of {path}"
         if webhook.rules != [_RULE]:
             yield f"{webhook.name} has other rules than CREATE of pods"
-        if _LABELS[entry] not in webhook.namespace_selector.match_expressions:
+        if _LABELS[endpoint] not in webhook.namespace_selector.match_expressions:
             yield f"{webhook.name} does not select namespaces by the label {INJECT} as it should"
 
 
@@ -63,14 +63,14 @@ def edits(configuration: Configuration) -> Iterator[str]:
     """Name what is not as the chart makes it, and may be meant."""
     for webhook in configuration.webhooks:
         if webhook.name not in NAMES:
-            yield f"entry {webhook.name} is not one of dind-webhook's"
-    for webhook, entry in _entries(configuration):
-        for what in _edited(webhook, entry):
+            yield f"endpoint {webhook.name} is not one of dind-webhook's"
+    for webhook, endpoint in _entries(configuration):
+        for what in _edited(webhook, endpoint):
             yield f"{webhook.name}: {what}"
 
 
 def excluded_namespaces(configuration: Configuration) -> set[str]:
-    """Tell from which namespaces no entry is sent a pod."""
+    """Tell from which namespaces no endpoint is sent a pod."""
     excluded = [
         {
             name
@@ -83,13 +83,13 @@ def excluded_namespaces(configuration: Configuration) -> set[str]:
     return set.intersection(*excluded) if excluded else set()
 
 
-def _entries(configuration: Configuration) -> Iterator[tuple[Webhook, Entry]]:
+def _entries(configuration: Configuration) -> Iterator[tuple[Webhook, Endpoint]]:
     for webhook in configuration.webhooks:
         if webhook.name in NAMES:
             yield webhook, NAMES[webhook.name]
 
 
-def _edited(webhook: Webhook, entry: Entry) -> Iterator[str]:
+def _edited(webhook: Webhook, endpoint: Endpoint) -> Iterator[str]:
     selector = webhook.namespace_selector
     others = [
         requirement
@@ -106,7 +106,7 @@ def _edited(webhook: Webhook, entry: Entry) -> Iterator[str]:
     if webhook.object_selector != Selector():
         yield "it has an objectSelector"
     conditions = [" ".join(condition.expression.split()) for condition in webhook.match_conditions]
-    if conditions != [_NOT_A_MIRROR, _OPTED_IN[entry]]:
+    if conditions != [_NOT_A_MIRROR, _OPTED_IN[endpoint]]:
         yield "its matchConditions are others"
     if webhook.match_policy != "Equivalent" or webhook.reinvocation_policy != "IfNeeded":
         yield "its matchPolicy or reinvocationPolicy is another"

@@ -40,15 +40,15 @@ def look(
 
 def _service(service: Service | None, called: ServiceReference) -> tuple[Check, ServicePort | None]:
     name, told = "Service", f"{called.namespace}/{called.name}"
-    way_out = "Bring the chart's own back: helm upgrade."
+    fix = "Bring the chart's own back: helm upgrade."
     if service is None:
-        return Check(name, Verdict.BROKEN, f"{told} does not exist", way_out), None
+        return Check(name, Verdict.BROKEN, f"{told} does not exist", fix), None
     for port in service.spec.ports:
         if port.port == called.port:
             return Check(name, Verdict.OK, f"{told}, port {called.port}"), port
     ports = listed([str(port.port) for port in service.spec.ports])
     found = f"{told} has no port {called.port}, which the entries call; it has {ports}"
-    return Check(name, Verdict.BROKEN, found, way_out), None
+    return Check(name, Verdict.BROKEN, found, fix), None
 
 
 def _ready(slices: Sequence[EndpointSlice], port: ServicePort) -> list[Address]:
@@ -69,7 +69,7 @@ def _endpoints(
 ) -> Check:
     name = "endpoints"
     unready = [f"{pod.metadata.name} {pod.state}" for pod in pods if not pod.ready]
-    way_out = (
+    fix = (
         f"kubectl -n {called.namespace} describe pods says what it waits for; a missing Secret "
         "means that no certificate was issued. A pod that starts again and again says why in its "
         "log."
@@ -79,10 +79,10 @@ def _endpoints(
         return Check(name, Verdict.BROKEN, found, "kubectl get endpointslices says more.")
     if not addresses:
         found = f"no pod is ready; {listed(unready) or 'there is no pod at all'}"
-        return Check(name, Verdict.BROKEN, found, way_out)
+        return Check(name, Verdict.BROKEN, found, fix)
     found = f"{len(addresses)} ready"
     if unready:
-        return Check(name, Verdict.WARNING, f"{found}; {listed(unready)}", way_out)
+        return Check(name, Verdict.WARNING, f"{found}; {listed(unready)}", fix)
     return Check(name, Verdict.OK, found)
 
 
@@ -93,25 +93,25 @@ def _certificates(
     now: datetime,
 ) -> Iterator[Check]:
     name = f"{called.name}.{called.namespace}.svc"
-    way_out = checks.repair(configuration, called)
+    fix = checks.repair(configuration, called)
     for bundle in checks.bundles(configuration):
         pem = checks.readable(bundle)
         if not pem:
             continue  # told already
         for answer in served.look_at(addresses, pem, name):
-            yield _certificate(answer, now, way_out)
+            yield _certificate(answer, now, fix)
 
 
-def _certificate(answer: Served, now: datetime, way_out: str) -> Check:
+def _certificate(answer: Served, now: datetime, fix: str) -> Check:
     name = "certificate"
     who = f"{answer.address.pod or answer.address.ip}"
     if answer.certificate is not None:
         verdict, dates = validity(answer.certificate, now)
-        hint = way_out if verdict is not Verdict.OK else ""
+        hint = fix if verdict is not Verdict.OK else ""
         return Check(name, verdict, f"{who} serves one that is trusted, {dates}", hint)
     if answer.problem is not None:
         found = f"{who} serves one that the API server does not trust: {answer.problem}"
-        return Check(name, Verdict.BROKEN, found, way_out)
+        return Check(name, Verdict.BROKEN, found, fix)
     where = f"{answer.address.ip}:{answer.address.port}"
     found = f"{who} ({where}) is not reachable from here: {answer.unreachable}"
     return Check(name, Verdict.UNKNOWN, found, "helm test looks from inside the cluster.")

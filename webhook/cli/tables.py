@@ -6,17 +6,17 @@ from msgspec import Struct
 
 from webhook.injection import Outcome
 
-_ANSWERS = {None: "yes", Outcome.SKIPPED: "no, left alone", Outcome.REFUSED: "no, refused"}
+_ANSWERS = {None: "yes", Outcome.SKIPPED: "no, left alone", Outcome.DENIED: "no, refused"}
 _COLOURS = {
     None: "green",
     Outcome.INJECTED: "green",
     Outcome.SKIPPED: "yellow",
-    Outcome.REFUSED: "red",
+    Outcome.DENIED: "red",
 }
 _WORDS = {
     Outcome.INJECTED: "injected",
     Outcome.SKIPPED: "left alone",
-    Outcome.REFUSED: "refused",
+    Outcome.DENIED: "refused",
 }
 
 Note = tuple[str, str]
@@ -63,7 +63,7 @@ class Explanation(Struct, frozen=True):
     @property
     def conclusion(self) -> str:
         """The gate that decided: the first that refuses, or else the one that leaves alone."""
-        for outcome in (Outcome.REFUSED, Outcome.SKIPPED):
+        for outcome in (Outcome.DENIED, Outcome.SKIPPED):
             for row in self.rows:
                 if row.verdict is outcome:
                     return f"Decided by: {row.gate}"
@@ -100,7 +100,7 @@ def show(explanations: Sequence[Explanation]) -> None:
     console = Console(highlight=False)
     for explanation in explanations:
         console.print(Text(explanation.title, style=f"bold {_COLOURS[explanation.outcome]}"))
-        table = Table("Gate", "Question", "Answer", box=SIMPLE)
+        table = Table("Check", "Question", "Answer", box=SIMPLE)
         for row in explanation.rows:
             notes = [f"{kind}: {text}" if kind else text for kind, text in row.notes]
             table.add_row(

@@ -33,13 +33,13 @@ class Check(Struct, frozen=True):
         name: what was looked at.
         verdict: how it is.
         found: what was found, one line.
-        way_out: what to do about it; empty where nothing needs doing.
+        fix: what to do about it; empty where nothing needs doing.
     """
 
     name: str
     verdict: Verdict
     found: str
-    way_out: str = ""
+    fix: str = ""
 
 
 class Report(Struct, frozen=True):
@@ -91,7 +91,7 @@ def as_data(reports: Sequence[Report]) -> dict[str, Any]:
             "check": check.name,
             "verdict": check.verdict.value,
             "found": check.found,
-            "wayOut": check.way_out,
+            "wayOut": check.fix,
         }
         for report in reports
         for check in report.checks
@@ -108,8 +108,8 @@ def _lines(reports: Sequence[Report]) -> Iterator[str]:
         yield ""
         for check in report.checks:
             yield f"  {check.verdict.value:{verdicts}}  {check.name:{names}}  {check.found}"
-            if check.way_out:
-                yield f"  {'':{verdicts}}  {'':{names}}  way out: {check.way_out}"
+            if check.fix:
+                yield f"  {'':{verdicts}}  {'':{names}}  way out: {check.fix}"
         yield ""
     counts = [
         f"{count} {verdict.value}"

@@ -7,9 +7,9 @@ from webhook.cli.manifests import Object, Template
 from webhook.cli.tables import Explanation, Note, Row
 from webhook.injection import (
     Admission,
+    CheckResult,
     Decision,
-    Entry,
-    Finding,
+    Endpoint,
     Injected,
     Outcome,
     Reason,
@@ -23,9 +23,9 @@ from webhook.injection.optin import INJECT
 
 _API_SERVER = ("API server", "Does it ask the webhook about such a pod?")
 _ASKED_BY = {
-    Entry.POD: "the pod's annotation",
-    Entry.NAMESPACE: "the namespace's label",
-    Entry.FORBIDDEN: "the pod's annotation, in a namespace that forbids it",
+    Endpoint.POD: "the pod's annotation",
+    Endpoint.NAMESPACE: "the namespace's label",
+    Endpoint.FORBIDDEN: "the pod's annotation, in a namespace that forbids it",
 }
 
 
@@ -50,15 +50,15 @@ def subject_of(found: Object, cluster: Cluster) -> str:
 
 def unasked(subject: str, not_asked: NotAsked) -> Explanation:
     """Explain a pod about which the webhook is not asked."""
-    told = notes(not_asked.sentence, not_asked.way_out)
+    told = notes(not_asked.sentence, not_asked.fix)
     told += [("hint", hint) for hint in not_asked.hints]
     row = Row(*_API_SERVER, Outcome.SKIPPED, told)
     return Explanation(subject, Outcome.SKIPPED, not_asked.slug, [row], ())
 
 
 def asked(admission: Admission, *more: Note) -> Row:
-    """Say by which entry the webhook is asked."""
-    by = f"by {_ASKED_BY[admission.entry]} (/inject/{admission.entry.value})"
+    """Say by which endpoint the webhook is asked."""
+    by = f"by {_ASKED_BY[admission.endpoint]} (/inject/{admission.endpoint.value})"
     return Row(*_API_SERVER, None, [("", by), *more])
 
 
@@ -80,18 +80,18 @@ def warnings(decision: Decision) -> Sequence[str]:
     return decision.warnings if isinstance(decision, Injected | Skipped) else ()
 
 
-def notes(why: str, way_out: str) -> list[Note]:
+def notes(why: str, fix: str) -> list[Note]:
     """Pair reason and way out; some messages say both already."""
     told = [("why", why)]
-    if way_out and way_out.rstrip(".") not in why:
-        told.append(("way out", way_out))
+    if fix and fix.rstrip(".") not in why:
+        told.append(("way out", fix))
     return told
 
 
-def _row(finding: Finding) -> Row:
+def _row(finding: CheckResult) -> Row:
     gate, answer = finding.gate, finding.answer
     if isinstance(answer, Skipped):
-        told = notes(answer.reason.sentence, answer.reason.way_out)
+        told = notes(answer.reason.sentence, answer.reason.fix)
         return Row(gate.name, gate.question, Outcome.SKIPPED, told)
-    told = [note for problem in answer for note in notes(problem.message, problem.reason.way_out)]
-    return Row(gate.name, gate.question, Outcome.REFUSED if told else None, told)
+    told = [note for problem in answer for note in notes(problem.message, problem.reason.fix)]
+    return Row(gate.name, gate.question, Outcome.DENIED if told else None, told)

@@ -5,22 +5,22 @@ No I/O, no clock, no framework, no logging. Read it in this order: `optin` (whic
 injection), `sidecar` and `node` (what a pod gains), `inject` (how that becomes a patch).
 """
 
-from webhook.injection.decisions import Audit, Decision, Injected, Problem, Refused, Skipped
-from webhook.injection.gates import Admission, Finding, decide, examine
-from webhook.injection.optin import Entry
+from webhook.injection.checks import Admission, CheckResult, decide, examine
+from webhook.injection.decisions import Audit, Decision, Denied, Injected, Problem, Skipped
+from webhook.injection.optin import Endpoint
 from webhook.injection.reasons import Outcome, Reason
 
 __all__ = [
     "Admission",
     "Audit",
+    "CheckResult",
     "Decision",
-    "Entry",
-    "Finding",
+    "Denied",
+    "Endpoint",
     "Injected",
     "Outcome",
     "Problem",
     "Reason",
-    "Refused",
     "Skipped",
     "decide",
     "examine",

@@ -56,7 +56,7 @@ class Skipped(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-class Refused(Struct, frozen=True):
+class Denied(Struct, frozen=True):
     """The pod is not admitted; all its problems, never only the first."""
 
     problems: Sequence[Problem]
@@ -76,7 +76,7 @@ class Refused(Struct, frozen=True):
         return f"{len(self.problems)} problems: {text}"
 
 
-Decision = Injected | Skipped | Refused
+Decision = Injected | Skipped | Denied
 
 
 def quoted(value: str) -> str:

@@ -17,14 +17,14 @@ from webhook.injection.pod import Container, Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Settings
 from webhook.injection.shape import (
-    Earlier,
+    ExistingInjection,
     free_name,
     gets_socket,
 )
 from webhook.injection.sockets import (
     DOCKER_HOST,
     SharedSocket,
-    View,
+    SocketPlan,
     directory_of,
     host_sockets,
     shared_socket,
@@ -51,10 +51,10 @@ class _Change(Struct, frozen=True, gc=False):
     is_init: bool
     index: int
     container: Container
-    view: View
+    view: SocketPlan
 
 
-def inject(pod: Pod, settings: Settings, earlier: Earlier | None) -> Injected:
+def inject(pod: Pod, settings: Settings, earlier: ExistingInjection | None) -> Injected:
     """Work out the patch that gives a pod its daemon.
 
     Args:
@@ -112,7 +112,7 @@ def _shared_socket(
     volume_names: Collection[str],
     settings: Settings,
     mode: Mode,
-    earlier: Earlier | None,
+    earlier: ExistingInjection | None,
 ) -> SharedSocket:
     of_node = mode is Mode.NODE
     if earlier is not None:
@@ -183,7 +183,9 @@ def _patch_container(patch: Patch, change: _Change, socket: SharedSocket, *, shi
     patch.operations += write(pointer, seen, to_mounts, to_variables)
 
 
-def _operations(pointer: str, seen: View, to_mounts: bool, to_variables: bool) -> tuple[str, ...]:
+def _operations(
+    pointer: str, seen: SocketPlan, to_mounts: bool, to_variables: bool
+) -> tuple[str, ...]:
     """Write the changes of one container; the flags tell which lists it has."""
     patch = Patch()
     for index in reversed(seen.removed):
@@ -267,7 +269,7 @@ def _show_job_s_files(
 
 
 def _show_socket_elsewhere(
-    patch: Patch, daemon: str, socket: SharedSocket, unusual: Sequence[View]
+    patch: Patch, daemon: str, socket: SharedSocket, unusual: Sequence[SocketPlan]
 ) -> None:
     """Show the daemon the folders other than the usual one in which containers look for its socket.
 

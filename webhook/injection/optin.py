@@ -25,7 +25,7 @@ MIRROR_POD = "kubernetes.io/config.mirror"
 EXCLUDED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
 
-class Entry(enum.StrEnum):
+class Endpoint(enum.StrEnum):
     """How the API server came to ask: by the pod, by its namespace, or where that forbids it."""
 
     POD = "pod"
@@ -33,8 +33,8 @@ class Entry(enum.StrEnum):
     FORBIDDEN = "forbidden"
 
 
-def route(annotations: Mapping[str, str], namespace_label: str | None) -> Entry | None:
-    """Choose the entry that the API server would call, None where it would call nobody.
+def route(annotations: Mapping[str, str], namespace_label: str | None) -> Endpoint | None:
+    """Choose the endpoint that the API server would call, None where it would call nobody.
 
     Args:
         annotations: the pod's.
@@ -44,13 +44,13 @@ def route(annotations: Mapping[str, str], namespace_label: str | None) -> Entry 
     if MIRROR_POD in annotations or annotation == "false":
         return None
     if namespace_label == "true":
-        return Entry.NAMESPACE
+        return Endpoint.NAMESPACE
     if annotation is None:
         return None
-    return Entry.FORBIDDEN if namespace_label == "false" else Entry.POD
+    return Endpoint.FORBIDDEN if namespace_label == "false" else Endpoint.POD
 
 
-def verdict(entry: Entry, annotation: str | None) -> Problem | Skipped | None:
+def verdict(endpoint: Endpoint, annotation: str | None) -> Problem | Skipped | None:
     """Apply the table to one pod.
 
     Returns:
@@ -60,9 +60,9 @@ def verdict(entry: Entry, annotation: str | None) -> Problem | Skipped | None:
         case "false":
             return Skipped(Reason.OPTED_OUT)
         case None:
-            return None if entry is Entry.NAMESPACE else Skipped(Reason.NOT_OPTED_IN)
+            return None if endpoint is Endpoint.NAMESPACE else Skipped(Reason.NOT_OPTED_IN)
         case "true":
-            return _FORBIDDEN if entry is Entry.FORBIDDEN else None
+            return _FORBIDDEN if endpoint is Endpoint.FORBIDDEN else None
         case _:
             return Problem(
                 Reason.BAD_VALUE,

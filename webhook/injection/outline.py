@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from webhook.injection import node, sidecar
-from webhook.injection.gates import Admission
-from webhook.injection.optin import Entry
+from webhook.injection.checks import Admission
+from webhook.injection.optin import Endpoint
 from webhook.injection.pod import (
     Container,
     ContainerResources,
@@ -28,7 +28,7 @@ from webhook.injection.pod import (
     Volume,
     VolumeMount,
 )
-from webhook.injection.shape import earlier_injection, runs_dockerd
+from webhook.injection.shape import find_existing_injection, runs_dockerd
 from webhook.injection.sockets import DOCKER_HOST
 
 _MOST_CONTAINERS = 100  # of each kind; more are not ordinary
@@ -54,7 +54,7 @@ class _Container(NamedTuple):
 class Outline(NamedTuple):
     """What a decision depends on. None says that a field is absent, as it does in the pod."""
 
-    entry: Entry
+    endpoint: Endpoint
     namespace: str
     annotations: tuple[tuple[str, str], ...] | None
     containers: tuple[_Container, ...]
@@ -84,12 +84,12 @@ def outline(admission: Admission, *, namespaced: bool) -> Outline | None:
     if containers is None or init_containers is None or volumes is None:
         return None
     names = [drawn.name for drawn in (*containers, *init_containers)]
-    if (sidecar.NAME in names or node.NAME in names) and earlier_injection(pod) is not None:
+    if (sidecar.NAME in names or node.NAME in names) and find_existing_injection(pod) is not None:
         return None
     context, secrets = spec.security_context, spec.image_pull_secrets
     groups = None if context is None else context.supplemental_groups
     return Outline(
-        admission.entry,
+        admission.endpoint,
         admission.namespace if namespaced else "",
         None if pod.metadata.annotations is None else tuple(pod.annotations.items()),
         containers,
@@ -168,7 +168,7 @@ def admission_of(outline: Outline) -> Admission:
         node_selector=None if o.node_os is None else {_OS: o.node_os},
     )
     annotations = None if o.annotations is None else dict(o.annotations)
-    return Admission(o.entry, o.namespace, Pod(ObjectMeta(annotations=annotations), spec))
+    return Admission(o.endpoint, o.namespace, Pod(ObjectMeta(annotations=annotations), spec))
 
 
 def _container_of(drawn: _Container) -> Container:

@@ -12,7 +12,7 @@ class Outcome(enum.StrEnum):
 
     INJECTED = "injected"
     SKIPPED = "skipped"
-    REFUSED = "refused"
+    DENIED = "denied"
 
 
 class Reason(enum.Enum):
@@ -22,7 +22,7 @@ class Reason(enum.Enum):
         slug: stable name, `[a-z-]+`; the value of the metric label `reason`.
         outcome: the one outcome that has this reason.
         sentence: one sentence for people.
-        way_out: what to do about it; empty where nothing needs doing.
+        fix: what to do about it; empty where nothing needs doing.
     """
 
     __hash__ = object.__hash__  # members are what they are; the usual one hashes their names
@@ -65,103 +65,103 @@ class Reason(enum.Enum):
     )
     NAMESPACE_FORBIDS = (
         "namespace-forbids",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         'The namespace is labelled dind.io/inject: "false", which forbids Docker there.',
         "Use another namespace, or ask its owner to remove the label.",
     )
     BAD_VALUE = (
         "bad-value",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "An annotation has a value that cannot be read.",
         "Correct the value, or remove the annotation to get its default.",
     )
     UNKNOWN_ANNOTATION = (
         "unknown-annotation",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "An annotation below dind.io/ does not exist.",
         "Correct its name; docs/annotations.md lists them all.",
     )
     ANNOTATION_NOT_ALLOWED = (
         "annotation-not-allowed",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The operator's policy does not let pods use this annotation.",
         "Remove it, or ask the operator to list it under policy.annotations.",
     )
     UNKNOWN_PROFILE = (
         "unknown-profile",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The profile that the pod names does not exist.",
         "Name a profile of the operator's file.",
     )
     PROFILE_NOT_ALLOWED = (
         "profile-not-allowed",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The operator's policy does not allow this profile in the pod's namespace.",
         "Name an allowed profile, or ask the operator to extend policy.profiles.",
     )
     UNKNOWN_CONTAINER = (
         "unknown-container",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "dind.io/containers names a container that the pod does not have.",
         "Name containers of the pod, separated by commas.",
     )
     IMAGE_NOT_ALLOWED = (
         "image-not-allowed",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The operator's policy does not allow this image for the daemon.",
         "Name an image that matches policy.images, or remove the annotation.",
     )
     OVER_MAXIMUM = (
         "over-maximum",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The pod asks for more than the operator's policy allows.",
         "Ask for less, or ask the operator to raise policy.maximum.",
     )
     NOT_IN_THIS_MODE = (
         "not-in-this-mode",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The annotation sizes a sidecar, and in mode node the pod gets none.",
         "Remove the annotation, or choose a profile whose mode is sidecar.",
     )
     HOST_NETWORK = (
         "host-network",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "With hostNetwork, the daemon would write its firewall rules and bridges into the node.",
         "Remove hostNetwork from the pod, or use a profile whose mode is node.",
     )
     WINDOWS = (
         "windows",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The daemon is a Linux program, and the pod is for Windows nodes.",
         "Build on a Linux node.",
     )
     HOST_USERS = (
         "host-users",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "A privileged daemon does not work in a pod with hostUsers: false.",
         "Remove hostUsers, or use a profile with privileged: false and a runtimeClassName.",
     )
     RUNTIME_CLASS = (
         "runtime-class",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The pod and its profile name different runtime classes.",
         "Remove runtimeClassName from the pod, or choose another profile.",
     )
     TOO_MANY_CONTAINERS = (
         "too-many-containers",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "The pod has more containers than any node would run.",
         "Split the job into several pods.",
     )
     NAME_TAKEN = (
         "name-taken",
-        Outcome.REFUSED,
+        Outcome.DENIED,
         "A container of the pod has the name that the injected one needs.",
         "Rename that container.",
     )
 
-    def __init__(self, slug: str, outcome: Outcome, sentence: str, way_out: str) -> None:
+    def __init__(self, slug: str, outcome: Outcome, sentence: str, fix: str) -> None:
         self.slug = slug
         self.outcome = outcome
         self.sentence = sentence
-        self.way_out = way_out
+        self.fix = fix

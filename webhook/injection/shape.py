@@ -19,7 +19,7 @@ _UNIX = "unix://"
 _NAMES = (sidecar.NAME, node.NAME)
 
 
-class Earlier(Struct, frozen=True):
+class ExistingInjection(Struct, frozen=True):
     """An injected container that the pod carries already.
 
     Attributes:
@@ -35,7 +35,7 @@ class Earlier(Struct, frozen=True):
     directory: str
 
 
-def earlier_injection(pod: Pod) -> Earlier | None:
+def find_existing_injection(pod: Pod) -> ExistingInjection | None:
     """Find the container that an earlier injection added, by the name of its script.
 
     One with a name or a path longer than any that a kubelet takes is none: what follows from it is
@@ -62,7 +62,7 @@ def earlier_injection(pod: Pod) -> Earlier | None:
             if mount.mount_path != directory or len(mount.name) > LONGEST:
                 continue
             if _is_shared(volumes.get(mount.name), mode, directory):
-                return Earlier(mode, container, mount.name, directory)
+                return ExistingInjection(mode, container, mount.name, directory)
     return None
 
 
@@ -75,7 +75,7 @@ def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
     return volume.host_path is not None and volume.host_path.path == directory
 
 
-def brings_own_daemon(pod: Pod, earlier: Earlier | None) -> str | None:
+def brings_own_daemon(pod: Pod, earlier: ExistingInjection | None) -> str | None:
     """Find a Docker daemon of the user's own: the name of its container.
 
     A container named `dind`, or one that runs dockerd: its entrypoint listens at /var/run, too, and

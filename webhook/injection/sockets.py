@@ -24,7 +24,7 @@ _HOST_SOCKET = "/var/run/docker.sock"
 _OTHER_DIRECTORY = "/run/dind"  # for containers in which the usual folder is taken
 
 
-class View(Struct, frozen=True, cache_hash=True):
+class SocketPlan(Struct, frozen=True, cache_hash=True):
     """What has to change in a container so that it sees the socket.
 
     Attributes:
@@ -59,7 +59,7 @@ class SharedSocket(Struct, frozen=True):
     of_node: bool
     late: bool
     places: frozenset[str]
-    usual: View = View()
+    usual: SocketPlan = SocketPlan()
 
     def address(self) -> str:
         """DOCKER_HOST where the folder is mounted as usual."""
@@ -81,7 +81,7 @@ def shared_socket(volume: str, directory: str, of_node: bool, late: bool) -> Sha
     places = frozenset((real(directory), real(f"{directory}/{SOCKET_FILE}")))
     socket = SharedSocket(volume, directory, of_node, late, places)
     mounts = (encoded(socket.mount(directory)),)
-    return replace(socket, usual=View((), mounts, socket.address()))
+    return replace(socket, usual=SocketPlan((), mounts, socket.address()))
 
 
 def directory_of(address: str) -> str:
@@ -100,7 +100,7 @@ def host_sockets(volumes: Sequence[Volume]) -> dict[str, str]:
     return found
 
 
-def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) -> View:
+def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) -> SocketPlan:
     """Plan one container's changes.
 
     Args:
@@ -132,11 +132,11 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
     address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
     said = container.variable(DOCKER_HOST)
     if said is None:
-        return View(migration.removed, [*map(encoded, mounts)], address, warnings)
+        return SocketPlan(migration.removed, [*map(encoded, mounts)], address, warnings)
     places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
     if not _leads_to(said.value, places):
         warnings.append(warning(f"container {container.name} keeps its own {DOCKER_HOST}"))
-    return View(migration.removed, [*map(encoded, mounts)], None, warnings)
+    return SocketPlan(migration.removed, [*map(encoded, mounts)], None, warnings)
 
 
 def _is_plain(container: Container, socket: SharedSocket) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from webhook.serving.endpoint import TEXT, Endpoint, Header, closing, response
+from webhook.serving.endpoint import TEXT, Header, HttpEndpoint, closing, response
 from webhook.serving.heads import Head
 from webhook.serving.metrics import CONTENT_TYPE
 from webhook.serving.review import BadRequest
@@ -11,7 +11,7 @@ from webhook.serving.service import Service
 Page = Callable[[], tuple[int, bytes, bytes]]  # status, content type, body
 
 
-class AdminEndpoint(Endpoint):
+class AdminEndpoint(HttpEndpoint):
     """Health for the kubelet, metrics for Prometheus; over plain HTTP, on a port of its own."""
 
     method = b"GET"

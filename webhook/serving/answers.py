@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from webhook.injection import Entry, Refused, decide
+from webhook.injection import Denied, Endpoint, decide
 from webhook.injection.config import Config
 from webhook.injection.outline import Outline, admission_of, outline
 from webhook.serving import review, wire
@@ -35,14 +35,14 @@ class Answers:
         self._known: dict[Outline, review.Answer] = {}
         self._seen: set[int] = set()  # hashes of kinds that came once; a wrong guess does no harm
 
-    def of(self, request: wire.Request, entry: Entry) -> review.Answer:
+    def of(self, request: wire.Request, endpoint: Endpoint) -> review.Answer:
         """Answer a request.
 
         Raises:
             review.BadRequest: status 400; something in the pod that was not looked into before is
                 wrong.
         """
-        admission = review.admission(request, entry)
+        admission = review.admission(request, endpoint)
         try:
             kind = outline(admission, namespaced=self._namespaced)
         except _WRONG:  # told below, unless the decision does not depend on it
@@ -54,7 +54,7 @@ class Answers:
             if self._comes_again(kind):
                 return self._learn(kind)
         try:
-            return review.answer(entry, decide(admission, self.config))
+            return review.answer(endpoint, decide(admission, self.config))
         except _WRONG as error:
             raise review.unreadable(error) from None
 
@@ -69,9 +69,9 @@ class Answers:
         return False
 
     def _learn(self, kind: Outline) -> review.Answer:
-        answer = review.answer(kind.entry, decide(admission_of(kind), self.config))
+        answer = review.answer(kind.endpoint, decide(admission_of(kind), self.config))
         # A refusal may be long, and no pipeline lives on refusals.
-        if not isinstance(answer.decision, Refused) and len(answer.after) <= _LONGEST_ANSWER:
+        if not isinstance(answer.decision, Denied) and len(answer.after) <= _LONGEST_ANSWER:
             if len(self._known) >= MOST:
                 del self._known[next(iter(self._known))]  # the oldest
             self._known[kind] = answer

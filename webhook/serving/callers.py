@@ -21,7 +21,7 @@ _RESUMED: Final = "resumed"
 WHYS: Final = (_NO_CERTIFICATE, _NOT_TRUSTED, _OTHER_NAME, _RESUMED)
 
 #: Told why a caller was refused: one of `WHYS`, and a sentence.
-Refused = Callable[[str, str], None]
+Denied = Callable[[str, str], None]
 
 
 class ClientAuthorityError(Exception):
@@ -93,7 +93,7 @@ class CheckedHandshake(ssl.SSLObject):
     """
 
     name: str | None
-    refused: Refused
+    refused: Denied
     _failure: ssl.SSLError | None = None
 
     def do_handshake(self) -> None:
@@ -143,12 +143,12 @@ def _sentence(error: ssl.SSLError) -> str:
     return "it shows no certificate"
 
 
-def checking(name: str | None, refused: Refused) -> type[CheckedHandshake]:
+def checking(name: str | None, refused: Denied) -> type[CheckedHandshake]:
     """The class of a listening context's handshakes (`ssl.SSLContext.sslobject_class`)."""
-    return type("Handshake", (CheckedHandshake,), {"name": name, "refused": staticmethod(refused)})
+    return type("Handshake", (CheckedHandshake,), {"name": name, "denied": staticmethod(refused)})
 
 
-def recording(registry: CollectorRegistry, log: Logger) -> Refused:
+def recording(registry: CollectorRegistry, log: Logger) -> Denied:
     """Counts and logs each refusal."""
     counter = Counter(
         "dind_webhook_refused_callers",

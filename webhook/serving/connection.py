@@ -20,7 +20,7 @@ from typing import Any, Final
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from webhook.serving.endpoint import Endpoint
+from webhook.serving.endpoint import HttpEndpoint
 from webhook.serving.heads import Head, KnownHeads
 from webhook.serving.parsing import Parser
 from webhook.serving.review import BadRequest
@@ -57,7 +57,7 @@ class Connection(asyncio.BufferedProtocol):
         app_state: dict[str, Any],  # noqa: ARG002 - uvicorn's protocols are made like this
         _loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._endpoint: Endpoint = config.loaded_app
+        self._endpoint: HttpEndpoint = config.loaded_app
         self._service = self._endpoint.service
         self._known: KnownHeads = self._endpoint.known
         self._keep_alive_seconds = config.timeout_keep_alive

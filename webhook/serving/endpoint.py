@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 from webhook.serving.heads import Head, KnownHeads
 from webhook.serving.review import BadRequest
 from webhook.serving.service import Service
@@ -21,7 +21,7 @@ _STATUS_LINES: Final = {
 }
 
 
-class Endpoint(ABC):
+class HttpEndpoint(ABC):
     """Answers the requests of one port.
 
     Attributes:
@@ -79,7 +79,7 @@ class Endpoint(ABC):
             raise BadRequest(405, "method", f"the method must be {wanted}, not {method}")
 
 
-class ReviewEndpoint(Endpoint):
+class ReviewEndpoint(HttpEndpoint):
     """`POST /inject/{pod|namespace|forbidden}`."""
 
     method = b"POST"
@@ -89,14 +89,14 @@ class ReviewEndpoint(Endpoint):
         self._usual_headers: Sequence[Header] = ()
         self._usual_start = b""
 
-    def accept(self, head: Head) -> Entry:
+    def accept(self, head: Head) -> Endpoint:
         """Look at a head; the path says what the request is for.
 
         Raises:
             BadRequest: status 404, 405 or 415.
         """
-        entry = _ENTRIES.get(head.path)
-        if entry is None:
+        endpoint = _ENDPOINTS.get(head.path)
+        if endpoint is None:
             raise BadRequest(404, "path", _UNKNOWN_PATH)
         self.check_method(head)
         content_type = head.header(b"content-type")
@@ -105,10 +105,10 @@ class ReviewEndpoint(Endpoint):
             raise BadRequest(
                 415, "content-type", f"the content type must be application/json, not {shown}"
             )
-        return entry
+        return endpoint
 
     def answer(
-        self, target: Entry, body: bytes, headers: Sequence[Header], *, close: bool
+        self, target: Endpoint, body: bytes, headers: Sequence[Header], *, close: bool
     ) -> bytes:
         """Answer a review; the arguments are those of every endpoint."""
         try:
@@ -135,9 +135,9 @@ class ReviewEndpoint(Endpoint):
             self.service.metrics.rejected[bad.why].inc()
 
 
-_ENTRIES: Final = {b"/inject/" + entry.encode(): entry for entry in Entry}
+_ENDPOINTS: Final = {b"/inject/" + endpoint.encode(): endpoint for endpoint in Endpoint}
 _UNKNOWN_PATH: Final = "there is no such path; there are " + ", ".join(
-    path.decode() for path in _ENTRIES
+    path.decode() for path in _ENDPOINTS
 )
 
 

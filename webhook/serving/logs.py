@@ -27,7 +27,7 @@ class Decided(Struct, omit_defaults=True, gc=False):
     namespace: str
     name: str
     owner: str
-    entry: str
+    endpoint: str
     reason: str
     milliseconds: float
     timestamp: datetime

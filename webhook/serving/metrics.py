@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from webhook.injection import Entry, Reason
+from webhook.injection import Endpoint, Reason
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Why a request got no decision: slugs of `review.BadRequest`, and the server's own.
@@ -36,7 +36,7 @@ class _Decisions(Collector):
     """
 
     def __init__(self) -> None:
-        self.counts = {(entry, reason): 0 for entry in Entry for reason in Reason}
+        self.counts = {(endpoint, reason): 0 for endpoint in Endpoint for reason in Reason}
         self.buckets = [0] * (len(_LATENCIES) + 1)
         self.seconds = 0.0
 
@@ -45,10 +45,10 @@ class _Decisions(Collector):
         decisions = CounterMetricFamily(
             "dind_webhook_decisions",
             "Decisions about pods.",
-            labels=["entry", "outcome", "reason"],
+            labels=["endpoint", "outcome", "reason"],
         )
-        for (entry, reason), count in self.counts.items():
-            decisions.add_metric([entry.value, reason.outcome.value, reason.slug], count)
+        for (endpoint, reason), count in self.counts.items():
+            decisions.add_metric([endpoint.value, reason.outcome.value, reason.slug], count)
         yield decisions
         bounds = [*map(floatToGoString, (*_LATENCIES, float("inf")))]
         cumulated = itertools.accumulate(self.buckets)
@@ -101,10 +101,10 @@ class Metrics:
         )
         self.configuration_reloads = {result: configurations.labels(result) for result in RESULTS}
 
-    def decided(self, entry: Entry, reason: Reason, seconds: float) -> None:
+    def decided(self, endpoint: Endpoint, reason: Reason, seconds: float) -> None:
         """Count a decision, and how long it took."""
         decisions = self._decisions
-        decisions.counts[entry, reason] += 1
+        decisions.counts[endpoint, reason] += 1
         decisions.buckets[bisect_left(_LATENCIES, seconds)] += 1
         decisions.seconds += seconds
 

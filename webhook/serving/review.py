@@ -1,7 +1,7 @@
 """AdmissionReview, admission.k8s.io/v1: bytes to an admission, and a decision to bytes.
 
 A bad request and a refused pod are two different things: `BadRequest` becomes an HTTP status of 400
-and up, `Refused` is an answer inside a response of status 200.
+and up, `Denied` is an answer inside a response of status 200.
 """
 
 import binascii
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.structs import asdict
 
-from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped
+from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped
 from webhook.injection.memory import remembered
 from webhook.serving import wire
 
@@ -87,10 +87,10 @@ def decode(body: bytes) -> wire.Request:
     return request
 
 
-def admission(request: wire.Request, entry: Entry) -> Admission:
+def admission(request: wire.Request, endpoint: Endpoint) -> Admission:
     """What the core decides about: the request's pod, and how it opted in."""
     assert request.object is not None  # noqa: S101 - `decode` refused that
-    return Admission(entry, request.namespace, request.object)
+    return Admission(endpoint, request.namespace, request.object)
 
 
 def _require_utf8(body: bytes) -> None:
@@ -195,22 +195,22 @@ class Answer(Struct, frozen=True, gc=False):
         return b"".join((self.before, _ENCODER.encode(uid), self.after))
 
 
-def answer(entry: Entry, decision: Decision) -> Answer:
+def answer(endpoint: Endpoint, decision: Decision) -> Answer:
     """Write a decision as an AdmissionReview with a response.
 
     Args:
-        entry: how the pod opted in, for the audit log.
+        endpoint: how the pod opted in, for the audit log.
         decision: the core's.
     """
-    response = _response(Raw(_PLACE), entry, decision)
+    response = _response(Raw(_PLACE), endpoint, decision)
     before, _, after = _ENCODER.encode(_Answer(response)).partition(_PLACE)
     return Answer(decision, before, after)
 
 
-def _response(uid: Raw, entry: Entry, decision: Decision) -> _Response:
+def _response(uid: Raw, endpoint: Endpoint, decision: Decision) -> _Response:
     response = _Response(uid, allowed=True)
     audit: dict[str, Any] = {
-        "entry": entry,
+        "endpoint": endpoint,
         "outcome": decision.reason.outcome,
         "reason": decision.reason.slug,
     }
@@ -223,7 +223,7 @@ def _response(uid: Raw, entry: Entry, decision: Decision) -> _Response:
             response.warnings = list(decision.warnings) or UNSET
         case Skipped():
             response.warnings = list(decision.warnings) or UNSET
-        case Refused():
+        case Denied():
             response.allowed = False
             response.status = _Status(403, "Forbidden", decision.message)
         case _:

@@ -19,7 +19,7 @@ from webhook.serving.admin import AdminEndpoint
 from webhook.serving.callers import checking, read_authorities, recording
 from webhook.serving.certificate import Certificate
 from webhook.serving.connection import READ_BYTES, Connection, sweep
-from webhook.serving.endpoint import Endpoint, ReviewEndpoint
+from webhook.serving.endpoint import HttpEndpoint, ReviewEndpoint
 from webhook.serving.logs import Logger
 from webhook.serving.metrics import Metrics
 from webhook.serving.reloading import (
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
     """uvicorn's server, with a deadline for TLS handshakes, started and stopped by `serve`."""
 
     def __init__(
-        self, endpoint: Endpoint, host: str, port: int, tls: ssl.SSLContext | None
+        self, endpoint: HttpEndpoint, host: str, port: int, tls: ssl.SSLContext | None
     ) -> None:
         config = uvicorn.Config(
             endpoint,  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 
-from webhook.injection import Decision, Entry, Injected, Refused
+from webhook.injection import Decision, Denied, Endpoint, Injected
 from webhook.injection.config import Config
 from webhook.serving import review
 from webhook.serving.answers import Answers
@@ -41,11 +41,11 @@ class Service:
     def config(self, config: Config) -> None:
         self._answers = Answers(config)
 
-    def answer(self, entry: Entry, body: bytes) -> bytes:
+    def answer(self, endpoint: Endpoint, body: bytes) -> bytes:
         """Answer one AdmissionReview.
 
         Args:
-            entry: from the request's path.
+            endpoint: from the request's path.
             body: the review as JSON.
 
         Raises:
@@ -53,12 +53,12 @@ class Service:
         """
         self.last_request = started = time.perf_counter()
         request = review.decode(body)
-        answered = self._answers.of(request, entry)
+        answered = self._answers.of(request, endpoint)
         answer = answered.to(request.uid)
         decision = answered.decision
         elapsed = time.perf_counter() - started
-        self.metrics.decided(entry, decision.reason, elapsed)
-        self._log(request, entry, decision, elapsed)
+        self.metrics.decided(endpoint, decision.reason, elapsed)
+        self._log(request, endpoint, decision, elapsed)
         return answer
 
     def rejected(self, bad: review.BadRequest, path: str) -> None:
@@ -71,7 +71,9 @@ class Service:
         self.metrics.rejected["error"].inc()
         self.log.error("failed", path=path, exc_info=error)
 
-    def _log(self, request: Request, entry: Entry, decision: Decision, elapsed: float) -> None:
+    def _log(
+        self, request: Request, endpoint: Endpoint, decision: Decision, elapsed: float
+    ) -> None:
         pod = request.object
         assert pod is not None  # noqa: S101 - `review.decode` refused that
         metadata = pod.metadata
@@ -82,14 +84,14 @@ class Service:
             namespace=request.namespace,
             name=metadata.name or metadata.generate_name or "",
             owner=f"{owner.kind}/{owner.name}" if owner else "",
-            entry=entry,
+            endpoint=endpoint,
             reason=decision.reason.slug,
             milliseconds=round(elapsed * 1000, 3),
             timestamp=datetime.now(UTC),
             level="info",
             dry_run=bool(request.dry_run),
         )
-        if isinstance(decision, Refused):
+        if isinstance(decision, Denied):
             line.message = decision.message
         elif decision.warnings:
             line.warnings = decision.warnings

@@ -31,7 +31,7 @@ from certs.state import StoredAuthority, read_authorities
 from certs.writes import contents
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
-ENTRIES = ("pod.dind.io", "namespace.dind.io")
+ENDPOINTS = ("pod.dind.io", "namespace.dind.io")
 LABELS = {"app.kubernetes.io/component": "webhook"}
 # The shortest that can be; `quick` is for what must happen while a test waits.
 CALM = ("--settle", "1s", "--tick", "1h")
@@ -141,11 +141,11 @@ class Installation:
                 snapshot, action = next_action(cluster, policy)
 
     def await_peace(self) -> None:
-        """Wait until every entry trusts the stored leaf."""
-        until(self.at_peace, "a leaf that every entry trusts", seconds=_PATIENCE)
+        """Wait until every endpoint trusts the stored leaf."""
+        until(self.at_peace, "a leaf that every endpoint trusts", seconds=_PATIENCE)
 
     def at_peace(self) -> bool:
-        """Whether every entry trusts exactly the stored authorities, and so the stored leaf."""
+        """Whether every endpoint trusts exactly the stored authorities, and so the stored leaf."""
         leaf, authorities = self.leaf(), self.authorities()
         stored = [authority.certificate for authority in authorities]
         return (
@@ -194,15 +194,17 @@ class Installation:
         return found
 
     def bundles(self) -> list[bytes]:
-        """What each entry trusts."""
+        """What each endpoint trusts."""
         entries = self.registration()["webhooks"]
-        return [base64.b64decode(entry["clientConfig"].get("caBundle", "")) for entry in entries]
+        return [
+            base64.b64decode(endpoint["clientConfig"].get("caBundle", "")) for endpoint in entries
+        ]
 
     def put_bundle(self, pem: bytes) -> None:
         """Overwrite every bundle as somebody else; nothing wipes it."""
         configuration = self.registration()
-        for entry in configuration["webhooks"]:
-            entry["clientConfig"] |= {"caBundle": base64.b64encode(pem).decode()}
+        for endpoint in configuration["webhooks"]:
+            endpoint["clientConfig"] |= {"caBundle": base64.b64encode(pem).decode()}
         answer = self._client.put(self.registration_path, json=configuration)
         assert answer.is_success, answer.text
 
@@ -293,7 +295,7 @@ def _configuration(namespace: str) -> dict[str, Any]:
         "metadata": {"name": namespace},
         "webhooks": [
             {
-                "name": entry,
+                "name": endpoint,
                 "clientConfig": {"service": {"name": "hook", "namespace": namespace}},
                 "rules": [
                     {
@@ -308,6 +310,6 @@ def _configuration(namespace: str) -> dict[str, Any]:
                 "timeoutSeconds": 5,
                 "admissionReviewVersions": ["v1"],
             }
-            for entry in ENTRIES
+            for endpoint in ENDPOINTS
         ],
     }

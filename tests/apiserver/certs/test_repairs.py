@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from apiserver.certs.installation import CALM, ENTRIES, Installation
+from apiserver.certs.installation import CALM, ENDPOINTS, Installation
 
 from certs.authority import issue_authority, issue_leaf
 
@@ -59,9 +59,9 @@ def _damage_authority(installation: Installation) -> None:
 
 
 MISHAPS = {
-    "wiped bundle": (_wipe_bundle, f"publish the bundle: {ENTRIES[0]} trusts nobody"),
+    "wiped bundle": (_wipe_bundle, f"publish the bundle: {ENDPOINTS[0]} trusts nobody"),
     "foreign bundle": (_overwrite_bundle, "keep the authorities"),
-    "damaged bundle": (_damage_bundle, f"publish the bundle: {ENTRIES[0]} trusts something else"),
+    "damaged bundle": (_damage_bundle, f"publish the bundle: {ENDPOINTS[0]} trusts something else"),
     "deleted leaf": (_delete_leaf, "it is missing"),
     "half-written leaf": (_half_write_leaf, "it has no tls.key"),
     "another leaf's key": (_mix_leaf, "it has a tls.key that does not belong to its tls.crt"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from apiserver.certs.installation import CALM, ENTRIES, Installation
+from apiserver.certs.installation import CALM, ENDPOINTS, Installation
 from kube.controlplane import ControlPlane
 from kube.waiting import until
 
@@ -54,8 +54,8 @@ def test_the_secrets_are_typed_and_go_with_our_deployment(installation: Installa
 
 def test_nothing_but_the_bundles_is_ours(installation: Installation) -> None:
     installation.bring_to_rest()
-    entry: dict[str, Any] = {".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}}
-    entries = {f'k:{{"name":"{name}"}}': entry for name in ENTRIES}
+    endpoint: dict[str, Any] = {".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}}
+    entries = {f'k:{{"name":"{name}"}}': endpoint for name in ENDPOINTS}
     assert _ours(installation.registration()) == {"f:webhooks": entries}
 
 
@@ -65,14 +65,16 @@ def test_another_managers_apply_keeps_our_bundles_and_we_keep_its_fields(
     with installation.running(*CALM) as process:
         installation.await_peace()
         changed = installation.registration()
-        for entry in changed["webhooks"]:
-            del entry["clientConfig"]["caBundle"]
-            entry["timeoutSeconds"] = 7
+        for endpoint in changed["webhooks"]:
+            del endpoint["clientConfig"]["caBundle"]
+            endpoint["timeoutSeconds"] = 7
         changed["metadata"] = {"name": changed["metadata"]["name"]}
         installation.apply(changed, manager="helm")
         process.await_event("waiting")
     assert installation.at_peace()
-    assert {entry["timeoutSeconds"] for entry in installation.registration()["webhooks"]} == {7}
+    assert {endpoint["timeoutSeconds"] for endpoint in installation.registration()["webhooks"]} == {
+        7
+    }
     assert len(process.events("bundle published")) == 1
 
 

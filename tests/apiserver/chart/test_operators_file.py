@@ -9,7 +9,7 @@ from webhook import operator
 
 pytestmark = pytest.mark.apiserver("helm")
 
-REFUSED = {
+DENIED = {
     "an unknown key": {"profile": {}},
     "an unknown key of a profile": {"profiles": {"a": {"mod": "node"}}},
     "an unknown mode": {"profiles": {"a": {"mode": "pod"}}},
@@ -45,7 +45,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("config", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("config", DENIED.values(), ids=DENIED)
 def test_what_the_service_refuses_is_refused(helm: Helm, config: dict[str, object]) -> None:
     with pytest.raises(operator.ConfigError):
         operator.parse(json.dumps(config), "config.yaml")

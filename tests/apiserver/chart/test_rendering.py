@@ -42,16 +42,16 @@ def test_the_registration_names_the_service_and_leaves_the_release_alone(helm: H
     """The rest of it is held by the opt-in table, whose tests register this very rendering."""
     rendered = one(helm.objects(), "MutatingWebhookConfiguration")
 
-    for entry in rendered["webhooks"]:
-        path = f"/inject/{entry['name'].removesuffix('.dind.io')}"
+    for endpoint in rendered["webhooks"]:
+        path = f"/inject/{endpoint['name'].removesuffix('.dind.io')}"
         service = {"name": FULLNAME, "namespace": NAMESPACE, "path": path, "port": 443}
-        assert entry["clientConfig"] == {"service": service}
-        excluded = entry["namespaceSelector"]["matchExpressions"][1]
+        assert endpoint["clientConfig"] == {"service": service}
+        excluded = endpoint["namespaceSelector"]["matchExpressions"][1]
         assert excluded["key"] == "kubernetes.io/metadata.name"
         assert {"kube-system", "kube-public", "kube-node-lease", NAMESPACE} <= {*excluded["values"]}
-        assert (entry["failurePolicy"], entry["timeoutSeconds"]) == ("Fail", 5)
-        assert (entry["reinvocationPolicy"], entry["sideEffects"]) == ("IfNeeded", "None")
-        assert entry["matchPolicy"] == "Equivalent"
+        assert (endpoint["failurePolicy"], endpoint["timeoutSeconds"]) == ("Fail", 5)
+        assert (endpoint["reinvocationPolicy"], endpoint["sideEffects"]) == ("IfNeeded", "None")
+        assert endpoint["matchPolicy"] == "Equivalent"
 
 
 @pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.stem)
@@ -59,7 +59,8 @@ def test_a_bundle_is_rendered_in_mode_provided_only(helm: Helm, values: Path) ->
     rendered = helm.objects(f"--values={values}")
 
     clients = [
-        entry["clientConfig"] for entry in one(rendered, "MutatingWebhookConfiguration")["webhooks"]
+        endpoint["clientConfig"]
+        for endpoint in one(rendered, "MutatingWebhookConfiguration")["webhooks"]
     ]
 
     assert all(("caBundle" in client) == (values.stem == "provided-values") for client in clients)

@@ -152,7 +152,7 @@ class TestTheRegistration:
                 lambda entries: entries.append({**entries[0], "name": "other.example.org"}),
                 1,
                 (
-                    "warning entries: not as the chart makes them: entry other.example.org is not "
+                    "warning entries: not as the chart makes them: endpoint other.example.org is not "
                     "one of dind-webhook's"
                 ),
             ),
@@ -174,19 +174,19 @@ class TestTheRegistration:
             ),
             (
                 lambda entries: [
-                    entry["clientConfig"]["service"].update(name="gone") for entry in entries
+                    endpoint["clientConfig"]["service"].update(name="gone") for endpoint in entries
                 ],
                 2,
                 "broken Service: dind-system/gone does not exist",
             ),
         ],
         ids=[
-            "an entry removed",
+            "an endpoint removed",
             "another path",
             "other rules",
             "the label not selected",
             "no match conditions",
-            "a foreign entry",
+            "a foreign endpoint",
             "failurePolicy Ignore",
             "another port",
             "another service",
@@ -210,10 +210,10 @@ class TestTheRegistration:
 
 def _with_bundle(pem: bytes | None) -> Callable[[Entries], None]:
     def change(entries: Entries) -> None:
-        for entry in entries:
-            entry["clientConfig"].pop("caBundle")
+        for endpoint in entries:
+            endpoint["clientConfig"].pop("caBundle")
             if pem is not None:
-                entry["clientConfig"]["caBundle"] = base64.b64encode(pem).decode()
+                endpoint["clientConfig"]["caBundle"] = base64.b64encode(pem).decode()
 
     return change
 

@@ -196,8 +196,8 @@ class TestAPodThatGotNothing:
 
     def test_one_from_while_the_webhook_was_away(self, healthy: Installed, run: Run) -> None:
         def ignore(entries: list[dict[str, Any]]) -> None:
-            for entry in entries:
-                entry["failurePolicy"] = "Ignore"
+            for endpoint in entries:
+                endpoint["failurePolicy"] = "Ignore"
 
         with changed_registration(healthy, ignore), new_namespace(healthy, YES) as namespace:
             healthy.scale(FULLNAME, 0)

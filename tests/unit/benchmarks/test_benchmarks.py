@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.managed import managed_fields
 from benchmarks.reviews import LEFT_ALONE, SHAPES, UID, as_go_writes, review
-from webhook.injection import Entry, Reason, decide
+from webhook.injection import Endpoint, Reason, decide
 from webhook.injection.config import Config
 from webhook.serving.review import admission, decode
 
@@ -41,7 +41,7 @@ def test_the_service_reads_a_review_and_decides_as_it_is_called(name: str, reaso
     request = decode(review(name))
 
     assert request.uid == UID
-    assert decide(admission(request, Entry.POD), Config()).reason is reason
+    assert decide(admission(request, Endpoint.POD), Config()).reason is reason
 
 
 @SIZES

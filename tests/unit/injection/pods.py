@@ -7,7 +7,7 @@ import jsonpatch
 import msgspec
 from unit.injection.rules import breaches
 
-from webhook.injection import Admission, Decision, Entry, Injected, Refused, Skipped, decide
+from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
 from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 
@@ -52,10 +52,10 @@ def decided(
     raw: Json,
     config: Json | None = None,
     *,
-    entry: Entry = Entry.POD,
+    endpoint: Endpoint = Endpoint.POD,
     namespace: str = "ci",
 ) -> Decision:
-    admission = Admission(entry, namespace, msgspec.convert(raw, Pod))
+    admission = Admission(endpoint, namespace, msgspec.convert(raw, Pod))
     return decide(admission, msgspec.convert(config or {}, Config))
 
 
@@ -89,7 +89,7 @@ def warnings(raw: Json, config: Json | None = None) -> list[str]:
 def problems(raw: Json, config: Json | None = None, *, namespace: str = "ci") -> list[str]:
     """The messages of a refusal."""
     decision = decided(raw, config, namespace=namespace)
-    assert isinstance(decision, Refused), decision
+    assert isinstance(decision, Denied), decision
     return [problem.message for problem in decision.problems]
 
 

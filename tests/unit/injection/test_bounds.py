@@ -14,7 +14,7 @@ from unit.injection.pods import (
     problems,
 )
 
-from webhook.injection import Refused, Skipped
+from webhook.injection import Denied, Skipped
 from webhook.injection.config import Socket
 from webhook.injection.scripts import START, WAIT
 
@@ -71,7 +71,7 @@ def test_a_socket_folder_that_hides_the_token_is_refused(folder: str) -> None:
 def test_a_pod_of_too_many_containers_is_refused() -> None:
     raw = pod(*(container(f"c{number}") for number in range(1001)))
     decision = decided(raw)
-    assert isinstance(decision, Refused)
+    assert isinstance(decision, Denied)
     assert decision.message == "the pod has 1001 containers; allowed are up to 1000"
 
 

@@ -46,7 +46,7 @@ def test_configurations_do_not_share_what_can_change() -> None:
     assert one.profiles is not other.profiles
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"profile": {}}, "Object contains unknown field `profile`"),
     "unknown key, deeper": (
         profile(daemon={"mirrors": []}),
@@ -162,7 +162,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("document", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("document", "message"), DENIED.values(), ids=DENIED)
 def test_a_file_that_would_break_pods_is_refused(document: dict[str, Any], message: str) -> None:
     with pytest.raises(msgspec.ValidationError) as refusal:
         config(document)

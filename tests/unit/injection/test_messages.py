@@ -3,7 +3,7 @@
 import pytest
 from unit.injection.pods import container, decided, empty_dir, mount, pod, problems, warnings
 
-from webhook.injection import Problem, Reason, Refused
+from webhook.injection import Denied, Problem, Reason
 from webhook.injection.decisions import WARNING_LENGTH, quoted, warning
 
 
@@ -77,14 +77,14 @@ def test_paths_in_warnings_are_escaped() -> None:
 
 def test_one_problem_is_its_own_message_and_several_are_numbered() -> None:
     one, two = Problem(Reason.BAD_VALUE, "one"), Problem(Reason.WINDOWS, "two")
-    assert Refused([one]).message == "one"
-    assert Refused([one, two]).message == "2 problems: (1) one, (2) two"
-    assert Refused([two, one]).reason is Reason.WINDOWS
+    assert Denied([one]).message == "one"
+    assert Denied([one, two]).message == "2 problems: (1) one, (2) two"
+    assert Denied([two, one]).reason is Reason.WINDOWS
 
 
 def test_of_very_many_problems_the_first_are_shown_and_all_are_counted() -> None:
     decision = decided(pod(annotations={f"x{number}": "" for number in range(5000)}))
-    assert isinstance(decision, Refused)
+    assert isinstance(decision, Denied)
     assert decision.message.startswith("5000 problems: (1) annotation")
     assert "(20)" in decision.message
     assert "(21)" not in decision.message

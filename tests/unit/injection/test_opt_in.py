@@ -2,42 +2,47 @@
 
 import pytest
 
-from webhook.injection import Entry, Problem, Reason, Skipped
+from webhook.injection import Endpoint, Problem, Reason, Skipped
 from webhook.injection.optin import INJECT, MIRROR_POD, route, verdict
 
 INJECTED = None  # the verdict that lets a pod pass
 NEVER_CALLED = None  # the route of a pod that the API server keeps to itself
 
 TABLE = [
-    # annotation, label, entry, verdict
-    ("true", None, Entry.POD, INJECTED),
-    ("true", "true", Entry.NAMESPACE, INJECTED),
-    ("true", "false", Entry.FORBIDDEN, Reason.NAMESPACE_FORBIDS),
-    ("true", "other", Entry.POD, INJECTED),
+    # annotation, label, endpoint, verdict
+    ("true", None, Endpoint.POD, INJECTED),
+    ("true", "true", Endpoint.NAMESPACE, INJECTED),
+    ("true", "false", Endpoint.FORBIDDEN, Reason.NAMESPACE_FORBIDS),
+    ("true", "other", Endpoint.POD, INJECTED),
     ("false", None, NEVER_CALLED, Reason.OPTED_OUT),
     ("false", "true", NEVER_CALLED, Reason.OPTED_OUT),
     ("false", "false", NEVER_CALLED, Reason.OPTED_OUT),
-    (None, "true", Entry.NAMESPACE, INJECTED),
+    (None, "true", Endpoint.NAMESPACE, INJECTED),
     (None, None, NEVER_CALLED, Reason.NOT_OPTED_IN),
     (None, "false", NEVER_CALLED, Reason.NOT_OPTED_IN),
     (None, "other", NEVER_CALLED, Reason.NOT_OPTED_IN),
     *(
-        (value, label, entry, Reason.BAD_VALUE)
+        (value, label, endpoint, Reason.BAD_VALUE)
         for value in ("yes", "True", "TRUE", "1", "", " true", "true\n")
-        for label, entry in (
-            (None, Entry.POD),
-            ("true", Entry.NAMESPACE),
-            ("false", Entry.FORBIDDEN),
+        for label, endpoint in (
+            (None, Endpoint.POD),
+            ("true", Endpoint.NAMESPACE),
+            ("false", Endpoint.FORBIDDEN),
         )
     ),
 ]
 ROWS = pytest.mark.parametrize(
-    ("annotation", "label", "entry", "reason"),
+    ("annotation", "label", "endpoint", "reason"),
     TABLE,
     ids=[f"annotation={row[0]!r}-label={row[1]}" for row in TABLE],
 )
-# Which entry's selector a namespace meets, whatever the pod says.
-BY_LABEL = {None: Entry.POD, "other": Entry.POD, "true": Entry.NAMESPACE, "false": Entry.FORBIDDEN}
+# Which endpoint's selector a namespace meets, whatever the pod says.
+BY_LABEL = {
+    None: Endpoint.POD,
+    "other": Endpoint.POD,
+    "true": Endpoint.NAMESPACE,
+    "false": Endpoint.FORBIDDEN,
+}
 
 
 def annotations(value: str | None) -> dict[str, str]:
@@ -46,17 +51,17 @@ def annotations(value: str | None) -> dict[str, str]:
 
 @ROWS
 def test_the_api_server_calls_the_entry_of_the_table(
-    annotation: str | None, label: str | None, entry: Entry | None, reason: Reason | None
+    annotation: str | None, label: str | None, endpoint: Endpoint | None, reason: Reason | None
 ) -> None:
-    assert route(annotations(annotation), label) is entry
-    assert (entry is None) == (reason in (Reason.OPTED_OUT, Reason.NOT_OPTED_IN))
+    assert route(annotations(annotation), label) is endpoint
+    assert (endpoint is None) == (reason in (Reason.OPTED_OUT, Reason.NOT_OPTED_IN))
 
 
 @ROWS
 def test_the_verdict_is_the_table_s_even_where_the_filter_let_too_much_through(
-    annotation: str | None, label: str | None, entry: Entry | None, reason: Reason | None
+    annotation: str | None, label: str | None, endpoint: Endpoint | None, reason: Reason | None
 ) -> None:
-    answer = verdict(entry or BY_LABEL[label], annotation)
+    answer = verdict(endpoint or BY_LABEL[label], annotation)
     assert (None if answer is None else answer.reason) is reason
     assert isinstance(answer, Skipped) == (reason in (Reason.OPTED_OUT, Reason.NOT_OPTED_IN))
 
@@ -67,13 +72,13 @@ def test_a_mirror_pod_is_never_sent(label: str | None) -> None:
 
 
 def test_a_value_that_is_neither_is_refused_with_both_that_are() -> None:
-    answer = verdict(Entry.POD, "yes")
+    answer = verdict(Endpoint.POD, "yes")
     assert isinstance(answer, Problem)
     assert answer.message == 'annotation dind.io/inject is "yes"; allowed are "true" and "false"'
 
 
 def test_a_forbidden_namespace_is_named_as_the_cause() -> None:
-    answer = verdict(Entry.FORBIDDEN, "true")
+    answer = verdict(Endpoint.FORBIDDEN, "true")
     assert isinstance(answer, Problem)
     assert answer.message == (
         'annotation dind.io/inject is "true", but the namespace is labelled '

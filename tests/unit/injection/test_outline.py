@@ -14,7 +14,7 @@ from unit.injection.pods import (
     pod,
 )
 
-from webhook.injection import Admission, Entry, decide
+from webhook.injection import Admission, Endpoint, decide
 from webhook.injection.config import Config
 from webhook.injection.outline import Outline, admission_of, outline
 from webhook.injection.pod import Pod
@@ -22,8 +22,10 @@ from webhook.injection.pod import Pod
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-def drawn(raw: Json, entry: Entry = Entry.NAMESPACE, namespace: str = "ci") -> Outline | None:
-    return outline(Admission(entry, namespace, msgspec.convert(raw, Pod)), namespaced=True)
+def drawn(
+    raw: Json, endpoint: Endpoint = Endpoint.NAMESPACE, namespace: str = "ci"
+) -> Outline | None:
+    return outline(Admission(endpoint, namespace, msgspec.convert(raw, Pod)), namespaced=True)
 
 
 def job(random: str, **fields: str | list[str] | list[Json]) -> Json:
@@ -185,7 +187,7 @@ def test_what_changes_a_decision_makes_another_kind(one: Json, other: Json) -> N
     answers = []
     for raw, kind in zip((one, other), kinds, strict=True):
         assert kind is not None
-        whole = Admission(Entry.NAMESPACE, "ci", msgspec.convert(raw, Pod))
+        whole = Admission(Endpoint.NAMESPACE, "ci", msgspec.convert(raw, Pod))
         both = [decide(whole, config) for config in CONFIGS]
         assert [decide(admission_of(kind), config) for config in CONFIGS] == both
         answers.append(both)
@@ -193,13 +195,13 @@ def test_what_changes_a_decision_makes_another_kind(one: Json, other: Json) -> N
 
 
 def test_entry_and_namespace_make_another_kind() -> None:
-    kinds = {drawn(pod()), drawn(pod(), Entry.POD), drawn(pod(), namespace="other")}
+    kinds = {drawn(pod()), drawn(pod(), Endpoint.POD), drawn(pod(), namespace="other")}
     assert len(kinds) == 3
 
 
 def test_a_namespace_makes_another_kind_only_where_the_operator_s_file_tells_them_apart() -> None:
     admissions = [
-        Admission(Entry.POD, namespace, msgspec.convert(pod(), Pod)) for namespace in ("a", "b")
+        Admission(Endpoint.POD, namespace, msgspec.convert(pod(), Pod)) for namespace in ("a", "b")
     ]
     assert len({outline(one, namespaced=False) for one in admissions}) == 1
     assert len({outline(one, namespaced=True) for one in admissions}) == 2

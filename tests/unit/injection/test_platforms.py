@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from unit.injection.pods import LENIENT, NODE, container, decided, injected, pod, problems
 
-from webhook.injection import Injected, Reason, Refused
+from webhook.injection import Denied, Injected, Reason
 
 SYSBOX: dict[str, Any] = {
     "profiles": {"default": {"privileged": False, "runtimeClassName": "sysbox-runc"}}
@@ -33,7 +33,7 @@ HOST_USERS = (
 )
 def test_it_is_refused_with_its_reason(spec: dict[str, Any], reason: Reason, message: str) -> None:
     decision = decided(pod(**spec))
-    assert isinstance(decision, Refused)
+    assert isinstance(decision, Denied)
     assert decision.reason is reason
     assert decision.message == message
 

@@ -37,7 +37,7 @@ ACCEPTED = {
     "1.5e3": "1500",
     "9E": "9e18",
 }
-REFUSED = [
+DENIED = [
     *("", " ", "1 Gi", " 1", "1 ", "1\n", "-1", "+1", "one", "1x", "1gi", "1GI", "1GB", "1K"),
     *("1mi", "1ki", "1.2.3", ".", "e3", "Gi", "1e", "1e+", "1e1.5", "1e3Gi", "1,5", "0x10"),
     *("1_000", "1²", "\u0661", "NaN", "inf", "1e99999999", "1" * 10_000, "1." + "1" * 10_000),
@@ -52,7 +52,7 @@ def test_a_quantity_is_read_as_kubernetes_reads_it(text: str, amount: str) -> No
     assert parse(text) == Decimal(amount)
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:12]))
+@pytest.mark.parametrize("text", DENIED, ids=lambda text: repr(text[:12]))
 def test_what_kubernetes_would_not_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^is not a Kubernetes quantity"):
         parse(text)

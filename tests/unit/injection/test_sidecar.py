@@ -20,7 +20,7 @@ from unit.injection.pods import (
 )
 
 from webhook import __version__
-from webhook.injection import Audit, Entry, Injected
+from webhook.injection import Audit, Endpoint, Injected
 from webhook.injection.scripts import START, WAIT
 
 
@@ -112,7 +112,7 @@ def test_the_decision_goes_into_the_audit_log() -> None:
 
 
 def test_every_entry_that_lets_a_pod_pass_gives_it_the_same() -> None:
-    by_pod, by_namespace = decided(pod()), decided(pod(), entry=Entry.NAMESPACE)
+    by_pod, by_namespace = decided(pod()), decided(pod(), endpoint=Endpoint.NAMESPACE)
     assert by_pod == by_namespace
 
 
@@ -230,7 +230,7 @@ def test_an_unprivileged_profile_brings_its_runtime_class() -> None:
 )
 def test_a_pod_without_annotations_gains_those_that_hold_the_status(metadata: Json) -> None:
     raw = {**pod(), "metadata": metadata}
-    decision = decided(raw, entry=Entry.NAMESPACE)
+    decision = decided(raw, endpoint=Endpoint.NAMESPACE)
     assert isinstance(decision, Injected)
     assert list(patched(raw, decision)["metadata"]["annotations"]) == ["dind.io/status"]
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from service.reviews import patch_of, pod, review
 
-from webhook.injection import Entry, Reason
+from webhook.injection import Endpoint, Reason
 from webhook.injection.config import Config
 from webhook.serving import answers, logs
 from webhook.serving.answers import MOST, Answers
@@ -24,7 +24,7 @@ def named(*names: str) -> Json:
 
 
 def asked(memory: Answers, subject: Json, **request: Any) -> Answer:
-    return memory.of(decode(json.dumps(review(subject, **request)).encode()), Entry.POD)
+    return memory.of(decode(json.dumps(review(subject, **request)).encode()), Endpoint.POD)
 
 
 def test_pods_that_are_alike_get_the_same_answer_each_to_its_own_uid() -> None:
@@ -49,10 +49,10 @@ def test_another_pod_gets_another_answer() -> None:
 def test_another_operator_s_file_answers_anew() -> None:
     service = Service(Config(), Metrics(), logs.configure())
     body = json.dumps(review(named("app"))).encode()
-    old, again, _ = (service.answer(Entry.POD, body) for _ in range(3))
+    old, again, _ = (service.answer(Endpoint.POD, body) for _ in range(3))
     image = "registry.example/dind:1"
     service.config = msgspec.convert({"profiles": {"default": {"image": image}}}, Config)
-    new = json.loads(service.answer(Entry.POD, body))["response"]
+    new = json.loads(service.answer(Endpoint.POD, body))["response"]
     assert old == again
     assert new["auditAnnotations"]["image"] == image
     assert json.dumps(image) in json.dumps(patch_of(new)[0])

@@ -19,7 +19,7 @@ from service.reviews import pod, review
 
 from benchmarks.reviews import SHAPES
 from benchmarks.reviews import review as realistic
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 from webhook.injection.config import Config
 from webhook.serving import wire
 from webhook.serving.answers import Answers
@@ -120,7 +120,7 @@ def test_any_json_is_judged_as_by_a_look_at_every_object(value: Any, space: str)
 def is_refused(body: bytes) -> bool:
     """Tell whether a review is refused for a key that stands twice."""
     with suppress(BadRequest):
-        Answers(Config()).of(decode(body), Entry.NAMESPACE)
+        Answers(Config()).of(decode(body), Endpoint.NAMESPACE)
         return False
     return True
 

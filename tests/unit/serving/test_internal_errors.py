@@ -6,7 +6,7 @@ from typing import cast
 from service.memorylog import MemoryLog
 from service.reviews import review
 
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 from webhook.injection.config import Config, Profile
 from webhook.serving.endpoint import ReviewEndpoint
 from webhook.serving.metrics import Metrics
@@ -23,7 +23,7 @@ def broken_service(log: MemoryLog) -> Service:
 def ask(service: Service) -> bytes:
     """Give the whole answer to a review."""
     body = json.dumps(review()).encode()
-    return ReviewEndpoint(service).answer(Entry.POD, body, [(b"date", b"today")], close=False)
+    return ReviewEndpoint(service).answer(Endpoint.POD, body, [(b"date", b"today")], close=False)
 
 
 def test_the_answer_is_status_500_and_one_line(log: MemoryLog) -> None:

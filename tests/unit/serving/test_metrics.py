@@ -4,19 +4,21 @@ from pathlib import Path
 import pytest
 
 from webhook import serving
-from webhook.injection import Entry, Reason
+from webhook.injection import Endpoint, Reason
 from webhook.serving.metrics import WHYS, Metrics
 
 
 @pytest.mark.parametrize("reason", Reason)
-@pytest.mark.parametrize("entry", Entry)
-def test_every_decision_is_counted_in_a_series_of_its_own(entry: Entry, reason: Reason) -> None:
+@pytest.mark.parametrize("endpoint", Endpoint)
+def test_every_decision_is_counted_in_a_series_of_its_own(
+    endpoint: Endpoint, reason: Reason
+) -> None:
     metrics = Metrics()
-    metrics.decided(entry, reason, 0.001)
-    labels = f'entry="{entry}",outcome="{reason.outcome}",reason="{reason.slug}"'
+    metrics.decided(endpoint, reason, 0.001)
+    labels = f'endpoint="{endpoint}",outcome="{reason.outcome}",reason="{reason.slug}"'
     counted = [line for line in decisions(metrics) if not line.endswith(" 0.0")]
     assert counted == [f"dind_webhook_decisions_total{{{labels}}} 1.0"]
-    assert len(decisions(metrics)) == len(Entry) * len(Reason)
+    assert len(decisions(metrics)) == len(Endpoint) * len(Reason)
 
 
 def decisions(metrics: Metrics) -> list[str]:
@@ -28,7 +30,7 @@ def decisions(metrics: Metrics) -> list[str]:
 def test_durations_fall_into_their_buckets() -> None:
     metrics = Metrics()
     for seconds in (0.00005, 0.0001, 0.0003, 7):
-        metrics.decided(Entry.POD, Reason.INJECTED, seconds)
+        metrics.decided(Endpoint.POD, Reason.INJECTED, seconds)
     name = "dind_webhook_request_duration_seconds"
     lines = metrics.text().decode().splitlines()
     for line in (

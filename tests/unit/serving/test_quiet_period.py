@@ -9,7 +9,7 @@ import pytest
 from service.memorylog import MemoryLog
 from service.reviews import review
 
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 from webhook.injection.config import Config
 from webhook.serving.metrics import Metrics
 from webhook.serving.server import Options, _quiet
@@ -46,5 +46,5 @@ def test_it_ends_at_the_deadline_whatever_comes(service: Service) -> None:
 
 def test_every_review_is_a_request(service: Service) -> None:
     before = time.perf_counter()
-    service.answer(Entry.POD, json.dumps(review()).encode())
+    service.answer(Endpoint.POD, json.dumps(review()).encode())
     assert service.last_request >= before

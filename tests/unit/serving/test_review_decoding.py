@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from service.reviews import pod, review
 
-from webhook.injection import Entry
+from webhook.injection import Endpoint
 from webhook.serving.review import BadRequest, admission, decode
 
 
@@ -23,7 +23,7 @@ def test_the_pods_namespace_is_the_requests() -> None:
     subject = pod()
     del subject["metadata"]["namespace"]
     request = decoded(subject=subject, namespace="team-a")
-    assert admission(request, Entry.POD).namespace == "team-a"
+    assert admission(request, Endpoint.POD).namespace == "team-a"
 
 
 def test_null_is_as_good_as_absent() -> None:

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from webhook.injection import Audit, Decision, Entry, Injected, Problem, Reason, Refused, Skipped
+from webhook.injection import Audit, Decision, Denied, Endpoint, Injected, Problem, Reason, Skipped
 from webhook.injection.patch import Patch
 from webhook.serving.review import answer
 
 AUDIT = Audit("default", "node", "docker:29")
 
 
-def response(decision: Decision, entry: Entry = Entry.POD) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(answer(entry, decision).to("u"))["response"]
+def response(decision: Decision, endpoint: Endpoint = Endpoint.POD) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(answer(endpoint, decision).to("u"))["response"]
     return body
 
 
@@ -43,7 +43,7 @@ def test_an_empty_patch_is_no_patch() -> None:
         "allowed": True,
         "warnings": ["w"],
         "auditAnnotations": {
-            "entry": "pod",
+            "endpoint": "pod",
             "outcome": "injected",
             "reason": "already-injected",
             "profile": "default",
@@ -54,20 +54,20 @@ def test_an_empty_patch_is_no_patch() -> None:
 
 
 def test_a_skip_allows() -> None:
-    assert response(Skipped(Reason.OPTED_OUT), Entry.NAMESPACE) == {
+    assert response(Skipped(Reason.OPTED_OUT), Endpoint.NAMESPACE) == {
         "uid": "u",
         "allowed": True,
-        "auditAnnotations": {"entry": "namespace", "outcome": "skipped", "reason": "opted-out"},
+        "auditAnnotations": {"endpoint": "namespace", "outcome": "skipped", "reason": "opted-out"},
     }
 
 
 def test_a_refusal_says_all_its_problems() -> None:
     problems = [Problem(Reason.BAD_VALUE, "one"), Problem(Reason.WINDOWS, "two")]
-    assert response(Refused(problems), Entry.FORBIDDEN) == {
+    assert response(Denied(problems), Endpoint.FORBIDDEN) == {
         "uid": "u",
         "allowed": False,
         "status": {"code": 403, "reason": "Forbidden", "message": "2 problems: (1) one, (2) two"},
-        "auditAnnotations": {"entry": "forbidden", "outcome": "refused", "reason": "bad-value"},
+        "auditAnnotations": {"endpoint": "forbidden", "outcome": "denied", "reason": "bad-value"},
     }
 
 

@@ -6,54 +6,54 @@ import msgspec
 import pytest
 from unit.injection.pods import LENIENT, Json, container, decided, pod
 
-from webhook.injection import Admission, Entry, Outcome, Reason, Refused, Skipped, examine
+from webhook.injection import Admission, Denied, Endpoint, Outcome, Reason, Skipped, examine
+from webhook.injection.checks import CHECKS
 from webhook.injection.config import Config
-from webhook.injection.gates import GATES
 from webhook.injection.pod import Pod
 
 MIRROR = {"kubernetes.io/config.mirror": "hash", "dind.io/inject": "true"}
 SYSBOX: Json = {"profiles": {"default": {"privileged": False, "runtimeClassName": "sysbox"}}}
-CASES: dict[Reason, tuple[Json, Json, Entry]] = {
-    Reason.INJECTED: (pod(), {}, Entry.POD),
-    Reason.MIRROR_POD: ({**pod(), "metadata": {"annotations": MIRROR}}, {}, Entry.POD),
-    Reason.OPTED_OUT: (pod(annotations={"inject": "false"}), {}, Entry.NAMESPACE),
-    Reason.NOT_OPTED_IN: ({**pod(), "metadata": {}}, {}, Entry.POD),
-    Reason.OWN_DAEMON: (pod(container("dind")), {}, Entry.POD),
-    Reason.NAMESPACE_FORBIDS: (pod(), {}, Entry.FORBIDDEN),
-    Reason.BAD_VALUE: (pod(annotations={"inject": "yes"}), {}, Entry.POD),
-    Reason.UNKNOWN_ANNOTATION: (pod(annotations={"cpus": "1"}), {}, Entry.POD),
-    Reason.ANNOTATION_NOT_ALLOWED: (pod(annotations={"cpu": "1"}), {}, Entry.POD),
-    Reason.UNKNOWN_PROFILE: (pod(annotations={"profile": "x"}), {}, Entry.POD),
+CASES: dict[Reason, tuple[Json, Json, Endpoint]] = {
+    Reason.INJECTED: (pod(), {}, Endpoint.POD),
+    Reason.MIRROR_POD: ({**pod(), "metadata": {"annotations": MIRROR}}, {}, Endpoint.POD),
+    Reason.OPTED_OUT: (pod(annotations={"inject": "false"}), {}, Endpoint.NAMESPACE),
+    Reason.NOT_OPTED_IN: ({**pod(), "metadata": {}}, {}, Endpoint.POD),
+    Reason.OWN_DAEMON: (pod(container("dind")), {}, Endpoint.POD),
+    Reason.NAMESPACE_FORBIDS: (pod(), {}, Endpoint.FORBIDDEN),
+    Reason.BAD_VALUE: (pod(annotations={"inject": "yes"}), {}, Endpoint.POD),
+    Reason.UNKNOWN_ANNOTATION: (pod(annotations={"cpus": "1"}), {}, Endpoint.POD),
+    Reason.ANNOTATION_NOT_ALLOWED: (pod(annotations={"cpu": "1"}), {}, Endpoint.POD),
+    Reason.UNKNOWN_PROFILE: (pod(annotations={"profile": "x"}), {}, Endpoint.POD),
     Reason.PROFILE_NOT_ALLOWED: (
         pod(annotations={"profile": "large"}),
         {"profiles": {"large": {}}, "policy": {"profiles": {"x": ["large"]}}},
-        Entry.POD,
+        Endpoint.POD,
     ),
-    Reason.UNKNOWN_CONTAINER: (pod(annotations={"containers": "x"}), {}, Entry.POD),
+    Reason.UNKNOWN_CONTAINER: (pod(annotations={"containers": "x"}), {}, Endpoint.POD),
     Reason.IMAGE_NOT_ALLOWED: (
         pod(annotations={"image": "x"}),
         {"policy": {"annotations": ["image"]}},
-        Entry.POD,
+        Endpoint.POD,
     ),
     Reason.OVER_MAXIMUM: (
         pod(annotations={"cpu": "2"}),
         {"policy": {"annotations": ["cpu"], "maximum": {"cpu": 1}}},
-        Entry.POD,
+        Endpoint.POD,
     ),
-    Reason.NOT_IN_THIS_MODE: (pod(annotations={"mode": "node", "cpu": "2"}), LENIENT, Entry.POD),
-    Reason.HOST_NETWORK: (pod(hostNetwork=True), {}, Entry.POD),
-    Reason.WINDOWS: (pod(os={"name": "windows"}), {}, Entry.POD),
-    Reason.HOST_USERS: (pod(hostUsers=False), {}, Entry.POD),
-    Reason.RUNTIME_CLASS: (pod(runtimeClassName="kata"), SYSBOX, Entry.POD),
+    Reason.NOT_IN_THIS_MODE: (pod(annotations={"mode": "node", "cpu": "2"}), LENIENT, Endpoint.POD),
+    Reason.HOST_NETWORK: (pod(hostNetwork=True), {}, Endpoint.POD),
+    Reason.WINDOWS: (pod(os={"name": "windows"}), {}, Endpoint.POD),
+    Reason.HOST_USERS: (pod(hostUsers=False), {}, Endpoint.POD),
+    Reason.RUNTIME_CLASS: (pod(runtimeClassName="kata"), SYSBOX, Endpoint.POD),
     Reason.TOO_MANY_CONTAINERS: (
         pod(*(container(f"c{number}") for number in range(1001))),
         {},
-        Entry.POD,
+        Endpoint.POD,
     ),
     Reason.NAME_TAKEN: (
         pod(container("dind-wait")),
         {"profiles": {"default": {"mode": "node"}}},
-        Entry.POD,
+        Endpoint.POD,
     ),
 }
 EACH = pytest.mark.parametrize("reason", CASES, ids=lambda reason: reason.slug)
@@ -61,8 +61,8 @@ EACH = pytest.mark.parametrize("reason", CASES, ids=lambda reason: reason.slug)
 
 @EACH
 def test_the_pod_gets_the_answer_for_this_reason(reason: Reason) -> None:
-    raw, config, entry = CASES[reason]
-    decision = decided(raw, config, entry=entry)
+    raw, config, endpoint = CASES[reason]
+    decision = decided(raw, config, endpoint=endpoint)
     assert decision.reason is reason
 
 
@@ -73,8 +73,8 @@ def test_every_reason_has_a_pod() -> None:
 
 @EACH
 def test_an_explanation_says_what_the_decision_says(reason: Reason) -> None:
-    raw, config, entry = CASES[reason]
-    admission = Admission(entry, "ci", msgspec.convert(raw, Pod))
+    raw, config, endpoint = CASES[reason]
+    admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
     findings = examine(admission, msgspec.convert(config, Config))
     problems = [
         problem
@@ -82,15 +82,15 @@ def test_an_explanation_says_what_the_decision_says(reason: Reason) -> None:
         if not isinstance(finding.answer, Skipped)
         for problem in finding.answer
     ]
-    decision = decided(raw, config, entry=entry)
-    if isinstance(decision, Refused):
+    decision = decided(raw, config, endpoint=endpoint)
+    if isinstance(decision, Denied):
         assert problems == list(decision.problems)
     else:
         assert problems == []
     if isinstance(decision, Skipped):
         assert findings[-1].answer == decision
     else:
-        assert [finding.gate for finding in findings] == list(GATES)
+        assert [finding.gate for finding in findings] == list(CHECKS)
 
 
 def test_the_pod_that_is_left_alone_is_asked_no_more() -> None:
@@ -104,7 +104,7 @@ def test_the_pod_that_is_left_alone_is_asked_no_more() -> None:
 def test_a_reason_is_a_stable_slug_and_a_sentence(reason: Reason) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", reason.slug)
     assert reason.sentence.endswith(".")
-    assert (reason.way_out == "") == (reason.outcome is Outcome.INJECTED)
+    assert (reason.fix == "") == (reason.outcome is Outcome.INJECTED)
 
 
 def test_no_two_reasons_share_a_slug() -> None:

@@ -11,15 +11,15 @@ from webhook.injection import annotations, node, shape
 from webhook.injection.config import Config, Mode, Placement
 from webhook.injection.decisions import (
     Decision,
+    Denied,
     Problem,
-    Refused,
     Skipped,
     listed,
     quoted,
     warning,
 )
 from webhook.injection.inject import inject
-from webhook.injection.optin import INJECT, MIRROR_POD, Entry, verdict
+from webhook.injection.optin import INJECT, MIRROR_POD, Endpoint, verdict
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Resolution, resolve
@@ -32,12 +32,12 @@ class Admission(Struct, frozen=True):
     """A pod about to be created.
 
     Attributes:
-        entry: how the API server came to ask.
+        endpoint: how the API server came to ask.
         namespace: the pod's, since its own metadata may not say so yet.
         pod: the pod.
     """
 
-    entry: Entry
+    endpoint: Endpoint
     namespace: str
     pod: Pod
 
@@ -49,13 +49,13 @@ class Case(Struct, frozen=True):
     pod: Pod
     annotations: Mapping[str, str]
     resolution: Resolution
-    earlier: shape.Earlier | None
+    earlier: shape.ExistingInjection | None
 
 
 Answer = Skipped | Sequence[Problem]  # an empty sequence lets the pod pass
 
 
-class Gate(Struct, frozen=True):
+class Check(Struct, frozen=True):
     """One question about a pod; `name` and `question` are for people."""
 
     name: str
@@ -63,10 +63,10 @@ class Gate(Struct, frozen=True):
     ask: Callable[[Case], Answer]
 
 
-class Finding(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     """What one gate answered."""
 
-    gate: Gate
+    gate: Check
     answer: Answer
 
 
@@ -75,7 +75,7 @@ def _mirror_pod(case: Case) -> Answer:
 
 
 def _opt_in(case: Case) -> Answer:
-    match verdict(case.admission.entry, case.annotations.get(INJECT)):
+    match verdict(case.admission.endpoint, case.annotations.get(INJECT)):
         case None:
             return ()
         case Skipped() as skipped:
@@ -131,7 +131,7 @@ def _platform(case: Case) -> Answer:
 
 
 def _told(reason: Reason) -> str:
-    return f"{reason.sentence} {reason.way_out}".rstrip(".")
+    return f"{reason.sentence} {reason.fix}".rstrip(".")
 
 
 def _fit(case: Case) -> Answer:
@@ -154,24 +154,24 @@ def _fit(case: Case) -> Answer:
     return problems
 
 
-GATES: tuple[Gate, ...] = (
-    Gate("mirror pod", "Is it a pod that the API server can change?", _mirror_pod),
-    Gate("opt-in", "Do the pod and its namespace ask for Docker?", _opt_in),
-    Gate("annotations", "Are its dind.io annotations valid and allowed?", _annotations),
-    Gate("containers", "Does it have the containers that it names?", _containers),
-    Gate("own daemon", "Does it come without a Docker daemon of its own?", _own_daemon),
-    Gate("platform", "Can a daemon run in such a pod?", _platform),
-    Gate("fit", "Is there room for what is injected?", _fit),
+CHECKS: tuple[Check, ...] = (
+    Check("mirror pod", "Is it a pod that the API server can change?", _mirror_pod),
+    Check("opt-in", "Do the pod and its namespace ask for Docker?", _opt_in),
+    Check("annotations", "Are its dind.io annotations valid and allowed?", _annotations),
+    Check("containers", "Does it have the containers that it names?", _containers),
+    Check("own daemon", "Does it come without a Docker daemon of its own?", _own_daemon),
+    Check("platform", "Can a daemon run in such a pod?", _platform),
+    Check("fit", "Is there room for what is injected?", _fit),
 )
 
 
-def examine(admission: Admission, config: Config) -> list[Finding]:
+def examine(admission: Admission, config: Config) -> list[CheckResult]:
     """Ask the gates in order, up to the first that ends it by leaving the pod alone."""
     case = _case(admission, config)
-    findings: list[Finding] = []
-    for gate in GATES:
+    findings: list[CheckResult] = []
+    for gate in CHECKS:
         answer = gate.ask(case)
-        findings.append(Finding(gate, answer))
+        findings.append(CheckResult(gate, answer))
         if isinstance(answer, Skipped):
             break
     return findings
@@ -185,19 +185,19 @@ def decide(admission: Admission, config: Config) -> Decision:
         config: the operator's file.
 
     Returns:
-        Injected with a patch, Skipped with a reason, or Refused with every problem at once.
+        Injected with a patch, Skipped with a reason, or Denied with every problem at once.
     """
     case = _case(admission, config)
     problems: list[Problem] = []
-    for gate in GATES:
+    for gate in CHECKS:
         answer = gate.ask(case)
         if not answer:
             continue
         if isinstance(answer, Skipped):
-            return Refused(problems) if problems else answer
+            return Denied(problems) if problems else answer
         problems += answer
     if problems:
-        return Refused(problems)
+        return Denied(problems)
     settings = case.resolution.settings
     assert settings is not None  # noqa: S101 - without a profile there is a problem
     return inject(case.pod, settings, case.earlier)
@@ -207,4 +207,4 @@ def _case(admission: Admission, config: Config) -> Case:
     pod = admission.pod
     said = pod.annotations
     resolution = resolve(annotations.read(said), config, admission.namespace)
-    return Case(admission, pod, said, resolution, shape.earlier_injection(pod))
+    return Case(admission, pod, said, resolution, shape.find_existing_injection(pod))
