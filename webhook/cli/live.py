@@ -23,15 +23,15 @@ from webhook.cli.objects import (
     Service,
     Version,
 )
-from webhook.injection.decisions import printable
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+    from webhook.cluster.client import RejectedError
+
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_TIMEOUT = (5, 15)  # seconds to connect, and to read
 _MISSING_PACKAGE = (
     "this command needs the Kubernetes client: install dind-webhook[cluster], with pip for "
     "instance, or run it in the image of the chart's rotation, which has it"
@@ -143,19 +143,16 @@ class LiveCluster:
 
     def _read(self, what: str, request: Callable[..., Any], kind: type[T]) -> T:
         """Send one request; `what` completes "you may not ..."."""
-        from kubernetes.client import ApiException  # noqa: PLC0415 - see above
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        from webhook.cluster.client import ClusterError, RejectedError, send  # noqa: PLC0415
 
         try:
-            answer = request(_preload_content=False, _request_timeout=_TIMEOUT)
-            return msgspec.json.decode(answer.data, type=kind)
-        except ApiException as error:
+            return msgspec.json.decode(send(request).body, type=kind)
+        except RejectedError as error:
             raise self._problem(what, error) from error
-        except (HTTPError, OSError, msgspec.DecodeError) as error:
-            cause = getattr(error, "reason", None) or error
-            raise Unavailable(f"{self._server} cannot be reached: {_line(cause)}") from error
+        except (ClusterError, msgspec.DecodeError) as error:
+            raise Unavailable(f"{self._server} cannot be reached: {error}") from error
 
-    def _problem(self, what: str, error: Any) -> Exception:  # noqa: ANN401 - ApiException
+    def _problem(self, what: str, error: "RejectedError") -> Exception:
         match error.status:
             case HTTPStatus.NOT_FOUND:
                 return _MissingError()
@@ -170,9 +167,8 @@ class LiveCluster:
                     "the kubeconfig holds"
                 )
             case status:
-                reason = _line(error.reason)
                 return Unavailable(
-                    f"{self._server} does not answer as it should: {status} {reason}"
+                    f"{self._server} does not answer as it should: {status} {error.reason}"
                 )
 
 
@@ -182,28 +178,11 @@ class _MissingError(Exception):
 
 def _connect(kubeconfig: Path | None, context: str | None) -> "ApiClient":
     """Make a client: of the kubeconfig where one is named, of the pod where it runs in one."""
-    from kubernetes import client, config  # noqa: PLC0415 - see above
+    from webhook.cluster.client import ClusterError, connect  # noqa: PLC0415 - slow to import
 
     if kubeconfig is not None and not kubeconfig.is_file():
         raise BadInput(f"{kubeconfig}: cannot be read: it is not a file")
-    settings = client.Configuration()
-    named = kubeconfig or context or os.environ.get("KUBECONFIG")
     try:
-        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
-            config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
-        else:
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=str(kubeconfig) if kubeconfig else None,
-                context=context,
-                client_configuration=settings,
-            )
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise Unavailable(
-            f"there is no access to a cluster: {_line(error)}; --kubeconfig names a file with it"
-        ) from error
-    settings.retries = False  # a person waits, and can ask again
-    return client.ApiClient(settings)
-
-
-def _line(text: object) -> str:
-    return printable(" ".join(str(text).split()))
+        return connect(kubeconfig, context)
+    except ClusterError as error:
+        raise Unavailable(f"{error}; --kubeconfig names a file with it") from error

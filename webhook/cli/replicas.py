@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from webhook.cli import checks, served
+from webhook.cli import checks
 from webhook.cli.live import LiveCluster
 from webhook.cli.objects import (
     Configuration,
@@ -13,8 +13,8 @@ from webhook.cli.objects import (
     ServicePort,
     ServiceReference,
 )
-from webhook.cli.served import Address, Served
 from webhook.cli.verdicts import Check, Verdict, listed, validity
+from webhook.cluster.probe import Address, Handshake, handshakes
 
 _CERTIFICATES = "app.kubernetes.io/component=certificates"
 _INSTANCE = "app.kubernetes.io/instance"
@@ -98,11 +98,11 @@ def _certificates(
         pem = checks.readable(bundle)
         if not pem:
             continue  # told already
-        for answer in served.look_at(addresses, pem, name):
+        for answer in handshakes(addresses, name, ca_bundle=pem):
             yield _certificate(answer, now, fix)
 
 
-def _certificate(answer: Served, now: datetime, fix: str) -> Check:
+def _certificate(answer: Handshake, now: datetime, fix: str) -> Check:
     name = "certificate"
     who = f"{answer.address.pod or answer.address.ip}"
     if answer.certificate is not None:
