@@ -19,7 +19,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from certs.authority import issue_authority, issue_leaf
+from certs.issuing import issue_ca, issue_serving_certificate
 
 _START_SECONDS = 30.0
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -87,9 +87,11 @@ def running(commands: Mapping[str, Sequence[str]], folder: Path) -> Iterator[Fie
 def issue(folder: Path) -> None:
     """Write a certificate for 127.0.0.1, its key, and the authority that a client trusts."""
     now = datetime.now(UTC)
-    authority = issue_authority(now)
+    authority = issue_ca(now)
     addresses = [ip_address("127.0.0.1")]
-    leaf = issue_leaf(authority, now, ip_addresses=addresses, validity=timedelta(days=1))
+    leaf = issue_serving_certificate(
+        authority, now, ip_addresses=addresses, validity=timedelta(days=1)
+    )
     (folder / "tls.crt").write_bytes(leaf.pem)
     (folder / "tls.key").write_bytes(leaf.key)
     (folder / "ca.crt").write_bytes(authority.pem)

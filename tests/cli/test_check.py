@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cli.running import run
 
-from certs.authority import issue_authority
-from certs.pem import certificates_in
+from certs.certificates import certificates_in
+from certs.issuing import issue_ca
 from webhook.cli.verdicts import Check, Report, Verdict, listed, plain, validity, worst
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_a_kubeconfig_that_does_not_exist_is_named(tmp_path: Path) -> None:
 )
 def test_dates_are_judged(left: timedelta, verdict: Verdict, told: str) -> None:
     lifetime = timedelta(days=365)
-    authority = issue_authority(NOW + left - lifetime, validity=lifetime)
+    authority = issue_ca(NOW + left - lifetime, validity=lifetime)
     (certificate,) = certificates_in(authority.pem)
     assert validity(certificate, NOW) == (verdict, told)
 

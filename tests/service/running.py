@@ -17,7 +17,7 @@ from kube.process import ServerProcess
 from kube.waiting import until
 from service.mounting import MountedFolder
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 
 COMMAND = Path(sys.executable).with_name("dind-webhook")
 
@@ -32,7 +32,7 @@ class CertificateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.authority = issue_authority(datetime.now(UTC))
+        self.authority = issue_ca(datetime.now(UTC))
         self._folder = MountedFolder(path, _files(*self.issue()))
 
     def issue(self, validity: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
@@ -42,7 +42,7 @@ class CertificateFolder:
     def issue_expired(self) -> tuple[bytes, bytes]:
         """The same, but a day too old."""
         then = datetime.now(UTC) - timedelta(days=2)
-        return _leaf(issue_authority(then), then)
+        return _leaf(issue_ca(then), then)
 
     def put(self, certificate: bytes, key: bytes) -> None:
         """Show other files, all at once."""
@@ -59,9 +59,9 @@ def _files(certificate: bytes, key: bytes) -> dict[str, bytes]:
 
 
 def _leaf(
-    authority: Authority, now: datetime, validity: timedelta = timedelta(days=1)
+    authority: KeyPair, now: datetime, validity: timedelta = timedelta(days=1)
 ) -> tuple[bytes, bytes]:
-    leaf = issue_leaf(
+    leaf = issue_serving_certificate(
         authority,
         now,
         dns_names=["localhost"],
@@ -83,7 +83,7 @@ class RunningService:
     """
 
     def __init__(
-        self, process: ServerProcess, port: int, admin_port: int, authority: Authority
+        self, process: ServerProcess, port: int, admin_port: int, authority: KeyPair
     ) -> None:
         self.process = process
         self.port = port

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from certs.pem import certificates_in, fingerprint, pem_of
+from certs.certificates import certificates_in, fingerprint, pem_of
 from webhook.cli import registration
 from webhook.cli.objects import Configuration, Namespace, ServiceReference, Version
 from webhook.cli.verdicts import Check, Verdict, listed, validity

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 from webhook.injection.scripts import START, WAIT
 
 _REQUESTS = 200  # for the timing, after the first
@@ -45,7 +45,7 @@ def demo() -> None:
     _heading(console, "The pod, as its author wrote it")
     console.print(text.strip(), markup=False)
     with tempfile.TemporaryDirectory(prefix="dind-webhook-") as folder:
-        authority = issue_authority(datetime.now(UTC), validity=_LIFETIME)
+        authority = issue_ca(datetime.now(UTC), validity=_LIFETIME)
         _write_certificate(authority, Path(folder))
         with _service(Path(folder)) as port, _connection(port, authority) as connection:
             answer, first, rest = _ask(connection, pod)
@@ -70,8 +70,8 @@ def demo() -> None:
     )
 
 
-def _write_certificate(authority: Authority, folder: Path) -> None:
-    leaf = issue_leaf(
+def _write_certificate(authority: KeyPair, folder: Path) -> None:
+    leaf = issue_serving_certificate(
         authority,
         datetime.now(UTC),
         dns_names=["localhost"],
@@ -105,7 +105,7 @@ def _port_of(process: "subprocess.Popen[str]") -> int:
 
 
 @contextmanager
-def _connection(port: int, authority: Authority) -> Iterator[http.client.HTTPSConnection]:
+def _connection(port: int, authority: KeyPair) -> Iterator[http.client.HTTPSConnection]:
     context = ssl.create_default_context(cadata=authority.pem.decode())
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
     try:

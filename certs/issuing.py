@@ -1,4 +1,4 @@
-"""Issues certificates: an authority (CA), and a server's certificate signed by it.
+"""Issues a CA, and a serving certificate signed by it.
 
 Pure but for randomness: no files, no clock, no cluster.
 """
@@ -6,38 +6,42 @@ Pure but for randomness: no files, no clock, no cluster.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from certs.names import IPAddress
+from certs.certificates import BACKDATE, issued_by, key_of, read_certificate
 
-# Clocks differ: a client that is behind accepts a new certificate, too.
-BACKDATE = timedelta(hours=1)
-AUTHORITY_VALIDITY = timedelta(days=365)
-LEAF_VALIDITY = timedelta(days=90)
+IPAddress = IPv4Address | IPv6Address
+
+CA_VALIDITY = timedelta(days=365)
+SERVING_VALIDITY = timedelta(days=90)
+
+_CA_EXTENSIONS = {
+    ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.KEY_USAGE,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
-    """A CA: its certificate, which clients trust, and its private key (PKCS #8), both PEM."""
+class KeyPair:
+    """A certificate and its private key (PKCS #8), both PEM."""
 
     pem: bytes
     key: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A server's certificate and its private key (PKCS #8), both PEM."""
-
-    pem: bytes
-    key: bytes = field(repr=False)
+def service_names(service: str, namespace: str) -> tuple[str, str, str]:
+    """Return the DNS names of a Service; the API server calls a webhook by the last one."""
+    return service, f"{service}.{namespace}", f"{service}.{namespace}.svc"
 
 
-def issue_authority(now: datetime, *, validity: timedelta = AUTHORITY_VALIDITY) -> Authority:
-    """Issue a self-signed authority that may sign leaves, and no further authority.
+def issue_ca(now: datetime, *, validity: timedelta = CA_VALIDITY) -> KeyPair:
+    """Issue a self-signed CA that may sign serving certificates, and no further CA.
 
     Args:
         now: Aware; the certificate is valid from one hour before.
@@ -45,8 +49,8 @@ def issue_authority(now: datetime, *, validity: timedelta = AUTHORITY_VALIDITY) 
     """
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
-    # A name of its own: some clients look an issuer up by its name alone, and during a rotation
-    # they trust two authorities.
+    # A unique name: some clients look an issuer up by its name alone, and during a rotation they
+    # trust two CAs.
     name = _common_name(f"dind-webhook CA {serial:040x}")
     certificate = (
         _builder(now, now + validity)
@@ -59,35 +63,37 @@ def issue_authority(now: datetime, *, validity: timedelta = AUTHORITY_VALIDITY) 
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Authority(pem=_certificate_pem(certificate), key=_key_pem(key))
+    return _key_pair(certificate, key)
 
 
-def issue_leaf(
-    authority: Authority,
+def issue_serving_certificate(
+    ca: KeyPair,
     now: datetime,
     *,
     dns_names: Sequence[str] = (),
     ip_addresses: Sequence[IPAddress] = (),
-    validity: timedelta = LEAF_VALIDITY,
-) -> Leaf:
-    """Issue a server's certificate, which never outlives its authority.
+    validity: timedelta = SERVING_VALIDITY,
+) -> KeyPair:
+    """Issue a serving certificate, which never outlives its CA.
 
     Args:
-        authority: Signs it.
+        ca: Signs it.
         now: Aware; the certificate is valid from one hour before.
-        dns_names: Subject alternative names, as `certs.names` reads or builds them.
+        dns_names: Subject alternative names, such as `service_names`.
         ip_addresses: Subject alternative names.
         validity: Counted from `now`.
 
     Raises:
-        ValueError: No name is given, or the authority has expired, is not readable PEM, or its
-            key is another certificate's.
+        ValueError: No name is given, or the CA has expired or cannot sign (see `load_ca`).
     """
     if not dns_names and not ip_addresses:
-        raise ValueError("A server's certificate needs at least one DNS name or IP address.")
-    issuer, issuer_key = _load(authority)
+        raise ValueError("a serving certificate needs at least one DNS name or IP address")
+    try:
+        issuer, issuer_key = load_ca(ca)
+    except ValueError as error:
+        raise ValueError(f"the CA {error}") from error
     if now >= issuer.not_valid_after_utc:
-        raise ValueError(f"The authority expired at {issuer.not_valid_after_utc:%Y-%m-%d %H:%MZ}.")
+        raise ValueError(f"the CA expired at {issuer.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
     issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     names = [
         *(x509.DNSName(name) for name in dns_names),
@@ -112,7 +118,37 @@ def issue_leaf(
         )
         .sign(issuer_key, hashes.SHA256())
     )
-    return Leaf(pem=_certificate_pem(certificate), key=_key_pem(key))
+    return _key_pair(certificate, key)
+
+
+def load_ca(ca: KeyPair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Load a CA that signs serving certificates which the API server accepts.
+
+    It must have the form of `issue_ca`: other forms may hold what Go's verification rejects, such
+    as a curve that Go does not support, name constraints, or unknown critical extensions.
+
+    Raises:
+        ValueError: It cannot sign; the message goes on after "the CA".
+    """
+    certificate = read_certificate(ca.pem)
+    key = key_of(certificate, ca.key)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != ec.SECP256R1.name:
+        raise ValueError(f"has {_key_type(key)}, expected a P-256 key")
+    extensions = certificate.extensions
+    if {extension.oid for extension in extensions} != _CA_EXTENSIONS:
+        raise ValueError(
+            "has other extensions than basicConstraints, keyUsage and subjectKeyIdentifier"
+        )
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    if not usage.key_cert_sign or not issued_by(certificate, certificate):
+        raise ValueError("is not a self-signed CA certificate")
+    return certificate, key
+
+
+def _key_type(key: object) -> str:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return f"a {key.curve.name} key"
+    return f"a key of type {type(key).__name__.removesuffix('PrivateKey')}"
 
 
 def _builder(now: datetime, end: datetime) -> x509.CertificateBuilder:
@@ -140,23 +176,10 @@ def _key_usage(
     )
 
 
-def _load(authority: Authority) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    certificate = x509.load_pem_x509_certificate(authority.pem)
-    key = serialization.load_pem_private_key(authority.key, password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or (
-        key.public_key() != certificate.public_key()
-    ):
-        raise ValueError("The authority's key does not belong to its certificate.")
-    return certificate, key
-
-
-def _certificate_pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
+def _key_pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> KeyPair:
+    private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    return KeyPair(pem=certificate.public_bytes(serialization.Encoding.PEM), key=private)

@@ -1,4 +1,4 @@
-"""Bad usage of the commands that talk to a cluster; what they do is tested on a real one."""
+"""Bad usage of the commands that talk to a cluster; what they do is tested on a real API server."""
 
 import os
 
@@ -17,12 +17,15 @@ NAMED = {
     "selector": "app=hook",
 }
 DURATION_RULE = (
-    "is not a duration; allowed are a whole number and a unit, from 1s to 3650d: "
-    "20s, 30m, 12h, 90d."
+    "is not a duration (accepted: a whole number and a unit, from 1s to 3650d, such as 20s, 30m, "
+    "12h, 90d)."
 )
-SHORT = "it must be at least nine times --settle, {}s, so that its last third holds a rotation."
+SHORT = (
+    "with this --propagation-delay it must be at least {}s, so that its last third holds a "
+    "rotation."
+)
 
-SHORT_AUTHORITY = ("authority-lifetime", SHORT.format(5400))
+SHORT_CA = ("ca-lifetime", SHORT.format(5409))
 
 
 def flags(**changed: str) -> list[str]:
@@ -34,22 +37,27 @@ def flags(**changed: str) -> list[str]:
 @pytest.mark.parametrize(
     ("changed", "flag", "why"),
     [
-        ({"settle": "2 min"}, "settle", f"'2 min' {DURATION_RULE}"),
+        ({"propagation_delay": "2 min"}, "propagation-delay", f"'2 min' {DURATION_RULE}"),
         ({"selector": ""}, "selector", "it is empty."),
         ({"port": "0"}, "port", "0 is not in the range 1<=x<=65535."),
-        ({"leaf_lifetime": "17m"}, "leaf-lifetime", SHORT.format(1080)),
-        ({"settle": "10m", "leaf_lifetime": "2h", "authority_lifetime": "1h"}, *SHORT_AUTHORITY),
+        (
+            {"serving_certificate_lifetime": "18m"},
+            "serving-certificate-lifetime",
+            SHORT.format(1089),
+        ),
+        ({"propagation_delay": "10m", "ca_lifetime": "90m"}, *SHORT_CA),
     ],
-    ids=["duration", "empty-name", "port", "short-leaf", "short-authority"],
+    ids=["duration", "empty-name", "port", "short-serving-certificate", "short-ca"],
 )
 def test_bad_usage_is_one_sentence(
     command: str, changed: dict[str, str], flag: str, why: str
 ) -> None:
     result = CliRunner().invoke(main, [command, *flags(**changed)])
     assert result.stdout == ""
-    assert result.stderr.startswith(f"Error: Invalid value for '--{flag}'")
-    assert result.stderr.endswith(f": {why}\n")
-    assert result.stderr.count("\n") == 1
+    message, _, hint = result.stderr.partition("\n")
+    assert message.startswith(f"Error: Invalid value for '--{flag}'")
+    assert message.endswith(f": {why}")
+    assert hint in ("", f"Try 'dind-certs {command} --help'.\n")
     assert result.exit_code == os.EX_USAGE
 
 
@@ -67,5 +75,5 @@ def test_every_option_is_an_environment_variable_too(tmp_path: os.PathLike[str])
     }
     environment |= {"DIND_CERTS_KUBECONFIG": os.fspath(tmp_path) + "/missing"}
     result = CliRunner().invoke(main, ["show"], env=environment)
-    assert result.stderr.startswith("Error: There is no access to a cluster: ")
+    assert result.stderr.startswith("Error: no access to a cluster: ")
     assert result.exit_code == os.EX_UNAVAILABLE

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from certs.authority import issue_authority, issue_leaf
-from certs.renewal import renewal_reason
+from certs.certificates import renewal_reason
+from certs.issuing import issue_ca, issue_serving_certificate
 
 # Valid from an hour before, but the two thirds count from here: 60 of 90 days.
 ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +42,7 @@ EXPIRED = "it expired at 2026-04-01 00:00 UTC"
 def test_a_certificate_is_due_after_two_thirds_of_its_lifetime(
     now: datetime, reason: str | None
 ) -> None:
-    authority = issue_authority(ISSUED, validity=VALIDITY)
-    leaf = issue_leaf(authority, ISSUED, dns_names=["a"], validity=VALIDITY)
-    for pem in (authority.pem, leaf.pem):
+    ca = issue_ca(ISSUED, validity=VALIDITY)
+    serving = issue_serving_certificate(ca, ISSUED, dns_names=["a"], validity=VALIDITY)
+    for pem in (ca.pem, serving.pem):
         assert renewal_reason(now, x509.load_pem_x509_certificate(pem)) == reason
