@@ -145,7 +145,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Begin to answer."""
         super().on_headers_complete()
         self._request = self.cycle
-        if self.parser.should_upgrade():  # httptools reads nothing after such a request
+        if self.parser.should_upgrade():  # httptools takes the body for another protocol
             self._request.keep_alive = False
         self._close_if_draining()
 
