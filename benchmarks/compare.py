@@ -13,7 +13,7 @@ from ssl import SSLContext
 
 from msgspec import Struct
 
-from benchmarks.figures import Goal, Spread, goal_table, machine, ratio, spread, table
+from benchmarks.figures import Goal, goal_table, machine, ratio, spread, table
 from benchmarks.load import BadAnswer, Sample, connected, http_request, run
 from benchmarks.reviews import SHAPES, review
 from benchmarks.servers import (
@@ -29,9 +29,9 @@ from benchmarks.servers import (
     load_on_other_cores,
     running,
 )
-from webhook.injection import Endpoint, decide
+from webhook.injection import Admission, Endpoint, decide
 from webhook.injection.config import Config
-from webhook.serving.review import admission, decode
+from webhook.serving.review import decode
 
 PATH = "/inject/pod?timeout=5s"
 CPU_TIMES_ECHO: Mapping[str, float] = {"2.7": 3.6, "9": 3.6, "62": 2.8, "447": 1.8}
@@ -41,6 +41,7 @@ LARGEST_TIMES_9_KB = 30.0
 IDLE_MB = 80.0
 CHART_LIMIT_MB = 256 * 1024 * 1024 / 1e6  # resources.limits.memory of the chart
 _CONNECTIONS = 8
+_HUGE_CONNECTIONS = 2  # the service bounds the bytes of all incomplete requests together
 _IDLE_CONNECTIONS = 1000
 _WARM_UP_SECONDS = 0.2
 _ORDINARY = "9"
@@ -68,30 +69,20 @@ class Row(Struct, frozen=True):
         return [sample.quantile(0.99) * 1e3 for sample in self.samples[server]]
 
 
-class Start(Struct, frozen=True):
-    """One start of a server.
-
-    Attributes:
-        cpu_seconds: from the start of the process to its first answer.
-        resident_bytes: after that answer.
-    """
-
-    cpu_seconds: float
-    resident_bytes: int
-
-
 class Process(Struct, frozen=True):
-    """What a server needs apart from single requests.
+    """The cost of a server's process.
 
     Attributes:
-        starts: in the order of the rounds.
-        connected_bytes: resident memory with 1,000 idle connections.
-        loaded_bytes: resident memory after the load of all rows.
+        start_cpu: milliseconds of CPU from its start to its first answer, of each start.
+        idle_mb: resident memory after that answer.
+        connected_mb: resident memory with 1,000 idle connections.
+        loaded_mb: resident memory after the load of all rows.
     """
 
-    starts: Sequence[Start]
-    connected_bytes: int
-    loaded_bytes: int
+    start_cpu: Sequence[float]
+    idle_mb: Sequence[float]
+    connected_mb: float
+    loaded_mb: float
 
 
 def report(pods: Sequence[str], rounds: int, seconds: float) -> Iterator[str]:
@@ -121,17 +112,18 @@ def report(pods: Sequence[str], rounds: int, seconds: float) -> Iterator[str]:
                 for name, command in servers.items()
             ]
             rows = [_measure(field, tls, pod, rounds, seconds) for pod in pods]
-            loaded = {server.name: server.resident_bytes() for server in field}
-        starts = _measure_starts(servers, directory, rounds)
+            loaded = {server.name: server.resident_bytes() / 1e6 for server in field}
         processes = {
-            name: Process(starts[name], _idle_connections(name, command, directory), loaded[name])
+            name: _measure_process(name, command, directory, rounds, loaded[name])
             for name, command in servers.items()
         }
     yield f"{rounds} rounds of {seconds:g} s, {_CONNECTIONS} connections; medians (least..most)"
     yield from cpu_table(rows)
     yield from latency_table(rows)
     yield from process_table(processes)
-    yield from goal_table([*request_goals(rows), *denial_goals(pods), *process_goals(processes)])
+    yield from goal_table(
+        [*request_goals(rows), *denial_goals(pods), *process_goals(processes[SERVICE])]
+    )
 
 
 def cpu_table(rows: Sequence[Row]) -> Iterator[str]:
@@ -165,27 +157,19 @@ def _table(
 
 
 def process_table(processes: Mapping[str, Process]) -> Iterator[str]:
-    """CPU up to the first answer, and resident memory."""
+    """CPU up to the first answer, and resident memory in MB (1,000,000 bytes)."""
     heads = ("", "CPU to first answer, ms", "idle, MB", "1,000 connections, MB", "after load, MB")
     rows = [
         (
             name,
-            f"{_start_cpu(process):.0f}",
-            f"{_idle(process):.0f}",
-            f"{process.connected_bytes / 1e6:.0f}",
-            f"{process.loaded_bytes / 1e6:.0f}",
+            f"{spread(process.start_cpu):.0f}",
+            f"{spread(process.idle_mb):.0f}",
+            f"{process.connected_mb:.0f}",
+            f"{process.loaded_mb:.0f}",
         )
         for name, process in processes.items()
     ]
     return table(heads, rows)
-
-
-def _start_cpu(process: Process) -> Spread:
-    return spread([start.cpu_seconds * 1e3 for start in process.starts])
-
-
-def _idle(process: Process) -> Spread:
-    return spread([start.resident_bytes / 1e6 for start in process.starts])
 
 
 def request_goals(rows: Sequence[Row]) -> Iterator[Goal]:
@@ -211,7 +195,8 @@ def denial_goals(pods: Sequence[str]) -> Iterator[Goal]:
     if "over" in pods:
         body = review("over")
         request = decode(body)
-        denying = _cpu_seconds(lambda: decide(admission(request, Endpoint.POD), Config()))
+        subject = Admission(Endpoint.POD, request.namespace, request.pod)
+        denying = _cpu_seconds(lambda: decide(subject, Config()))
         times = denying / _cpu_seconds(lambda: decode(body))
         yield Goal("CPU of denying a pod over the bounds / of decoding it", times, 1.0)
 
@@ -226,12 +211,10 @@ def _cpu_seconds(function: Callable[[], object]) -> float:
     return min(used)
 
 
-def process_goals(processes: Mapping[str, Process]) -> Iterator[Goal]:
-    """The bounds on memory, in MB (1,000,000 bytes)."""
-    service = processes[SERVICE]
-    yield Goal("idle memory, MB", _idle(service).median, IDLE_MB)
-    connected_mb = service.connected_bytes / 1e6
-    yield Goal("memory with 1,000 idle connections, MB", connected_mb, CHART_LIMIT_MB)
+def process_goals(service: Process) -> Iterator[Goal]:
+    """The bounds on memory."""
+    yield Goal("idle memory, MB", spread(service.idle_mb).median, IDLE_MB)
+    yield Goal("memory with 1,000 idle connections, MB", service.connected_mb, CHART_LIMIT_MB)
 
 
 def _measure(
@@ -242,11 +225,9 @@ def _measure(
     request = http_request(PATH, body)
     servers = [server for server in field if pod != "over" or server.name != GO]
     samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
+    count = _CONNECTIONS if pod in SHAPES else _HUGE_CONNECTIONS
     with ExitStack() as stack:
-        turns = [
-            (server, stack.enter_context(connected(server, tls, _CONNECTIONS)))
-            for server in servers
-        ]
+        turns = [(server, stack.enter_context(connected(server, tls, count))) for server in servers]
         for server, connections in turns:
             run(server, connections, request, _WARM_UP_SECONDS)
         for _ in range(rounds):
@@ -259,23 +240,18 @@ def _measure(
     return Row(pod, len(body), samples)
 
 
-def _measure_starts(
-    servers: Mapping[str, Sequence[str]], directory: Path, rounds: int
-) -> dict[str, list[Start]]:
-    starts: dict[str, list[Start]] = {name: [] for name in servers}
-    for _ in range(rounds):
-        for name, command in servers.items():
-            with _answering(name, command, directory, 1) as server:
-                starts[name].append(Start(server.cpu_seconds(), server.resident_bytes()))
-    return starts
-
-
-def _idle_connections(name: str, command: Sequence[str], directory: Path) -> int:
-    """Resident bytes with connections that were used once."""
+def _measure_process(
+    name: str, command: Sequence[str], directory: Path, starts: int, loaded_mb: float
+) -> Process:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    cpu, idle = [], []
+    for _ in range(starts):
+        with _answering(name, command, directory, 1) as server:
+            cpu.append(server.cpu_seconds() * 1e3)
+            idle.append(server.resident_bytes() / 1e6)
     with _answering(name, command, directory, _IDLE_CONNECTIONS) as server:
-        return server.resident_bytes()
+        return Process(cpu, idle, server.resident_bytes() / 1e6, loaded_mb)
 
 
 @contextmanager

@@ -7,15 +7,15 @@ import json
 import ssl
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from apiserver.chart.helm import NAMESPACE
 from kube.access import ADMINISTRATOR_TOKEN
 from kube.controlplane import ControlPlane
 from kube.registration import registered, webhook_configuration
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from benchmarks.compare import CHART_LIMIT_MB
@@ -29,71 +29,66 @@ from tools.build import version
 
 DISTURBED_TIMES = 5.0
 _CI = "ci"
-_CLIENTS = (1, 8)
 _WARM_UP_SECONDS = 0.5
+_HUGE_TURNS = 5  # times the length of other turns, because fewer creates fit into a second
 _CLEANING_SECONDS = 60.0
-_ORDINARY = SHAPES["9"]
 
 
-class Kind(Struct, frozen=True):
-    """A pod that is created again and again.
+class Row(Struct, frozen=True):
+    """CREATE requests of a 9 kB pod by one client, in the order of the rounds.
 
     Attributes:
         name: in the table.
-        namespace: no webhook matches in the chart's own namespace.
+        namespace: of the pod; no webhook matches in the chart's own one.
         opts_in: whether the pod asks for a daemon.
+        huge: the namespace in which other clients create huge pods meanwhile.
+        samples: of the API server.
+        service_cpu: CPU of the service per request, in seconds.
+        answers: to the huge pods, by status.
     """
 
     name: str
-    namespace: str
+    namespace: str = _CI
     opts_in: bool = True
+    huge: str | None = None
+    samples: list[Sample] = field(default_factory=list)
+    service_cpu: list[float] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
 
-
-INJECTED = Kind("injected", _CI)
-NO_WEBHOOK = Kind("no webhook", NAMESPACE)
-KINDS = (NO_WEBHOOK, Kind("opted out", _CI, opts_in=False), INJECTED)
-ALONE = "none"
-
-
-class Turn(Struct, frozen=True):
-    """One stretch of CREATE requests.
-
-    Attributes:
-        sample: of the API server.
-        service_cpu: CPU that the service used per request, in seconds.
-    """
-
-    sample: Sample
-    service_cpu: float
-
-
-class Beside(Struct, frozen=True):
-    """Ordinary CREATE requests beside huge ones.
-
-    Attributes:
-        latencies: of the ordinary ones in all rounds, in seconds.
-        huge: statuses of the huge ones.
-    """
-
-    latencies: Sequence[float]
-    huge: Counter[str]
+    @property
+    def injected(self) -> bool:
+        """Whether the pod gets a daemon."""
+        return self.opts_in and self.namespace == _CI
 
     def quantile(self, share: float) -> float:
-        """A quantile of the latencies, in milliseconds."""
-        return Sample(0, 0, self.latencies).quantile(share) * 1e3
+        """A quantile of the latencies of all rounds, in milliseconds."""
+        latencies = [latency for sample in self.samples for latency in sample.latencies]
+        return Sample(0, 0, latencies).quantile(share) * 1e3
+
+
+def new_rows() -> list[Row]:
+    """What is measured; the last two rows differ only in whether the webhook gets the huge pods."""
+    return [
+        Row("no webhook", namespace=NAMESPACE),
+        Row("opted out", opts_in=False),
+        Row("injected"),
+        Row("injected, huge pods without the webhook", huge=NAMESPACE),
+        Row("injected, huge pods with the webhook", huge=_CI),
+    ]
 
 
 def report(rounds: int, seconds: float) -> Iterator[str]:
     """Measure on an API server of its own; yields the lines of the report.
 
     Args:
-        rounds: turns of each kind of pod.
-        seconds: length of a turn.
+        rounds: turns of each row.
+        seconds: length of a turn; five times that beside huge pods.
 
     Raises:
         BadAnswer: a pod was not created, or not as it should be.
     """
     yield machine()
+    rows = new_rows()
     with tempfile.TemporaryDirectory(prefix="dind-webhook-") as name, ControlPlane() as cluster:
         directory = Path(name)
         issue_certificate(directory)
@@ -103,130 +98,91 @@ def report(rounds: int, seconds: float) -> Iterator[str]:
         with running(SERVICE, command, directory, pinned=False) as service:
             ca = (directory / "ca.crt").read_bytes()
             with registered(cluster, webhook_configuration(service.port, ca)):
-                bench = Bench(cluster, service)
-                turns = {clients: bench.in_turns(clients, rounds, seconds) for clients in _CLIENTS}
-                beside = bench.beside_huge_pods(rounds, seconds)
+                _measure(cluster, service, rows, rounds, seconds)
             peak = service.peak_bytes()
-    yield f"Kubernetes {version('kube-apiserver')}; {rounds} rounds of {seconds:g} s; medians"
-    yield from create_table(turns)
-    yield from beside_table(beside)
-    yield from goal_table([*goals(beside, peak)])
+    yield (
+        f"Kubernetes {version('kube-apiserver')}; {rounds} rounds of {seconds:g} s, one client; "
+        "latency of all rounds, medians of the others; milliseconds"
+    )
+    yield from create_table(rows)
+    yield from goal_table([*goals(rows, peak)])
 
 
-class Bench:
-    """Creates pods on an API server that calls the service.
-
-    Args:
-        cluster: the control plane.
-        service: whose CPU time counts.
-    """
-
-    def __init__(self, cluster: ControlPlane, service: Server) -> None:
-        _, process = cluster.processes
-        self._cluster = cluster
-        self._service = service
-        self._server = Server(process.name, process.pid, cluster.client.base_url.port or 443)
-        self._ca_file = cluster.kubeconfig.with_name("ca.crt")
-        self._tls = ssl.create_default_context(cafile=self._ca_file)
-
-    def in_turns(self, clients: int, rounds: int, seconds: float) -> dict[str, list[Turn]]:
-        """Create the kinds of pods in turn, with several clients; by the kind's name."""
-        turns: dict[str, list[Turn]] = {kind.name: [] for kind in KINDS}
-        with ExitStack() as stack:
-            opened = {
-                kind: stack.enter_context(connected(self._server, self._tls, clients))
-                for kind in KINDS
-            }
-            for kind, connections in opened.items():
-                self._create(kind, connections, _WARM_UP_SECONDS)
-            for _ in range(rounds):
-                for kind, connections in opened.items():
-                    turns[kind.name].append(self._create(kind, connections, seconds))
-        return turns
-
-    def beside_huge_pods(self, rounds: int, seconds: float) -> dict[str, Beside]:
-        """Create ordinary pods with one client; by the namespace of the huge pods beside them."""
-        latencies: dict[str, list[float]] = {name: [] for name in (ALONE, NAMESPACE, _CI)}
-        answers = {name: Counter[str]() for name in latencies}
-        with connected(self._server, self._tls, 1) as connections:
-            for _ in range(rounds):
-                for name in latencies:
-                    target = Target(self._server.port, self._ca_file, ADMINISTRATOR_TOKEN, name)
-                    others: AbstractContextManager[Counter[str]] = (
-                        nullcontext(Counter()) if name == ALONE else creating_huge_pods(target)
+def _measure(
+    cluster: ControlPlane, service: Server, rows: Sequence[Row], rounds: int, seconds: float
+) -> None:
+    """Let the rows take turns."""
+    _, process = cluster.processes
+    server = Server(process.name, process.pid, cluster.client.base_url.port or 443)
+    ca_file = cluster.kubeconfig.with_name("ca.crt")
+    tls = ssl.create_default_context(cafile=ca_file)
+    with connected(server, tls, 1) as (connection,):
+        for number in range(rounds + 1):
+            for row in rows:
+                _delete_pods(cluster, row.namespace)
+                with ExitStack() as stack:
+                    if row.huge and number:
+                        target = Target(server.port, ca_file, ADMINISTRATOR_TOKEN, row.huge)
+                        stack.enter_context(creating_huge_pods(target, row.answers))
+                    before = service.cpu_seconds()
+                    request = _create_request(row)
+                    turn = seconds * (_HUGE_TURNS if row.huge else 1)
+                    sample = run(
+                        server, [connection], request, turn if number else _WARM_UP_SECONDS
                     )
-                    with others as huge:
-                        turn = self._create(INJECTED, connections, seconds)
-                    latencies[name] += turn.sample.latencies
-                    answers[name] += huge
-        return {name: Beside(latencies[name], answers[name]) for name in latencies}
-
-    def _create(self, kind: Kind, connections: Sequence[Connection], seconds: float) -> Turn:
-        """Create pods and check the last ones; those of the turn before are deleted first."""
-        path = f"/api/v1/namespaces/{kind.namespace}/pods"
-        deletion = {"gracePeriodSeconds": 0}
-        self._cluster.client.request(
-            "DELETE", path, json=deletion, timeout=_CLEANING_SECONDS
-        ).raise_for_status()
-        pod = created_pod(replace(_ORDINARY, opts_in=kind.opts_in), kind.namespace)
-        authorization = f"Authorization: Bearer {ADMINISTRATOR_TOKEN}"
-        request = http_request(path, json.dumps(pod).encode(), authorization)
-        before = self._service.cpu_seconds()
-        sample = run(self._server, connections, request, seconds)
-        used = self._service.cpu_seconds() - before
-        for connection in connections:
-            _check(kind, connection.body)
-        return Turn(sample, used / sample.requests)
+                    used = service.cpu_seconds() - before
+                _check(row, connection)
+                if number:
+                    row.samples.append(sample)
+                    row.service_cpu.append(used / sample.requests)
 
 
-def _check(kind: Kind, body: bytes) -> None:
-    containers = json.loads(body)["spec"].get("initContainers", ())
-    if any(container["name"] == "dind" for container in containers) != (kind is INJECTED):
-        raise BadAnswer(f"pod of kind {kind.name!r}: initContainers are {containers}")
+def _delete_pods(cluster: ControlPlane, namespace: str) -> None:
+    """Keep the store small: a large one is slower."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    options = {"gracePeriodSeconds": 0}
+    cluster.client.request(
+        "DELETE", path, json=options, timeout=_CLEANING_SECONDS
+    ).raise_for_status()
 
 
-def create_table(turns: Mapping[int, Mapping[str, Sequence[Turn]]]) -> Iterator[str]:
-    """Rate, latency in milliseconds, and CPU per CREATE request in milliseconds."""
-    heads = ("clients", "pod", "creates/s", "p50", "p99", "added to p50")
-    rows = [
-        [str(clients), name, *_medians(measured, kinds[NO_WEBHOOK.name])]
-        for clients, kinds in turns.items()
-        for name, measured in kinds.items()
-    ]
-    return table([*heads, "API server CPU", "service CPU"], rows)
+def _create_request(row: Row) -> bytes:
+    pod = created_pod(replace(SHAPES["9"], opts_in=row.opts_in), row.namespace)
+    path = f"/api/v1/namespaces/{row.namespace}/pods"
+    authorization = f"Authorization: Bearer {ADMINISTRATOR_TOKEN}"
+    return http_request(path, json.dumps(pod).encode(), authorization)
 
 
-def _medians(turns: Sequence[Turn], without_webhook: Sequence[Turn]) -> Iterator[str]:
-    samples = [turn.sample for turn in turns]
-    yield f"{spread([sample.requests / sample.seconds for sample in samples]).median:.0f}"
-    for share in (0.5, 0.99):
-        yield f"{spread([sample.quantile(share) * 1e3 for sample in samples]).median:.2f}"
-    pairs = zip(samples, without_webhook, strict=True)
-    added = [mine.quantile(0.5) - other.sample.quantile(0.5) for mine, other in pairs]
-    yield "" if turns is without_webhook else f"{spread([one * 1e3 for one in added]):.2f}"
-    yield f"{spread([sample.cpu * 1e3 for sample in samples]).median:.2f}"
-    yield f"{spread([turn.service_cpu * 1e3 for turn in turns]).median:.2f}"
+def _check(row: Row, connection: Connection) -> None:
+    containers = json.loads(connection.body)["spec"].get("initContainers", ())
+    if any(container["name"] == "dind" for container in containers) != row.injected:
+        raise BadAnswer(f"{row.name}: the pod's initContainers are {containers}")
 
 
-def beside_table(beside: Mapping[str, Beside]) -> Iterator[str]:
-    """Latency of an ordinary CREATE request beside four clients that send huge pods."""
-    labels = {ALONE: "none", NAMESPACE: "without the webhook", _CI: "with the webhook"}
-    rows = [
-        (
-            labels[name],
-            str(len(measured.latencies)),
-            f"{measured.quantile(0.5):.1f}",
-            f"{measured.quantile(0.99):.1f}",
-            ", ".join(f"{count} x {status}" for status, count in sorted(measured.huge.items())),
+def create_table(rows: Sequence[Row]) -> Iterator[str]:
+    """Latency and CPU of CREATE requests, in milliseconds."""
+    heads = ("9 kB pod", "creates", "p50", "p99", "API server CPU", "service CPU")
+    cells = []
+    for row in rows:
+        cpu = spread([sample.cpu for sample in row.samples]), spread(row.service_cpu)
+        cells.append(
+            (
+                row.name,
+                str(sum(sample.requests for sample in row.samples)),
+                f"{row.quantile(0.5):.2f}",
+                f"{row.quantile(0.99):.2f}",
+                *("" if row.huge else f"{used.median * 1e3:.2f}" for used in cpu),
+                ", ".join(
+                    f"{count} with {status}" for status, count in sorted(row.answers.items())
+                ),
+            )
         )
-        for name, measured in beside.items()
-    ]
-    heads = ("huge pods", "ordinary creates", "p50 ms", "p99 ms", "answers to huge pods")
-    return table(heads, rows)
+    return table((*heads, "answers to huge pods"), cells)
 
 
-def goals(beside: Mapping[str, Beside], peak_bytes: int) -> Iterator[Goal]:
+def goals(rows: Sequence[Row], peak_bytes: int) -> Iterator[Goal]:
     """The bounds on what huge pods do to ordinary ones and to the service's memory."""
-    times = beside[_CI].quantile(0.99) / beside[ALONE].quantile(0.99)
+    _, _, alone, _, beside = rows
+    times = beside.quantile(0.99) / alone.quantile(0.99)
     yield Goal("p99 of an ordinary create beside huge pods / alone", times, DISTURBED_TIMES)
     yield Goal("peak memory of the service, MB", peak_bytes / 1e6, CHART_LIMIT_MB)

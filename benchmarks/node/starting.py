@@ -88,7 +88,7 @@ class Start(Struct, frozen=True):
 @contextmanager
 def containerd_events(cluster: Cluster) -> Iterator[Path]:
     """Write containerd's events to a file while the block runs."""
-    command = [
+    command: list[str | Path] = [
         ensure("ctr"),
         f"--address={cluster.folder / SOCKET}",
         "--namespace=k8s.io",
@@ -141,7 +141,7 @@ def start(cluster: Cluster, events: Path, manifest: Mapping[str, Any]) -> Start:
 
 def _await_end(cluster: Cluster, name: str) -> None:
     """Wait by a watch, because polling would take CPU time from the pod."""
-    selection = {
+    selection: dict[str, str | int] = {
         "watch": "1",
         "fieldSelector": f"metadata.name={name}",
         "timeoutSeconds": int(_END_SECONDS),
