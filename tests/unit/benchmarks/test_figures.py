@@ -49,11 +49,12 @@ def test_tables_are_markdown() -> None:
 
 
 def test_bounds_are_met_up_to_the_bound() -> None:
-    goals = [Goal("this", 2.5, 2.5), Goal("that", 2.51, 2.5)]
+    goals = [Goal("this", 2.5, 2.5), Goal("that", 2.51, 2.5), Goal("other", 1.0, None)]
 
-    assert list(goal_table(goals))[-2:] == [
+    assert list(goal_table(goals))[-3:] == [
         "| this | 2.50 | 2.5 | met |",
         "| that | 2.51 | 2.5 | **missed** |",
+        "| other | 1.00 |  |  |",
     ]
 
 
