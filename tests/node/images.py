@@ -10,9 +10,9 @@ from pathlib import Path
 
 from node import archive, client_images, debian
 from node.archive import Image, Layer
-from node.cache import made_once
 
 from tools.build import ensure
+from tools.cache import made_once
 
 BUSYBOX = "busybox:1.35"
 CLI = "docker:29-cli"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from kube.waiting import until
 from node import settings
-from node.cache import made_once
 from node.images import image_archive
 from node.namespaces import Namespaces
 
 from tools.build import ensure
+from tools.cache import made_once
 
 FOLDER = "var/lib/containerd"
 SOCKET = "run/containerd/containerd.sock"

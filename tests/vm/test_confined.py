@@ -9,7 +9,7 @@ from vm import watching
 from vm.machine import Machine
 from vm.pods import Pod, running
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 KILLED = 137
 
