@@ -45,7 +45,7 @@ def _denied(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
 
 
-def _as(  # noqa: PLR0917
+def _as(
     cluster: ControlPlane, user: str, method: str, path: str, body: Any = None
 ) -> httpx.Response:
     """Send a request as another user, who gets all rights so that only policies can deny it.
