@@ -37,6 +37,8 @@ CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     "webhook.clientCA.configMapName": ('"api-server-ca"', {}),
     "webhook.clientCA.secretName": ('"api-server-ca"', {}),
     "webhook.clientCA.name": ('"kube-apiserver"', CALLED),
+    "podPolicy.enabled": ("false", {}),
+    "podPolicy.exemptUsers": ('["system:serviceaccount:kube-system:vpa-updater"]', {}),
     "replicas": ("3", {}),
     "logLevel": ('"debug"', {}),
     "resources": ('{"requests": {"cpu": "1"}}', {}),
