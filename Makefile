@@ -49,15 +49,6 @@ lint: install ## check style, types, import contracts, shell scripts, generated 
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/chart.py --check
 
-bench: install ## CPU, latency, start and memory next to a bare uvicorn echo and a Go handler
-	@$(BIN)/python -m benchmarks compare
-
-bench-create: install ## CREATE requests through a real API server, alone and beside huge pods
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks create
-
-bench-node: install ## time from CREATE to docker, next to other shapes of pods (root, Debian)
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks node
-
 docs: install ## write the generated pages and the generated files of the chart
 	$(BIN)/python tools/docs.py
 	$(BIN)/python tools/chart.py
@@ -66,14 +57,14 @@ coverage: install ## show which lines the quick test levels do not reach
 	$(BIN)/coverage run -m pytest $(QUICK)
 	$(BIN)/coverage report
 
-bench: install ## measure requests per second, CPU and latency next to a bare uvicorn echo
-	$(BIN)/python -m benchmarks compare
+bench: install ## CPU, latency, start and memory next to a bare uvicorn echo and a Go handler
+	@$(BIN)/python -m benchmarks compare
 
-bench-create: install ## measure what the webhook adds to pod creation through a real API server
-	$(BIN)/python -m benchmarks create
+bench-create: install ## CREATE requests through a real API server, alone and beside huge pods
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks create
 
-bench-node: install ## measure how soon a pod has Docker, next to other pod shapes (root, Debian)
-	$(BIN)/python -m benchmarks node
+bench-node: install ## time from CREATE to docker, next to other shapes of pods (root, Debian)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks node
 
 cluster: install ## start a one-node cluster with the webhook and print how to use it (root, Debian)
 	@PYTHONPATH=tests $(BIN)/python -m node up
