@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.without import PARTS
 from webhook import __version__
+from webhook.config import Config
 from webhook.injection import sidecar
-from webhook.injection.config import Config
 
 ECHO, GO, SERVICE = "echo", "Go", "service"
 WITHOUT: Mapping[str, str] = {part: f"no {part}" for part in PARTS}  # names of the service less it

@@ -22,8 +22,8 @@ from benchmarks.load import request_of
 from benchmarks.programs import ECHO, SERVICE
 from benchmarks.reviews import review
 from benchmarks.servers import issue, running
+from webhook.config import Config
 from webhook.injection import Endpoint
-from webhook.injection.config import Config
 from webhook.serving import logs
 from webhook.serving import review as reviews
 from webhook.serving.answers import Answers

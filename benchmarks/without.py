@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 
 from webhook import cli
+from webhook.config import Config
 from webhook.injection import Admission, Decision
-from webhook.injection.config import Config
 from webhook.injection.inject import inject
 from webhook.injection.settings import Settings
 from webhook.serving import answers, service

@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from webhook.config import Config, Policy, Profile
 from webhook.injection import Outcome, Reason
 from webhook.injection.annotations import STATUS, TABLE
-from webhook.injection.config import Config, Policy, Profile
 from webhook.injection.optin import INJECT
 from webhook.operator import schema
 from webhook.operator.problem import Path

@@ -5,7 +5,7 @@ import pytest
 from cli.running import run
 
 from webhook import operator
-from webhook.injection.config import Config
+from webhook.config import Config
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from examples.loading import FOLDER, OPERATOR, Example, all_examples, read
 from ruamel.yaml import YAML
 
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Injected, Reason, decide
 from webhook.injection.annotations import STATUS
-from webhook.injection.config import Config
 from webhook.injection.optin import route
 from webhook.injection.pod import Pod
 

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 from unit.injection.pods import pod
 from unit.operator.test_file import BAD
 
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.operator import ConfigError, parse
 

@@ -15,8 +15,8 @@ from golden.cases import cases
 from property.generated import EVERY_ANNOTATION, NONSENSE, PATHS, READABLE, SOURCES, VARIABLES
 from service.reviews import review
 
+from webhook.config import Config
 from webhook.injection import Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.serving import logs
 from webhook.serving.metrics import Metrics

@@ -22,8 +22,8 @@ import msgspec
 from ruamel.yaml import YAML
 
 from webhook import __version__
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
-from webhook.injection.config import Config
 from webhook.injection.optin import route
 from webhook.injection.pod import Pod
 from webhook.injection.scripts import START, WAIT

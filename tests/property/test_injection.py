@@ -12,6 +12,7 @@ from property.strict import apply
 from unit.injection.pods import named, operations, patched
 from unit.injection.rules import breaches
 
+from webhook.config import Config, Mode
 from webhook.injection import (
     Admission,
     Decision,
@@ -24,7 +25,6 @@ from webhook.injection import (
     decide,
     examine,
 )
-from webhook.injection.config import Config, Mode
 from webhook.injection.decisions import WARNING_LENGTH
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings, resolve

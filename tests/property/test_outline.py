@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from property.generated import ENDPOINTS, Json, configs, pods
 from service.reviews import review
 
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.outline import admission_of, outline
 from webhook.injection.pod import Pod
 from webhook.serving.answers import Answers

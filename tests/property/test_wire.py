@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from property.generated import ENDPOINTS, Json, configs, pods
 from service.reviews import review
 
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.serving.review import admission, decode
 

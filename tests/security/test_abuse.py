@@ -15,7 +15,7 @@ from property.test_injection import INJECTABLE
 from property.test_injection import injected as made
 from unit.injection.pods import container, empty_dir, injected, mount, mounts, named, pod
 
-from webhook.injection.config import Config
+from webhook.config import Config
 
 SHAPE = ("image", "command", "args", "securityContext", "resources", "lifecycle", "env")
 FROM_THE_HOST: Json = {"hostPath": {"path": "/"}}

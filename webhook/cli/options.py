@@ -8,7 +8,7 @@ import click
 
 from webhook import operator
 from webhook.cli.group import BadInput
-from webhook.injection.config import Config
+from webhook.config import Config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

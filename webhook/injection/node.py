@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from webhook.injection.config import Profile
+from webhook.config import Profile
 from webhook.injection.patch import encoded
 from webhook.injection.scripts import WAIT, WAIT_NAME
 

@@ -5,11 +5,10 @@ import functools
 from msgspec import Struct
 from msgspec.structs import replace
 
-from webhook.injection import quantity
+from webhook.config import Config, Mode, Policy, Profile, Resources, Storage, quantity
+from webhook.config.image import is_allowed
 from webhook.injection.annotations import PREFIX, Options, Reading
-from webhook.injection.config import Config, Mode, Policy, Profile, Resources, Storage
 from webhook.injection.decisions import Problem, listed, quoted
-from webhook.injection.image import is_allowed
 from webhook.injection.reasons import Reason
 
 _DIRECTORIES = {Mode.SIDECAR: "/var/run", Mode.NODE: "/var/run/dind"}

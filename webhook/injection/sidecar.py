@@ -6,8 +6,7 @@
 import functools
 from typing import Any
 
-from webhook.injection import quantity
-from webhook.injection.config import Daemon, Placement, Profile, Storage
+from webhook.config import Daemon, Placement, Profile, Storage, quantity
 from webhook.injection.patch import encoded
 from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.operator import problem, yamltext
 from webhook.operator.schema import rules
 from webhook.operator.yamltext import YAMLTextError

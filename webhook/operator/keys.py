@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from webhook.injection.config import NAME_PATTERN
-from webhook.injection.image import REFERENCE_PATTERN
-from webhook.injection.quantity import PATTERN as QUANTITY_PATTERN
+from webhook.config.image import REFERENCE_PATTERN
+from webhook.config.models import NAME_PATTERN
+from webhook.config.quantity import PATTERN as QUANTITY_PATTERN
 
 #: By the name of the type, then by the key.
 MEANINGS: Mapping[str, Mapping[str, str]] = {

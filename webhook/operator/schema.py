@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.operator.keys import MEANINGS, PATTERNS, PATTERNS_OF_KEYS, QUANTITY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

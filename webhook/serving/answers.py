@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from webhook.config import Config
 from webhook.injection import Denied, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.outline import Outline, admission_of, outline
 from webhook.serving import review, wire
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from prometheus_client import Counter
 
 from webhook import operator
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.operator import ConfigError
 from webhook.serving.callers import ClientAuthorityError, read_authorities
 from webhook.serving.certificate import (

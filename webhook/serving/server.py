@@ -14,7 +14,7 @@ import uvicorn
 from msgspec import Struct
 
 from webhook import __version__, operator
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.serving.admin import AdminEndpoint
 from webhook.serving.callers import checking, read_authorities, recording
 from webhook.serving.certificate import Certificate

@@ -3,8 +3,8 @@
 import time
 from datetime import UTC, datetime
 
+from webhook.config import Config
 from webhook.injection import Decision, Denied, Endpoint, Injected
-from webhook.injection.config import Config
 from webhook.serving import review
 from webhook.serving.answers import Answers
 from webhook.serving.logs import Decided, Logger

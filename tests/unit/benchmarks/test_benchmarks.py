@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks.managed import managed_fields
 from benchmarks.reviews import LEFT_ALONE, SHAPES, UID, as_go_writes, review
+from webhook.config import Config
 from webhook.injection import Endpoint, Reason, decide
-from webhook.injection.config import Config
 from webhook.serving.review import admission, decode
 
 SIZES = pytest.mark.parametrize("size", SHAPES, ids="{} kB".format)

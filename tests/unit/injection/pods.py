@@ -7,8 +7,8 @@ import jsonpatch
 import msgspec
 from unit.injection.rules import breaches
 
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 
 Json = dict[str, Any]

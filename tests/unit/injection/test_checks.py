@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from unit.injection.pods import LENIENT, Json, container, decided, pod
 
+from webhook.config import Config
 from webhook.injection import Admission, Denied, Endpoint, Outcome, Reason, Skipped, examine
 from webhook.injection.checks import CHECKS
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 
 MIRROR = {"kubernetes.io/config.mirror": "hash", "dind.io/inject": "true"}

@@ -14,8 +14,8 @@ from unit.injection.pods import (
     pod,
 )
 
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.outline import Outline, admission_of, outline
 from webhook.injection.pod import Pod
 

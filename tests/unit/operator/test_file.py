@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from webhook.injection.config import Config, Mode
+from webhook.config import Config, Mode
 from webhook.operator import ConfigError, load, parse, read
 from webhook.operator.file import LARGEST
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.operator import schema
 from webhook.operator.keys import MEANINGS, PATTERNS, PATTERNS_OF_KEYS
 from webhook.operator.schema import rules

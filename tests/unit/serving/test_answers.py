@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from service.reviews import patch_of, pod, review
 
+from webhook.config import Config
 from webhook.injection import Endpoint, Reason
-from webhook.injection.config import Config
 from webhook.serving import answers, logs
 from webhook.serving.answers import MOST, Answers
 from webhook.serving.metrics import Metrics

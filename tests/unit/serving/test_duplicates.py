@@ -19,8 +19,8 @@ from service.reviews import pod, review
 
 from benchmarks.reviews import SHAPES
 from benchmarks.reviews import review as realistic
+from webhook.config import Config
 from webhook.injection import Endpoint
-from webhook.injection.config import Config
 from webhook.serving import wire
 from webhook.serving.answers import Answers
 from webhook.serving.duplicates import has_duplicate_keys

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, to_builtins
 
-from webhook.injection import quantity
-from webhook.injection.image import REFERENCE_PATTERN, is_allowed
-from webhook.injection.paths import PROTECTED, is_clear_of, is_within, normal, real
+from webhook.config import quantity
+from webhook.config.image import REFERENCE_PATTERN, is_allowed
+from webhook.config.paths import PROTECTED, is_clear_of, is_within, normal, real
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _PATH_PATTERN = r"^(/[A-Za-z0-9._-]+)+$"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from unit.injection.pods import LENIENT, injected, named, pod, problems
 
-from webhook.injection.config import Config, Mode, Profile
+from webhook.config import Config, Mode, Profile
 
 
 def config(document: dict[str, Any]) -> Config:
