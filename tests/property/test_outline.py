@@ -23,7 +23,7 @@ def agree(raw: Json, config: Json, endpoint: Endpoint) -> None:
     kind = outline(whole, namespaced=True)
     assume(kind is not None)
     assert kind is not None
-    operators = msgspec.convert(config, Config)
+    operators = Config.model_validate_json(json.dumps(config))
     assert decide(admission_of(kind), operators) == decide(whole, operators)
 
 
@@ -42,7 +42,7 @@ def test_a_review_has_the_outline_of_the_pod_in_it(
     raw: Json, config: Json, endpoint: Endpoint
 ) -> None:
     body = json.dumps(review(raw, namespace="ci")).encode()
-    operators = msgspec.convert(config, Config)
+    operators = Config.model_validate_json(json.dumps(config))
     kind = outline(admission(decode(body), endpoint), namespaced=True)
     same = outline(Admission(endpoint, "ci", msgspec.convert(raw, Pod)), namespaced=True)
     assert (kind is None) == (same is None)
@@ -61,7 +61,7 @@ def test_the_outline_of_an_outline_is_itself(raw: Json, config: Json, endpoint: 
 @ANYTHING
 def test_who_asks_again_gets_the_same_decision(raw: Json, config: Json, endpoint: Endpoint) -> None:
     """The second answer is the outline's, where there is one, and the third is remembered."""
-    operators = msgspec.convert(config, Config)
+    operators = Config.model_validate_json(json.dumps(config))
     whole = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
     request, memory = decode(json.dumps(review(raw, namespace="ci")).encode()), Answers(operators)
     answers = [memory.of(request, endpoint) for _ in range(3)]

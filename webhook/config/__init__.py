@@ -1,5 +1,6 @@
 """The configuration file, and the value types that it shares with the core."""
 
+from webhook.config.loading import ConfigError, parse_config, read_config_file
 from webhook.config.models import (
     AddressPool,
     Config,
@@ -15,10 +16,12 @@ from webhook.config.models import (
     Socket,
     Storage,
 )
+from webhook.config.schema import json_schema
 
 __all__ = [
     "AddressPool",
     "Config",
+    "ConfigError",
     "Daemon",
     "Maximum",
     "Mode",
@@ -30,4 +33,7 @@ __all__ = [
     "SecretReference",
     "Socket",
     "Storage",
+    "json_schema",
+    "parse_config",
+    "read_config_file",
 ]

@@ -14,9 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter
 
-from webhook import operator
-from webhook.config import Config
-from webhook.operator import ConfigError
+from webhook.config import Config, ConfigError, parse_config, read_config_file
 from webhook.serving.callers import ClientAuthorityError, read_authorities
 from webhook.serving.certificate import (
     Certificate,
@@ -127,15 +125,15 @@ def follow_authorities(
 
 
 def follow_configuration(path: Path, first: bytes, service: Service) -> Followed[bytes, Config]:
-    """Follow the operator's file."""
+    """Follow the configuration file."""
 
     def take(config: Config) -> None:
         service.config = config
 
     return Followed(
         "configuration",
-        read=lambda: operator.load(path),
-        make=lambda content: operator.parse(content, str(path)),
+        read=lambda: read_config_file(path),
+        make=lambda content: parse_config(content, str(path)),
         take=take,
         first=first,
         results=service.metrics.configuration_reloads,

@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 from msgspec import Struct
 
-from webhook import __version__, operator
-from webhook.config import Config
+from webhook import __version__
+from webhook.config import Config, parse_config, read_config_file
 from webhook.serving.admin import AdminEndpoint
 from webhook.serving.callers import checking, read_authorities, recording
 from webhook.serving.certificate import Certificate
@@ -47,7 +47,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """What `serve` is told.
 
     Attributes:
-        config: the operator's file; None means all defaults.
+        config: the configuration file; None means all defaults.
         tls_dir: folder of tls.crt and tls.key.
         client_ca: certificates, PEM, one of which must have signed a caller's; None lets anyone
             call.
@@ -136,13 +136,13 @@ async def serve(options: Options, log: Logger) -> None:
     Raises:
         CertificateError: there is no certificate to serve.
         ClientAuthorityError: there is no way to tell who may call.
-        operator.ConfigError: the operator's file is bad.
+        webhook.config.ConfigError: the configuration file is bad.
         OSError: an address cannot be bound.
     """
     content, config = b"", Config()
     if options.config is not None:
-        content = operator.load(options.config)
-        config = operator.parse(content, str(options.config))
+        content = read_config_file(options.config)
+        config = parse_config(content, str(options.config))
     authorities = None if options.client_ca is None else read_authorities(options.client_ca)
     certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC), authorities)
     service = Service(config, Metrics(), log)

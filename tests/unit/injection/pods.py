@@ -56,7 +56,7 @@ def decided(
     namespace: str = "ci",
 ) -> Decision:
     admission = Admission(endpoint, namespace, msgspec.convert(raw, Pod))
-    return decide(admission, msgspec.convert(config or {}, Config))
+    return decide(admission, Config.model_validate_json(json.dumps(config or {})))
 
 
 def operations(decision: Injected) -> list[Json]:

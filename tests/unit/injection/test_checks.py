@@ -1,5 +1,6 @@
 """The gates: `decide` and `examine` ask the same questions, and every reason can be reached."""
 
+import json
 import re
 
 import msgspec
@@ -75,7 +76,7 @@ def test_every_reason_has_a_pod() -> None:
 def test_an_explanation_says_what_the_decision_says(reason: Reason) -> None:
     raw, config, endpoint = CASES[reason]
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    findings = examine(admission, msgspec.convert(config, Config))
+    findings = examine(admission, Config.model_validate_json(json.dumps(config)))
     problems = [
         problem
         for finding in findings

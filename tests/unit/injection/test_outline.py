@@ -1,5 +1,7 @@
 """Which pods are alike, and which must not pass for each other."""
 
+import json
+
 import msgspec
 import pytest
 from unit.injection.pods import (
@@ -175,7 +177,8 @@ DIFFERENT: dict[str, tuple[Json, Json]] = {
 }
 PROFILE = {"imagePullSecrets": [{"name": "ours"}], "runtimeClassName": "sysbox-runc"}
 CONFIGS = [
-    msgspec.convert(file, Config) for file in ({}, {**LENIENT, "profiles": {"default": PROFILE}})
+    Config.model_validate_json(json.dumps(file))
+    for file in ({}, {**LENIENT, "profiles": {"default": PROFILE}})
 ]
 
 

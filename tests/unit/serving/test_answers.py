@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from service.reviews import patch_of, pod, review
 
@@ -51,7 +50,9 @@ def test_another_operator_s_file_answers_anew() -> None:
     body = json.dumps(review(named("app"))).encode()
     old, again, _ = (service.answer(Endpoint.POD, body) for _ in range(3))
     image = "registry.example/dind:1"
-    service.config = msgspec.convert({"profiles": {"default": {"image": image}}}, Config)
+    service.config = Config.model_validate_json(
+        json.dumps({"profiles": {"default": {"image": image}}})
+    )
     new = json.loads(service.answer(Endpoint.POD, body))["response"]
     assert old == again
     assert new["auditAnnotations"]["image"] == image
@@ -113,7 +114,7 @@ def test_what_a_stranger_could_fill_the_memory_with_is_answered_and_not_remember
 def test_namespaces_share_answers_unless_the_file_tells_them_apart(
     policy: Json, kinds: int
 ) -> None:
-    memory = Answers(msgspec.convert({"policy": policy}, Config))
+    memory = Answers(Config.model_validate_json(json.dumps({"policy": policy})))
     for namespace in ("ci", "ci", "job", "job"):
         asked(memory, named("app"), namespace=namespace)
     assert len(memory._known) == kinds
