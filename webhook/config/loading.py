@@ -24,6 +24,7 @@ LARGEST = 256 * 1024  # bytes; ten times that of a file with a hundred profiles
 MOST_VALUES = 20_000  # keys, items, mappings and lists; a profile with every key has about 50
 DEEPEST = 20  # mappings and lists within each other; a pool's size is on the sixth level
 MOST_PROBLEMS = 50  # lines of an error
+_BAD_KEY = "a key of a mapping is not a string (quote it)"
 _LONGEST = 200  # characters of a YAML library's message, which may hold a value
 
 
@@ -97,7 +98,9 @@ def _load(content: bytes) -> Any:  # noqa: ANN401 - JSON
         raise _UnusableError(f"line {line}: {str(error).splitlines()[0]}") from None
     except MarkedYAMLError as error:
         problem = ", ".join(part for part in (error.context, error.problem) if part)
-        raise _at(error.problem_mark, problem[:_LONGEST]) from None
+        raise _at(error.problem_mark or error.context_mark, problem[:_LONGEST]) from None
+    except TypeError:  # a list in a list as a key, which ruamel.yaml looks up in a mapping
+        raise _UnusableError(_BAD_KEY) from None
     except ValueError as error:  # a number or a date that Python cannot hold
         raise _UnusableError(f"a value cannot be read: {error}") from None
     if data is None:
@@ -109,7 +112,7 @@ def _json(data: Any) -> str:  # noqa: ANN401 - JSON
     try:
         return json.dumps(data, default=str)  # a date is text
     except TypeError:
-        raise _UnusableError("a key of a mapping is not a string (quote it)") from None
+        raise _UnusableError(_BAD_KEY) from None
 
 
 def _check_events(text: str) -> None:

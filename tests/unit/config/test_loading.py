@@ -223,6 +223,11 @@ BAD = {
         "line 1, column 17: tags are not accepted (quote a string that begins with !)",
     ),
     "a key that is no string": ("? [a]\n: b", "a key of a mapping is not a string (quote it)"),
+    "a list in a key": ("? - [a]\n? [a]\n", "a key of a mapping is not a string (quote it)"),
+    "a block scalar without text": (
+        "defaultProfile: |\n  \u2028  \u2028",
+        "line 2, column 6: more indented follow up line than first in a block scalar",
+    ),
     "a key that is a mapping": (
         "? {a: b}\n: c",
         "line 1, column 3: while constructing a mapping, found unhashable key",
