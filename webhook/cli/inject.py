@@ -89,7 +89,7 @@ def _patch(template: Template, injected: Injected) -> list[dict[str, JSON]]:
     operations: list[dict[str, JSON]] = []
     if template.data.get("metadata") is None:  # the core adds annotations to what is there
         operations.append({"op": "add", "path": f"{prefix}/metadata", "value": {}})
-    operations += [{**one, "path": prefix + one["path"]} for one in injected.operations()]
+    operations += [{**one, "path": prefix + one["path"]} for one in injected.patch]
     return operations
 
 

@@ -226,7 +226,7 @@ BAD = {
     "a list in a key": ("? - [a]\n? [a]\n", "a key of a mapping is not a string (quote it)"),
     "a block scalar without text": (
         "defaultProfile: |\n  \u2028  \u2028",
-        "line 2, column 6: more indented follow up line than first in a block scalar",
+        "line 2, column 7: more indented follow up line than first in a block scalar",
     ),
     "a key that is a mapping": (
         "? {a: b}\n: c",
