@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from webhook.config import quantity
-from webhook.config.image import REFERENCE_PATTERN
+from webhook.config.image import LONGEST, REFERENCE_PATTERN
 from webhook.config.paths import PROTECTED, is_clear_of, is_within, normal, real
 from webhook.config.wording import shown
 
@@ -81,7 +81,7 @@ Name = Annotated[
 ]
 Image = Annotated[
     str,
-    Field(pattern=REFERENCE_PATTERN, max_length=512),
+    Field(pattern=REFERENCE_PATTERN, max_length=LONGEST),
     Accepts("an image reference (such as docker:29-dind)"),
 ]
 Quantity = Annotated[
