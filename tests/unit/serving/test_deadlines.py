@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from service.memorylog import MemoryLog
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.serving.connection import REQUEST_SECONDS, sweep
 from webhook.serving.connection import Connection as ServerConnection
 from webhook.serving.endpoint import ReviewEndpoint

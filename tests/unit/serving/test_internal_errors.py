@@ -6,8 +6,8 @@ from typing import cast
 from service.memorylog import MemoryLog
 from service.reviews import review
 
+from webhook.config import Config, Profile
 from webhook.injection import Endpoint
-from webhook.injection.config import Config, Profile
 from webhook.serving.endpoint import ReviewEndpoint
 from webhook.serving.metrics import Metrics
 from webhook.serving.service import Service
