@@ -2,10 +2,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from service.memorylog import MemoryLog
+from webhook.serving.reloading import Followed, follow
 
 from webhook.config import ConfigError
 from webhook.serving.metrics import Metrics
-from webhook.serving.reloading import Followed, follow
 
 
 def followed(
