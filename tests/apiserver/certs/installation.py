@@ -52,7 +52,7 @@ class Installation:
     """
 
     def __init__(
-        self, control_plane: ControlPlane, namespace: str, folder: Path, port: int
+        self, control_plane: ControlPlane, namespace: str, directory: Path, port: int
     ) -> None:
         self.names = Names(
             namespace=namespace,
@@ -66,7 +66,7 @@ class Installation:
         )
         self.control_plane = control_plane
         self._client = control_plane.client
-        self._folder = folder
+        self._directory = directory
         self._secrets = f"/api/v1/namespaces/{namespace}/secrets"
         self.configuration_path = f"{CONFIGURATIONS}/{namespace}"
 
@@ -118,7 +118,7 @@ class Installation:
     def running(self, *flags: str, kubeconfig: Path | None = None) -> Iterator["Process"]:
         """Run `dind-certs run` while the block runs."""
         command: list[str | Path] = [COMMAND, "run", *self.flags(kubeconfig), *flags]
-        process = Process(command, self._folder)
+        process = Process(command, self._directory)
         try:
             yield process
         finally:
@@ -257,8 +257,8 @@ class Process(ServerProcess):
 class FollowingReplica:
     """Serves what the TLS Secret holds when it is asked, until it is told to stay as it is."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
         self.port: int = self._listener.getsockname()[1]
@@ -286,9 +286,9 @@ class FollowingReplica:
         data = self.follows.data(self.follows.names.tls_secret) if self.follows else {}
         for name in ("tls.crt", "tls.key"):
             if name in data:
-                (self._folder / name).write_bytes(data[name])
+                (self._directory / name).write_bytes(data[name])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._folder / "tls.crt", self._folder / "tls.key")
+        context.load_cert_chain(self._directory / "tls.crt", self._directory / "tls.key")
         return context
 
 

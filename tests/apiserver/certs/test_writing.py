@@ -82,7 +82,7 @@ def test_two_processes_issue_one_ca_and_one_serving_certificate(installation: In
             process.await_event("waiting")
     written = one.events("serving certificate issued") + other.events("serving certificate issued")
     assert len(installation.cas()) == 1
-    assert len(written) == 2  # both lines are in the log of the folder, which they share
+    assert len(written) == 2  # both processes write to the same log
     assert installation.is_consistent()
 
 
@@ -180,15 +180,15 @@ def test_a_lost_ca_that_a_replica_needs_stays_trusted(installation: Installation
     still, new = installation.cas()
     assert (still.certificate, still.key) == (lost.certificate, None)
     assert new.key is not None
-    for bundle in installation.ca_bundles():
-        assert certificates_in(bundle) == (lost.certificate, new.certificate)
+    for pem in installation.ca_bundles():
+        assert certificates_in(pem) == (lost.certificate, new.certificate)
 
 
 def test_a_ca_that_no_replica_needs_is_removed(installation: Installation) -> None:
     installation.bring_up_to_date()
     installation.add_ready_pod()
-    stranger = issue_ca(_now(installation))
-    extra = StoredCA(certificates_in(stranger.pem)[0])
+    foreign = issue_ca(_now(installation))
+    extra = StoredCA(certificates_in(foreign.pem)[0])
     stored = ca_secret_data([extra, *installation.cas()])
     installation.put_data(installation.names.ca_secret, stored)
     with installation.running(*FLAGS):

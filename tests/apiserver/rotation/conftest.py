@@ -41,6 +41,6 @@ def installed(
     cluster: ControlPlane, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
     """The chart with its defaults, up to two ready replicas."""
-    folder = tmp_path_factory.mktemp("product")
-    with installed_product(cluster, settings, folder) as product:
+    directory = tmp_path_factory.mktemp("product")
+    with installed_product(cluster, settings, directory) as product:
         yield product
