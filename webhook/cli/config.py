@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from webhook import operator
-from webhook.cli import render
+
 from webhook.cli.group import BadInput, Group
 from webhook.cli.options import config_option, read_config
 

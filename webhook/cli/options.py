@@ -16,8 +16,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value not in (None, "true", "false"):
         raise click.BadParameter(
-            f"it is {value!r}; allowed are 'true' and 'false'. To the API server, a namespace with "
-            "any other value is one without the label."
+            f"{value!r} (accepted: 'true', 'false'). The API server treats any other value of the "
+            "label as if the namespace had none."
         )
     return value
 
@@ -25,45 +25,47 @@ def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -
 config_option = click.option(
     "--config",
     "config_file",
+    metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The operator's file; without it, every default holds.",
+    help="Configuration file. Unset: the default configuration.",
 )
-_ASSUMED = (
-    click.option(
-        "--namespace-label",
-        metavar="true|false",
-        callback=_namespace_label,
-        help="The namespace's label dind.io/inject; without it, the namespace has none.",
-    ),
-    click.option(
-        "-n",
-        "--namespace",
-        metavar="NAME",
-        default="default",
-        show_default=True,
-        help="The namespace of objects that name none.",
-    ),
-    config_option,
+namespace_option = click.option(
+    "-n",
+    "--namespace",
+    metavar="NAME",
+    help="Namespace of objects that do not name one. Unset: default.",
 )
 
 
 def input_options(*, required: bool) -> Callable[[Function], Function]:
-    """Give a command the options for manifests and how they are meant.
+    """Add the options that name manifests and describe the cluster for them.
 
     Args:
-        required: there is no other input.
+        required: the command has no other input.
     """
-    source = click.option(
-        "-f",
-        "--filename",
-        "source",
-        required=required,
-        metavar="FILE",
-        help="Manifests, YAML or JSON; - reads standard input.",
+    options = (
+        click.option(
+            "-f",
+            "--filename",
+            "sources",
+            required=required,
+            multiple=True,
+            metavar="FILE",
+            help="Manifest, YAML or JSON; repeatable. -: standard input.",
+        ),
+        click.option(
+            "--namespace-label",
+            metavar="true|false",
+            callback=_namespace_label,
+            help="Label dind.io/inject of every namespace. Unset: the label of Namespaces in the "
+            "files; other namespaces have none.",
+        ),
+        namespace_option,
+        config_option,
     )
 
     def decorate(function: Function) -> Function:
-        for option in reversed((source, *_ASSUMED)):
+        for option in reversed(options):
             function = option(function)
         return function
 
@@ -71,7 +73,7 @@ def input_options(*, required: bool) -> Callable[[Function], Function]:
 
 
 def read_config(path: Path | None) -> Config:
-    """Read the operator's file, or take the defaults.
+    """Read the configuration file; without one, return the defaults.
 
     Raises:
         BadInput: it is not valid.
