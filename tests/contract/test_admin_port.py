@@ -25,7 +25,7 @@ def test_metrics_are_what_prometheus_expects(service: RunningService) -> None:
     assert {name: family.type for name, family in families.items()} == {
         "dind_webhook_decisions": "counter",
         "dind_webhook_request_duration_seconds": "histogram",
-        "dind_webhook_requests_in_flight": "gauge",
+        "dind_webhook_incomplete_requests": "gauge",
         "dind_webhook_rejected_requests": "counter",
         "dind_webhook_certificate_expiry_timestamp_seconds": "gauge",
         "dind_webhook_certificate_reloads": "counter",

@@ -56,7 +56,7 @@ def test_more_requests_at_once_than_the_limit_are_told_to_come_again(
         whole = stack.enter_context(connect(service))
         for connection, body in zip(held, asked, strict=True):
             connection.sendall(request(body)[:-1])
-        in_flight = "dind_webhook_requests_in_flight"
+        in_flight = "dind_webhook_incomplete_requests"
         service.await_metric(in_flight, IN_FLIGHT_LIMIT)
         one_more.sendall(request(review())[:-1])
         answer = receive(one_more)

@@ -76,7 +76,7 @@ def test_a_request_that_is_half_here_is_answered(start: Start) -> None:
     with start("0.1", FOREVER) as service, connect(service) as connection:
         whole = request(review())
         connection.sendall(whole[:-10])
-        service.await_metric("dind_webhook_requests_in_flight", 1)
+        service.await_metric("dind_webhook_incomplete_requests", 1)
         service.signal(signal.SIGTERM)
         until(lambda: not listens(service), "the listener to close")
         connection.sendall(whole[-10:])
@@ -90,7 +90,7 @@ def test_a_request_that_is_half_here_is_answered(start: Start) -> None:
 def test_a_second_signal_does_not_wait_for_a_request(start: Start) -> None:
     with start("0", FOREVER) as service, connect(service) as connection:
         connection.sendall(request(review())[:-10])
-        service.await_metric("dind_webhook_requests_in_flight", 1)
+        service.await_metric("dind_webhook_incomplete_requests", 1)
         service.signal(signal.SIGTERM)
         until(lambda: not listens(service), "the listener to close")
         service.signal(signal.SIGTERM)

@@ -43,7 +43,7 @@ def decision_on(raw: dict[str, Any], example: Example) -> Decision:
 
 def patched(raw: dict[str, Any], decision: Decision) -> dict[str, Any]:
     assert isinstance(decision, Injected)
-    result: dict[str, Any] = jsonpatch.apply_patch(raw, decision.operations())
+    result: dict[str, Any] = jsonpatch.apply_patch(raw, decision.patch)
     return result
 
 

@@ -162,7 +162,7 @@ def test_a_clock_that_jumps_by_hours_changes_nothing_but_the_time_in_the_log(
         for hours in (5, -5, 400, 0):
             with connect(service) as half:
                 half.sendall(request(review())[:-1])
-                service.await_metric("dind_webhook_requests_in_flight", 1)
+                service.await_metric("dind_webhook_incomplete_requests", 1)
                 clock.write_text(f"{hours:+}h\n")
                 time.sleep(1.5)  # longer than from one look at the deadlines to the next
                 half.sendall(b"}")

@@ -40,7 +40,7 @@ class WaitingRoom:
         """Take every place."""
         for connection in self._connections:
             connection.sendall(self._whole[:-1])
-        self._service.await_metric("dind_webhook_requests_in_flight", WAITING_LIMIT)
+        self._service.await_metric("dind_webhook_incomplete_requests", WAITING_LIMIT)
 
     def leave(self) -> list[int]:
         """Finish every request; gives the statuses of the answers."""

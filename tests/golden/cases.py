@@ -79,7 +79,7 @@ def cases() -> list[Case]:
 def patched(pod: Json, decision: Injected) -> Json:
     """The pod afterwards; the argument stays as it is."""
     copy = json.loads(json.dumps(pod))
-    after: Json = jsonpatch.apply_patch(copy, decision.operations(), in_place=True)
+    after: Json = jsonpatch.apply_patch(copy, decision.patch, in_place=True)
     return after
 
 

@@ -55,7 +55,7 @@ def shape(daemon: Json) -> Json:
     """What a daemon is, but for two things that follow the pod's other containers.
 
     Its socket lies elsewhere where /var/run is taken, and it has a limit of ephemeral storage where
-    another container has one (docs/decisions/20261124-ephemeral-storage-limit.md).
+    another container has one (docs/decisions/0003-ephemeral-storage-limit.md).
     """
     text = json.dumps({field: daemon.get(field) for field in SHAPE})
     fields: Json = json.loads(text.replace("/run/dind", "/var/run"))

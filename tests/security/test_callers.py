@@ -14,7 +14,7 @@ from service.running import RunningService
 from service.wire import connect, dial, receive, request
 
 EVENT = "caller refused"
-DENIED = "dind_webhook_refused_callers_total"
+DENIED = "dind_webhook_rejected_clients_total"
 V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 

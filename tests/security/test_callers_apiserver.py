@@ -59,7 +59,7 @@ def test_an_api_server_of_another_name_is_refused_and_told_of(
         assert 'failed calling webhook "pod.dind.io"' in message
         (line, *_) = service.await_event("caller refused")
         assert line["message"] == f"its certificate is for {NAME}, not for another-cluster"
-        assert service.metric("dind_webhook_refused_callers_total", why="other-name") >= 1
+        assert service.metric("dind_webhook_rejected_clients_total", why="other-name") >= 1
         assert service.decisions() == 0
 
 

@@ -1,6 +1,5 @@
 """`dind-webhook inject`: applies the webhook's decisions to manifests, offline."""
 
-import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,7 +96,7 @@ def _patch(template: Template, injected: Injected) -> Operations:
     """Turn the pod's patch into the object's."""
     if not injected.patch:
         return []
-    patch = [*injected.operations()]
+    patch = [*injected.patch]
     if template.data.get("metadata") is None:  # the pod's patch expects metadata
         patch.insert(0, {"op": "add", "path": "/metadata", "value": {}})
     return _below(template.path, patch)
@@ -158,8 +157,8 @@ def _document(part: ManifestDocument, patch: Operations, *, as_json: bool, was_j
     document = part.document
     if as_json == was_json and not patch:
         return document.head + document.body + document.tail
-    data = copy.deepcopy(document.data)
-    data = jsonpatch.JsonPatch(patch).apply(data, in_place=True)
+    copied = json.loads(json.dumps(patch))  # operations may change what earlier ones added
+    data = jsonpatch.JsonPatch(copied).apply(document.data, in_place=True)
     if as_json:
         return "" if data is None else json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     return render(data) if was_json else rewrite(document, patch, data)

@@ -1,18 +1,18 @@
 """`dind-webhook serve`: the service."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
 from webhook import operator
-from webhook.serving import logs, server
-from webhook.serving.callers import ClientAuthorityError
-from webhook.serving.certificate import CertificateError
-from webhook.serving.turns import new_event_loop
+from webhook.logs import configure_logging
+from webhook.serving import server
+from webhook.serving.clients import ClientCAError
+from webhook.serving.tls import CertificateError
 
 EX_CONFIG = 78  # sysexits.h
 
@@ -71,11 +71,10 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
     counted and ignored. Started with a broken one, it exits with status 78 and says why.
     """
     _require_authority(options["client_ca"], options["client_name"])
-    log = logs.configure(sys.stderr, log_level)
+    log = configure_logging(sys.stderr, log_level)
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(server.serve(server.Options(**options), log))
-    except (CertificateError, ClientAuthorityError, operator.ConfigError) as error:
+        uvloop.run(server.serve(server.Options(**options), log))
+    except (CertificateError, ClientCAError, operator.ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
         sys.exit(EX_CONFIG)
     except OSError as error:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from webhook.injection.reasons import Reason
@@ -34,19 +33,15 @@ class Injected(Struct, frozen=True):
 
     Attributes:
         reason: INJECTED or ALREADY_INJECTED.
-        patch: JSON Patch operations (RFC 6902), in order, each as JSON.
+        patch: JSON Patch operations (RFC 6902), in order, as plain dicts.
         warnings: lines for the user, each at most `WARNING_LENGTH` characters.
         audit: what the audit log learns.
     """
 
     reason: Reason
-    patch: Sequence[str]
+    patch: list[dict[str, Any]]
     warnings: Sequence[str]
     audit: Audit
-
-    def operations(self) -> list[dict[str, Any]]:
-        """The patch as plain data."""
-        return [msgspec.json.decode(operation) for operation in self.patch]
 
 
 class Skipped(Struct, frozen=True):

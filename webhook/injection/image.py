@@ -1,6 +1,5 @@
 """Image references, and patterns for names with parts between slashes."""
 
-import functools
 import re
 from collections.abc import Iterable
 
@@ -33,7 +32,6 @@ def is_allowed(text: str, patterns: Iterable[str]) -> bool:
     return any(_compiled(pattern).fullmatch(text) for pattern in patterns)
 
 
-@functools.lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
     pieces = re.split(r"(\*\*|\*)", pattern)
     translated = {"**": ".*", "*": "[^/]*"}

@@ -1,8 +1,9 @@
 """The injection itself: every piece is "ensure present", so a second run finds nothing to do."""
 
-import functools
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from webhook import __version__
@@ -11,7 +12,7 @@ from webhook.injection.annotations import STATUS
 from webhook.injection.config import Mode, Placement
 from webhook.injection.decisions import Audit, Injected, warning
 from webhook.injection.mirror import mirrored
-from webhook.injection.patch import Patch, addition, encoded, escaped
+from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod
 from webhook.injection.reasons import Reason
@@ -74,8 +75,8 @@ def inject(pod: Pod, settings: Settings, earlier: ExistingInjection | None) -> I
     warnings = [text for seen in unusual for text in seen.warnings]
     if host:
         warnings += _still_on_the_host(pod, changes, host)
-    patch = Patch()
-    added: Sequence[str] = ()
+    patch: list[Operation] = []
+    added: Sequence[dict[str, Any]] = ()
     if earlier is None:
         if socket.volume != _wanted_volume(mode):
             text = f"volume name {_wanted_volume(mode)} is taken: ours is {socket.volume}"
@@ -87,17 +88,17 @@ def inject(pod: Pod, settings: Settings, earlier: ExistingInjection | None) -> I
             _show_socket_elsewhere(patch, daemon, socket, unusual)
     is_first = earlier is None and not socket.late
     for change in changes:
-        _patch_container(patch, change, socket, shift=is_first and change.is_init)
+        _patch_container(patch, change, shift=is_first and change.is_init)
     if host:
         _remove_unused_volumes(patch, pod, changes)
-    patch.append("/spec/volumes", added, to_list=pod.spec.volumes is not None)
+    patch += append("/spec/volumes", added, list_exists=pod.spec.volumes is not None)
     _patch_pod(patch, pod, settings, mode)
     image = (earlier.container.image if earlier else None) or settings.profile.image
     names = [change.container.name for change in changes]
     _patch_status(patch, pod, Status(__version__, mode, settings.name, image, names))
     return Injected(
-        reason=Reason.INJECTED if patch.operations else Reason.ALREADY_INJECTED,
-        patch=patch.operations,
+        reason=Reason.INJECTED if patch else Reason.ALREADY_INJECTED,
+        patch=patch,
         warnings=warnings,
         audit=Audit(settings.name, mode, image),
     )
@@ -173,87 +174,66 @@ def _still_on_the_host(pod: Pod, changes: Sequence[_Change], host: Mapping[str, 
     ]
 
 
-def _patch_container(patch: Patch, change: _Change, socket: SharedSocket, *, shift: bool) -> None:
+def _patch_container(patch: list[Operation], change: _Change, *, shift: bool) -> None:
     """Patch one container; `shift`, if the daemon has come before it."""
     container, seen = change.container, change.view
     field = "initContainers" if change.is_init else "containers"
     pointer = f"/spec/{field}/{change.index + shift}"
-    write = _usual_operations if seen is socket.usual else _operations
-    to_mounts, to_variables = container.volume_mounts is not None, container.has_variables()
-    patch.operations += write(pointer, seen, to_mounts, to_variables)
-
-
-def _operations(
-    pointer: str, seen: SocketPlan, to_mounts: bool, to_variables: bool
-) -> tuple[str, ...]:
-    """Write the changes of one container; the flags tell which lists it has."""
-    patch = Patch()
-    for index in reversed(seen.removed):
-        patch.remove(f"{pointer}/volumeMounts/{index}")
-    patch.append(f"{pointer}/volumeMounts", seen.mounts, to_list=to_mounts)
+    patch += [remove(f"{pointer}/volumeMounts/{index}") for index in reversed(seen.removed)]
+    has_mounts = container.volume_mounts is not None
+    patch += append(f"{pointer}/volumeMounts", seen.mounts, list_exists=has_mounts)
     if seen.docker_host is not None:
-        variable = f'{{"name":"{DOCKER_HOST}","value":{encoded(seen.docker_host)}}}'
-        patch.append(f"{pointer}/env", (variable,), to_list=to_variables)
-    return tuple(patch.operations)
-
-
-_usual_operations = functools.lru_cache(maxsize=256)(_operations)
+        variable = {"name": DOCKER_HOST, "value": seen.docker_host}
+        patch += append(f"{pointer}/env", [variable], list_exists=container.env is not None)
 
 
 def _insert_daemon(
-    patch: Patch,
+    patch: list[Operation],
     pod: Pod,
     volume_names: Collection[str],
     settings: Settings,
     socket: SharedSocket,
-) -> tuple[str, Sequence[str]]:
+) -> tuple[str, Sequence[dict[str, Any]]]:
     """Insert the daemon's container, or the wait for the node's one.
 
     It is the first operation. From here on, the pod's own init containers stand one further.
 
     Returns:
-        The pointer to it, and the volumes that it needs, each as JSON.
+        The pointer to it, and the volumes that it needs.
     """
     profile = settings.profile
     if socket.of_node:
-        waiting = node.encoded_container(profile, socket.directory, socket.volume)
+        waiting = node.container(profile, socket.directory, socket.volume)
         pointer = _insert_container(patch, pod, waiting, late=False)
-        return pointer, (node.encoded_socket_volume(socket.volume, socket.directory),)
+        return pointer, (node.socket_volume(socket.volume, socket.directory),)
     storage = free_name(sidecar.STORAGE_VOLUME, volume_names)
-    daemon = sidecar.encoded_container(
+    daemon = sidecar.container(
         *(profile, socket.directory, socket.volume, storage),
         storage_is_limited=any([c.limits("ephemeral-storage") for c in pod.all_containers()]),  # noqa: C419 - twice as quick for a few
     )
     pointer = _insert_container(patch, pod, daemon, late=socket.late)
-    storage_volume = sidecar.encoded_storage_volume(storage, profile.storage)
+    storage_volume = sidecar.storage_volume(storage, profile.storage)
     if socket.volume in volume_names:
         return pointer, (storage_volume,)
-    return pointer, (sidecar.encoded_socket_volume(socket.volume), storage_volume)
+    return pointer, (sidecar.socket_volume(socket.volume), storage_volume)
 
 
-def _insert_container(patch: Patch, pod: Pod, container: str, *, late: bool) -> str:
+def _insert_container(
+    patch: list[Operation], pod: Pod, container: dict[str, Any], *, late: bool
+) -> str:
     """Insert a container, first of all or (late) last; gives the pointer to it."""
     if late:
-        patch.operations.append(_inserted("/spec/containers/-", container))
+        patch.append(add("/spec/containers/-", container))
         return f"/spec/containers/{len(pod.containers)}"
     if pod.spec.init_containers is None:
-        patch.operations.append(_inserted("/spec/initContainers", container, makes_list=True))
+        patch.append(add("/spec/initContainers", [container]))
     else:
-        patch.operations.append(_inserted("/spec/initContainers/0", container))
+        patch.append(add("/spec/initContainers/0", container))
     return "/spec/initContainers/0"
 
 
-@functools.lru_cache(maxsize=64)
-def _inserted(path: str, container: str, *, makes_list: bool = False) -> str:
-    """Write the operation that inserts a container.
-
-    It is the same text object each time, so that looking up its base64 need not hash it.
-    """
-    return addition(path, f"[{container}]" if makes_list else container)
-
-
 def _show_job_s_files(
-    patch: Patch, daemon: str, pod: Pod, socket: SharedSocket, changes: Sequence[_Change]
+    patch: list[Operation], daemon: str, pod: Pod, socket: SharedSocket, changes: Sequence[_Change]
 ) -> list[str]:
     """Mirror the job's mounts in the daemon; gives warnings."""
     mounts, warnings = mirrored(
@@ -263,13 +243,12 @@ def _show_job_s_files(
         socket_directory=socket.directory,
         later=() if socket.late else pod.init_containers,
     )
-    for mount in mounts:
-        patch.add(f"{daemon}/volumeMounts/-", encoded(mount))
+    patch += append(f"{daemon}/volumeMounts", mounts, list_exists=True)
     return warnings
 
 
 def _show_socket_elsewhere(
-    patch: Patch, daemon: str, socket: SharedSocket, unusual: Sequence[SocketPlan]
+    patch: list[Operation], daemon: str, socket: SharedSocket, unusual: Sequence[SocketPlan]
 ) -> None:
     """Show the daemon the folders other than the usual one in which containers look for its socket.
 
@@ -278,11 +257,11 @@ def _show_socket_elsewhere(
     """
     told = [seen.docker_host for seen in unusual if seen.docker_host is not None]
     directories = {*map(directory_of, told)}
-    for path in sorted(path for path in directories if real(path) not in socket.places):
-        patch.add(f"{daemon}/volumeMounts/-", encoded(socket.mount(path)))
+    elsewhere = sorted(path for path in directories if real(path) not in socket.places)
+    patch += append(f"{daemon}/volumeMounts", [*map(socket.mount, elsewhere)], list_exists=True)
 
 
-def _remove_unused_volumes(patch: Patch, pod: Pod, changes: Sequence[_Change]) -> None:
+def _remove_unused_volumes(patch: list[Operation], pod: Pod, changes: Sequence[_Change]) -> None:
     """Remove the volumes of the host's socket that lose their last mount."""
     removed = {id(change.container): frozenset(change.view.removed) for change in changes}
     lost: set[str] = set()
@@ -294,34 +273,34 @@ def _remove_unused_volumes(patch: Patch, pod: Pod, changes: Sequence[_Change]) -
     unused = lost - kept
     for index, volume in reversed([*enumerate(pod.volumes)]):
         if volume.name in unused:
-            patch.remove(f"/spec/volumes/{index}")
+            patch.append(remove(f"/spec/volumes/{index}"))
 
 
-def _patch_pod(patch: Patch, pod: Pod, settings: Settings, mode: Mode) -> None:
+def _patch_pod(patch: list[Operation], pod: Pod, settings: Settings, mode: Mode) -> None:
     """Ensure the socket's group, the profile's pull secrets and its runtime class."""
     spec, profile = pod.spec, settings.profile
     groups = spec.security_context.supplemental_groups if spec.security_context else None
     gid = profile.socket.gid
     if spec.security_context is None:
-        patch.add("/spec/securityContext", f'{{"supplementalGroups":[{gid}]}}')
+        patch.append(add("/spec/securityContext", {"supplementalGroups": [gid]}))
     elif gid not in (groups or ()):
         pointer = "/spec/securityContext/supplementalGroups"
-        patch.append(pointer, (str(gid),), to_list=groups is not None)
+        patch += append(pointer, [gid], list_exists=groups is not None)
     if profile.image_pull_secrets:
         present = {secret.name for secret in spec.image_pull_secrets or ()}
         missing = {s.name: None for s in profile.image_pull_secrets if s.name not in present}
-        secrets = [encoded({"name": name}) for name in missing]
-        to_list = spec.image_pull_secrets is not None
-        patch.append("/spec/imagePullSecrets", secrets, to_list=to_list)
+        secrets = [{"name": name} for name in missing]
+        list_exists = spec.image_pull_secrets is not None
+        patch += append("/spec/imagePullSecrets", secrets, list_exists=list_exists)
     runtime_class = profile.runtime_class_name if mode is Mode.SIDECAR else None
     if runtime_class is not None and not spec.runtime_class_name:
-        patch.add("/spec/runtimeClassName", encoded(runtime_class))
+        patch.append(add("/spec/runtimeClassName", runtime_class))
 
 
-def _patch_status(patch: Patch, pod: Pod, status: Status) -> None:
+def _patch_status(patch: list[Operation], pod: Pod, status: Status) -> None:
     """Write the decision on the pod."""
-    value = encoded(status)
+    value = msgspec.json.encode(status).decode()
     if pod.metadata.annotations is None:
-        patch.add("/metadata/annotations", encoded({STATUS: value}))
+        patch.append(add("/metadata/annotations", {STATUS: value}))
     elif pod.annotations.get(STATUS) != value:
-        patch.add(_STATUS_POINTER, encoded(value))
+        patch.append(add(_STATUS_POINTER, value))

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from webhook.injection.decisions import warning
-from webhook.injection.memory import remembered
 from webhook.injection.paths import PROTECTED, is_clear_of, normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
 
@@ -85,7 +84,6 @@ def _why_not(same: Sequence[VolumeMount], unfilled: Collection[str]) -> str | No
     return None
 
 
-@remembered(1024)
 def _may_be_mirrored(path: str, socket_directory: str) -> bool:
     """Tell whether a mount at a normalised path would hide nothing that the daemon needs."""
     return is_clear_of(path, (*PROTECTED, real(socket_directory)))

@@ -1,20 +1,12 @@
 """What a pod gains in mode node, as literals: the node's socket, and a wait for its daemon."""
 
-import functools
 from typing import Any
 
 from webhook.injection.config import Profile
-from webhook.injection.patch import encoded
 from webhook.injection.scripts import WAIT, WAIT_NAME
 
 NAME = "dind-wait"
 SOCKET_VOLUME = "dind-node"
-
-
-@functools.lru_cache(maxsize=64)
-def encoded_container(profile: Profile, directory: str, socket_volume: str) -> str:
-    """`container` as JSON, the same for all pods of a profile."""
-    return encoded(container(profile, directory, socket_volume))
 
 
 def container(profile: Profile, directory: str, socket_volume: str) -> dict[str, Any]:
@@ -44,10 +36,10 @@ def container(profile: Profile, directory: str, socket_volume: str) -> dict[str,
     }
 
 
-def encoded_socket_volume(name: str, directory: str) -> str:
-    """The node's socket directory as a volume, in JSON.
+def socket_volume(name: str, directory: str) -> dict[str, Any]:
+    """The node's socket directory as a volume.
 
     The directory and not the socket file: a file's mount would go stale when the daemon restarts.
     It is created where it is missing, so that the wait can say which daemon never came.
     """
-    return encoded({"name": name, "hostPath": {"path": directory, "type": "DirectoryOrCreate"}})
+    return {"name": name, "hostPath": {"path": directory, "type": "DirectoryOrCreate"}}

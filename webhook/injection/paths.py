@@ -2,8 +2,6 @@
 
 import posixpath
 
-from webhook.injection.memory import remembered
-
 #: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
 PROTECTED = (
     *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
@@ -20,14 +18,11 @@ PROTECTED = (
 )
 
 
-# The same few paths stand in nearly every pod, and each is asked about some ten times.
-@remembered(1024)
 def normal(path: str) -> str:
     """Collapse slashes and dots; the result is absolute and has no slash at its end."""
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
-@remembered(1024)
 def real(path: str) -> str:
     """Normalise, and spell /run as /var/run: nearly every image links one to the other."""
     path = normal(path)

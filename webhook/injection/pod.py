@@ -60,11 +60,7 @@ class ContainerResources(Struct):
 
 
 class Container(Struct, rename="camel"):
-    """A container or an init container.
-
-    What is long and rarely matters is asked for by methods, so that `webhook.serving.review` need
-    not build it.
-    """
+    """A container or an init container."""
 
     name: str = ""
     image: str | None = None
@@ -75,25 +71,9 @@ class Container(Struct, rename="camel"):
     volume_mounts: list[VolumeMount] | None = None
     resources: ContainerResources | None = None
 
-    def command_words(self) -> Sequence[str]:
-        """The words of `command`, none where the image's own entrypoint runs."""
-        return self.command or ()
-
-    def arguments(self) -> Sequence[str]:
-        """The words of `args`."""
-        return self.args or ()
-
-    def mentions(self, word: str) -> bool:
-        """Tell whether `command` or `args` may hold a word, anywhere in it; only a no is sure."""
-        return any(word in text for text in (*self.command_words(), *self.arguments()))
-
-    def has_variables(self) -> bool:
-        """Tell whether there is a list of variables, even an empty one."""
-        return self.env is not None
-
     def variable(self, name: str) -> EnvVar | None:
         """A variable by its name; the kubelet lets the last of several win."""
-        return next((one for one in reversed(self.env or ()) if one.name == name), None)
+        return next((env for env in reversed(self.env or ()) if env.name == name), None)
 
     def limits(self, resource: str) -> bool:
         """Tell whether it has a limit for a resource."""

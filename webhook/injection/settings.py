@@ -1,7 +1,5 @@
 """Settings: a profile with a pod's options applied, after the operator's policy had its say."""
 
-import functools
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -67,7 +65,6 @@ def resolve(reading: Reading, config: Config, namespace: str) -> Resolution:
     return Resolution(Settings(name, profile, options.containers), tuple(problems))
 
 
-@functools.lru_cache(maxsize=64)
 def _unasked(name: str, profile: Profile) -> Resolution:
     """The settings of pods that ask for nothing, in a cluster whose namespaces are all alike."""
     return Resolution(Settings(name, profile, None), ())

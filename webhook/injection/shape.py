@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from webhook.injection import node, sidecar
 from webhook.injection.config import Mode
-from webhook.injection.memory import LONGEST
 from webhook.injection.pod import Container, Pod, Volume
 from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
 _UNIX = "unix://"
+LONGEST = 4096
 _NAMES = (sidecar.NAME, node.NAME)
 
 
@@ -38,14 +38,13 @@ class ExistingInjection(Struct, frozen=True):
 def find_existing_injection(pod: Pod) -> ExistingInjection | None:
     """Find the container that an earlier injection added, by the name of its script.
 
-    One with a name or a path longer than any that a kubelet takes is none: what follows from it is
-    remembered.
+    One with a name or a path longer than any that a kubelet takes is none.
     """
     volumes: dict[str, Volume] = {}  # a pod of 3 MiB could have very many, and look-alikes too
     for container in pod.all_containers():
         if container.name not in _NAMES:
             continue
-        command, words = container.command_words(), container.arguments()
+        command, words = container.command or (), container.args or ()
         script = command[_SCRIPT_NAME_AT] if len(command) > _SCRIPT_NAME_AT else None
         if container.name == sidecar.NAME and script == START_NAME:
             mode, words = Mode.SIDECAR, [word.removeprefix("--host=") for word in words]
@@ -94,13 +93,11 @@ def brings_own_daemon(pod: Pod, earlier: ExistingInjection | None) -> str | None
 def runs_dockerd(container: Container) -> bool:
     """Tell whether a container runs dockerd, by its command or by its image."""
     image = container.image or ""
-    if "dind" in image and not container.command_words():
+    if "dind" in image and not container.command:
         name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
         if name == "docker" and "dind" in tag:
             return True
-    if not container.mentions("dockerd"):
-        return False
-    words = " ".join((*container.command_words(), *container.arguments())).split()
+    words = " ".join((*(container.command or ()), *(container.args or ()))).split()
     return any(word.rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh") for word in words)
 
 

@@ -3,12 +3,10 @@
 `kubectl describe` shows the same: dockerd's own flags are the container's args.
 """
 
-import functools
 from typing import Any
 
 from webhook.injection import quantity
 from webhook.injection.config import Daemon, Placement, Profile, Storage
-from webhook.injection.patch import encoded
 from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
 
 NAME = "dind"
@@ -21,27 +19,6 @@ _EXEC_ROOT = "/var/dind/exec"
 
 # Where the hook says why it failed: the kubelet's event says only that it did.
 _CONTAINER_LOG = "/proc/1/fd/2"
-
-
-@functools.lru_cache(maxsize=64)
-def encoded_container(
-    profile: Profile,
-    directory: str,
-    socket_volume: str,
-    storage_volume: str,
-    *,
-    storage_is_limited: bool,
-) -> str:
-    """`container` as JSON: most of every patch, and the same for all pods of a profile.
-
-    Making it anew costs as much as the rest of a decision (docs/performance.md).
-    """
-    return encoded(
-        container(
-            *(profile, directory, socket_volume, storage_volume),
-            storage_is_limited=storage_is_limited,
-        )
-    )
 
 
 def container(
@@ -135,16 +112,14 @@ def daemon_arguments(daemon: Daemon) -> list[str]:
     return [*arguments, *daemon.extra_args]
 
 
-@functools.lru_cache(maxsize=64)
-def encoded_socket_volume(name: str) -> str:
-    """The volume through which the daemon shares its socket, as JSON."""
-    return encoded({"name": name, "emptyDir": {}})
+def socket_volume(name: str) -> dict[str, Any]:
+    """The volume through which the daemon shares its socket."""
+    return {"name": name, "emptyDir": {}}
 
 
-@functools.lru_cache(maxsize=64)
-def encoded_storage_volume(name: str, storage: Storage) -> str:
-    """The volume of images and layers, as JSON; dockerd fails every build without one."""
+def storage_volume(name: str, storage: Storage) -> dict[str, Any]:
+    """The volume of images and layers; dockerd fails every build without one."""
     source = {"sizeLimit": str(storage.size_limit)}
     if storage.medium:
         source["medium"] = storage.medium
-    return encoded({"name": name, "emptyDir": source})
+    return {"name": name, "emptyDir": source}

@@ -12,8 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from webhook.injection.decisions import warning
-from webhook.injection.memory import remembered
-from webhook.injection.patch import encoded
 from webhook.injection.paths import normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
 
@@ -24,18 +22,18 @@ _HOST_SOCKET = "/var/run/docker.sock"
 _OTHER_DIRECTORY = "/run/dind"  # for containers in which the usual folder is taken
 
 
-class SocketPlan(Struct, frozen=True, cache_hash=True):
+class SocketPlan(Struct, frozen=True):
     """What has to change in a container so that it sees the socket.
 
     Attributes:
         removed: indexes of volumeMounts that go, ascending.
-        mounts: volumeMounts that come, each as JSON.
+        mounts: volumeMounts that come.
         docker_host: value of DOCKER_HOST to set, None where it is set.
         warnings: what the user should know.
     """
 
     removed: Sequence[int] = ()
-    mounts: Sequence[str] = ()
+    mounts: Sequence[dict[str, Any]] = ()
     docker_host: str | None = None
     warnings: Sequence[str] = ()
 
@@ -75,12 +73,11 @@ class SharedSocket(Struct, frozen=True):
         return {**self.mount(path), "subPath": SOCKET_FILE}
 
 
-@remembered(64)
 def shared_socket(volume: str, directory: str, of_node: bool, late: bool) -> SharedSocket:
     """Describe the shared volume; the arguments are the attributes."""
     places = frozenset((real(directory), real(f"{directory}/{SOCKET_FILE}")))
     socket = SharedSocket(volume, directory, of_node, late, places)
-    mounts = (encoded(socket.mount(directory)),)
+    mounts = (socket.mount(directory),)
     return replace(socket, usual=SocketPlan((), mounts, socket.address()))
 
 
@@ -132,11 +129,11 @@ def view(container: Container, socket: SharedSocket, host: Mapping[str, str]) ->
     address = f"unix://{normal(directories[0])}/{SOCKET_FILE}"
     said = container.variable(DOCKER_HOST)
     if said is None:
-        return SocketPlan(migration.removed, [*map(encoded, mounts)], address, warnings)
+        return SocketPlan(migration.removed, mounts, address, warnings)
     places = {*map(real, directories), *(real(m["mountPath"]) for m in migration.mounts)}
     if not _leads_to(said.value, places):
         warnings.append(warning(f"container {container.name} keeps its own {DOCKER_HOST}"))
-    return SocketPlan(migration.removed, [*map(encoded, mounts)], None, warnings)
+    return SocketPlan(migration.removed, mounts, None, warnings)
 
 
 def _is_plain(container: Container, socket: SharedSocket) -> bool:

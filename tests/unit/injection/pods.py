@@ -61,8 +61,7 @@ def decided(
 
 def operations(decision: Injected) -> list[Json]:
     """The patch as it goes over the wire."""
-    patch: list[Json] = decision.operations()
-    return patch
+    return decision.patch
 
 
 def patched(raw: Json, decision: Injected) -> Json:

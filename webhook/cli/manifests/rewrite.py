@@ -85,7 +85,7 @@ def _rewritten(body: str, patch: Patch) -> str:
     mapping, dash = _indentation(tree)
     yaml.indent(mapping=mapping, sequence=dash + 2, offset=dash)
     shared = _shared(tree)
-    for operation in patch:
+    for operation in json.loads(json.dumps(patch)):  # a copy: later operations change what it adds
         if shared:
             _write_out_aliases(tree, JsonPointer(operation["path"]).parts[:-1], shared)
         _apply(tree, operation)

@@ -1,0 +1,215 @@
+"""uvicorn's HTTP protocol, plus what uvicorn lacks: deadlines, a header limit, bounded bodies.
+
+A request has one deadline from its first byte to its last, and its bytes that are no body are
+bounded. Bodies that have not arrived completely are bounded over all connections: over the bound,
+the oldest one gets status 503, so that slow senders cannot keep out a client that sends its request
+at once. An API server retries such an answer.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+from uvicorn.server import ServerState
+
+from webhook.serving.review import BadRequest
+from webhook.serving.service import Service
+
+HEADERS_LIMIT: Final = 32 * 1024  # bytes of request line, headers, trailers, and chunks' framing
+REQUEST_SECONDS: Final = 10.0  # from the first byte to the last
+INCOMPLETE_LIMIT: Final = 512  # requests
+INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
+LINGER_SECONDS: Final = 1.0
+_LINGER_BYTES: Final = 8 * 1024 * 1024
+
+_NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
+_TOO_SLOW: Final = BadRequest(408, "too-slow", "the request did not arrive within 10 s")
+_HEADERS_TOO_LARGE: Final = BadRequest(431, "headers-too-large", "the headers are over 32 KiB")
+_OVERLOAD: Final = BadRequest(503, "overload", "too many requests at once; try again")
+
+
+class IncompleteRequests:
+    """The requests whose body has not arrived completely, oldest first, and the bytes they hold."""
+
+    def __init__(self, service: Service) -> None:
+        self._sizes: dict[LimitedProtocol, int] = {}
+        self._bytes = 0
+        service.metrics.incomplete_requests.set_function(lambda: len(self._sizes))
+
+    def hold(self, connection: "LimitedProtocol", size: int) -> None:
+        """Set how many bytes a request holds; reject the oldest ones while that is too much."""
+        self._bytes += size - self._sizes.get(connection, 0)
+        self._sizes[connection] = size
+        while len(self._sizes) > INCOMPLETE_LIMIT or self._bytes > INCOMPLETE_BYTES_LIMIT:
+            oldest = next(iter(self._sizes))
+            self.release(oldest)
+            oldest.reject(_OVERLOAD)
+
+    def release(self, connection: "LimitedProtocol") -> bool:
+        """Forget a request that is complete or gone; False where it was not held."""
+        size = self._sizes.pop(connection, None)
+        self._bytes -= size or 0
+        return size is not None
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    Attributes:
+        service: for its metrics, and to see that the process is about to stop.
+        incomplete: shared by all connections of a server.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        service: Service,
+        incomplete: IncompleteRequests,
+    ) -> None:
+        super().__init__(config, server_state, app_state, asyncio.get_running_loop())
+        self.service = service
+        self.incomplete = incomplete
+        self._deadline: asyncio.TimerHandle | None = None
+        self._overhead = 0  # bytes of the request that are no body
+        self._header_bytes = 0
+        self._body_bytes = 0
+        self._rejected = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Close a connection that never sends, but only after the idle time.
+
+        Go's clients keep connections in a pool that they have not used yet.
+        """
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the request."""
+        self._stop_deadline()
+        self._unset_keepalive_if_required()
+        if self.incomplete.release(self):
+            self.service.metrics.rejected["disconnected"].inc()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, and look whether it is too much."""
+        self._overhead += len(data)
+        if self._rejected:
+            if self._overhead > _LINGER_BYTES:
+                self.transport.close()
+            return
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if max(self._overhead, self._header_bytes) > HEADERS_LIMIT:
+            self.reject(_HEADERS_TOO_LARGE)
+        elif self._deadline is None:
+            if self.timeout_keep_alive_task is None:
+                self._await_request()
+        elif self._body_bytes:
+            self.incomplete.hold(self, self._body_bytes)
+
+    def on_message_begin(self) -> None:
+        """Start the request's deadline."""
+        super().on_message_begin()
+        self._header_bytes = self._body_bytes = 0
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._look_again)
+
+    def on_url(self, url: bytes) -> None:
+        """Count a part of the URL."""
+        self._header_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, or a trailer."""
+        self._header_bytes += len(name) + len(value) + len(": \r\n")
+        if self._header_bytes <= HEADERS_LIMIT:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Count a part of the body."""
+        self._overhead -= len(body)
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the deadline."""
+        self._stop_deadline()
+        self._overhead = 0
+        self.incomplete.release(self)
+        if self.service.draining:
+            self.cycle.keep_alive = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
+        """Answer what httptools cannot parse."""
+        self.reject(_NOT_HTTP)
+
+    def shutdown(self) -> None:
+        """Close, after the answer where a request has begun."""
+        if self._deadline is None:
+            super().shutdown()
+
+    def reject(self, bad: BadRequest) -> None:
+        """Answer in the application's place, and close the connection.
+
+        It is read for a moment longer: a close while the client sends becomes a reset, which takes
+        the answer with it, and an API server that was told to retry would see a broken pipe.
+        """
+        self.service.metrics.rejected[bad.reason].inc()
+        self._stop_deadline()
+        self.incomplete.release(self)
+        self._rejected, self._overhead = True, 0
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.disconnected = True  # the application's own answer is dropped
+            cycle.message_event.set()
+        self.flow.resume_reading()
+        self.transport.write(_response(bad, self.server_state.default_headers))
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _await_request(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def _look_again(self) -> None:
+        """Give bytes that arrived in time one more chance.
+
+        A process that stood still may run this timer before it reads what came meanwhile.
+        """
+        self._deadline = self.loop.call_later(0.05, self._cut_off)
+
+    def _cut_off(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.response_complete:
+            self.transport.close()  # the rest of a body that was answered before its end
+        else:
+            self.reject(_TOO_SLOW)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _response(bad: BadRequest, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    body = f"{bad.message}\n".encode()
+    headers = deque(default_headers)
+    headers += [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    if bad is _OVERLOAD:
+        headers.append((b"retry-after", b"1"))
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    return b"".join([STATUS_LINE[bad.status], *lines, b"\r\n", body])
