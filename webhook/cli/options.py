@@ -29,12 +29,21 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     help="Configuration file. Unset: the default configuration.",
 )
-namespace_option = click.option(
-    "-n",
-    "--namespace",
-    metavar="NAME",
-    help="Namespace of objects that do not name one. Unset: default.",
-)
+
+
+def access_options(function: Function) -> Function:
+    """Add the options that name a cluster."""
+    for option in (
+        click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
+        click.option(
+            "--kubeconfig",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Access to the cluster. Unset: as kubectl finds it, or as a pod has it.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def input_options(*, required: bool) -> Callable[[Function], Function]:
@@ -60,7 +69,13 @@ def input_options(*, required: bool) -> Callable[[Function], Function]:
             help="Label dind.io/inject of every namespace. Unset: the label of Namespaces in the "
             "files; other namespaces have none.",
         ),
-        namespace_option,
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            help="Namespace of objects that do not name one. Unset: default; of a pod in a "
+            "cluster: the context's.",
+        ),
         config_option,
     )
 
