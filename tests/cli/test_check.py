@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import trustme
 from cli.running import run
 
 from certs.authority import issue_authority
 from certs.pem import certificates_in
-from webhook.cli.served import Address, look_at
 from webhook.cli.verdicts import Check, Report, Verdict, listed, plain, validity, worst
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,14 +95,6 @@ def test_dates_are_judged(left: timedelta, verdict: Verdict, told: str) -> None:
     authority = issue_authority(NOW + left - lifetime, validity=lifetime)
     (certificate,) = certificates_in(authority.pem)
     assert validity(certificate, NOW) == (verdict, told)
-
-
-def test_a_pod_out_of_reach_is_nobodys_fault(closed_port: int) -> None:
-    pem = trustme.CA().cert_pem.bytes().decode()
-    (answer,) = look_at([Address("pod", "127.0.0.1", closed_port)], pem, "hook.ns.svc")
-
-    assert (answer.problem, answer.certificate) == (None, None)
-    assert answer.unreachable == "Connection refused"
 
 
 def test_what_is_unknown_is_counted_and_is_no_failure() -> None:

@@ -54,14 +54,16 @@ class Explanation(Struct, frozen=True):
     """A pod with its checks.
 
     Attributes:
-        subject: the object and its namespace.
+        name: of the object.
+        place: its namespace.
         outcome: what happens to the pod.
         detail: the reason's slug, or the profile and mode.
         rows: the checks, in order.
         warnings: the warnings that the user would get.
     """
 
-    subject: str
+    name: str
+    place: str
     outcome: Outcome
     detail: str
     rows: Sequence[Row]
@@ -70,7 +72,7 @@ class Explanation(Struct, frozen=True):
     @property
     def title(self) -> str:
         """The outcome in one line."""
-        return f"{self.subject}: {self.outcome.value}, {self.detail}"
+        return f"{self.name}: {self.outcome.value} ({self.detail})"
 
     @property
     def conclusion(self) -> str:
@@ -99,6 +101,7 @@ def _plain_lines(explanation: Explanation) -> Iterator[str]:
     names = max(len(row.name) for row in explanation.rows)
     questions = max(len(row.question) for row in explanation.rows)
     yield explanation.title
+    yield explanation.place
     yield ""
     for row in explanation.rows:
         yield f"  {row.name:{names}}  {row.question:{questions}}  {row.answer.value}"
@@ -137,6 +140,7 @@ def show(explanations: Sequence[Explanation]) -> None:
     console = Console(highlight=False)
     for explanation in explanations:
         console.print(Text(explanation.title, style=f"bold {_COLOURS[explanation.outcome]}"))
+        console.print(Text(explanation.place))
         table = Table("Check", "Question", "Answer", box=SIMPLE)
         for row in explanation.rows:
             table.add_row(

@@ -1,24 +1,31 @@
-"""Explains a pod that exists: what it got, or why it got nothing."""
+"""Explains a pod of a cluster: what was injected, or why nothing was."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 import msgspec
+from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, V1Pod
 from msgspec import Struct
 
-from webhook.cli import history, registration, walk
-from webhook.cli.checks import POD_SECURITY, STRICT_LEVELS
-from webhook.cli.cluster import Cluster, NotAsked
-from webhook.cli.live import LiveCluster
-from webhook.cli.manifests import Object, Template
-from webhook.cli.objects import Configuration, LivePod, Namespace
-from webhook.cli.tables import Explanation, Note, Row
+from webhook.cli.check.configuration import excluded_namespaces, is_ours, webhook_faults
+from webhook.cli.explain import history, pod_checks
+from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_notes
+from webhook.cli.live import (
+    POD_SECURITY,
+    STRICT_LEVELS,
+    LiveCluster,
+    container_statuses,
+    pod_state,
+    stopped_state,
+)
+from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
+from webhook.cli.manifests.objects import Object, Template
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.config import Config, Mode
-from webhook.injection.decisions import Audit, printable
+from webhook.injection.decisions import Audit, listed, printable
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
@@ -32,200 +39,205 @@ class NoSuchPod(click.ClickException):
 
 
 class _Case(Struct, frozen=True):
-    """What was read of a cluster about one pod.
+    """A pod and what is known about it.
 
     Attributes:
-        found: the pod as a manifest.
+        found: the pod as an object of a manifest.
         template: the same, as the core reads it.
-        pod: its metadata and status.
-        home: its namespace.
+        pod: as the cluster has it.
+        namespace: its namespace.
         configurations: the webhook configurations of ours.
-        cluster: what that comes to.
-        config_note: which operator's file the gates are read with.
+        cluster: what the namespace and the configuration file say.
+        config_note: which configuration file the checks use.
     """
 
     found: Object
     template: Template
-    pod: LivePod
-    home: Namespace
-    configurations: Sequence[Configuration]
-    cluster: Cluster
+    pod: V1Pod
+    namespace: V1Namespace
+    configurations: Sequence[V1MutatingWebhookConfiguration]
+    cluster: AssumedCluster
     config_note: Note
 
 
-def explain(
+def explain_pod(
     live: LiveCluster, namespace: str, name: str, config: Config, config_file: Path | None
 ) -> Explanation:
-    """Explain a pod of a live cluster.
+    """Explain a pod of a cluster.
 
     Args:
         live: the cluster.
         namespace: the pod's.
         name: the pod's.
-        config: the operator's file, or the built-in defaults.
-        config_file: where the file is; the cluster's own needs rights that a user does not have.
+        config: the configuration; a user may not read the cluster's own.
+        config_file: where it is from, None for the defaults.
 
     Raises:
-        NoSuchPod: there is none of that name.
+        NoSuchPod: there is no pod of that name.
     """
-    data = live.pod(namespace, name)
+    pod = live.pod(namespace, name)
     home = live.namespace(namespace)
-    if data is None or home is None:
+    if pod is None or home is None:
         raise NoSuchPod(f"namespace {printable(namespace)} has no pod {printable(name)}")
-    configurations = [one for one in live.configurations() if registration.is_ours(one)]
+    data = live.as_json(pod)
     template = Template((), data, msgspec.convert(data, Pod))
+    label = (home.metadata.labels or {}).get(INJECT)
+    source = "the default configuration; --config names a file"
+    if config_file is not None:
+        source = f"the configuration file {config_file}"
     case = _Case(
-        found=Object(f"pod/{name}", namespace, data, template),
+        found=Object(f"pod/{name}", namespace, data),
         template=template,
-        pod=msgspec.convert(data, LivePod),
-        home=home,
-        configurations=configurations,
-        cluster=Cluster(namespace, home.metadata.labels.get(INJECT), config),
-        config_note=("", _config_note(config_file)),
+        pod=pod,
+        namespace=home,
+        configurations=[found for found in live.configurations() if is_ours(found)],
+        cluster=AssumedCluster(config, namespace, labels={namespace: label}),
+        config_note=("", f"the checks below use {source}"),
     )
-    earlier = find_existing_injection(template.pod)
-    return _explain_without(case) if earlier is None else _explain_injected(case, earlier)
+    existing = find_existing_injection(template.pod)
+    return _explain_skipped(case) if existing is None else _explain_injected(case, existing)
 
 
-def _config_note(path: Path | None) -> str:
-    if path is not None:
-        return f"the gates below follow the operator's file {path}"
-    return "the gates below follow the built-in defaults; --config names the operator's file"
-
-
-def _explain_injected(case: _Case, earlier: ExistingInjection) -> Explanation:
-    subject = walk.subject_of(case.found, case.cluster)
-    mode = earlier.mode.value
-    told: list[Note] = [("mode", mode)]
-    title = f"mode {mode}"
-    status = _status(case.pod.metadata.annotations)
+def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
+    """Say what the pod has; its spec counts, not the annotation that anyone may change."""
+    containers = [
+        container.name
+        for container in case.template.pod.all_containers()
+        if container is not existing.container
+        and any(mount.name == existing.volume for mount in container.volume_mounts or ())
+    ]
+    image = existing.container.image or ""
+    notes: list[Note] = [
+        ("mode", existing.mode.value),
+        ("image", printable(image)),
+        ("containers with Docker", listed(containers)),
+        ("state", _container_state(case.pod, existing.container.name)),
+    ]
+    detail = f"mode {existing.mode.value}"
+    status = _status(case)
     if status is None:
-        told.append(("hint", f"the annotation {STATUS}, which tells the rest, was removed"))
+        notes.append(("hint", f"annotation {STATUS} is missing or cannot be read"))
     else:
-        title = f"profile {status.profile}, {title}"
-        told += [
-            ("profile", printable(status.profile)),
-            ("image", printable(status.image)),
-            ("containers with Docker", printable(", ".join(status.containers)) or "none"),
-            ("by", f"dind-webhook {printable(status.version)}"),
-        ]
-    told.append(("state", _state(case.pod, earlier.container.name)))
-    row = Row("this pod", "Has it got Docker?", None, told)
-    return Explanation(subject, Outcome.INJECTED, title, [row], ())
+        detail = f"profile {printable(status.profile)}, {detail}"
+        notes.append(("profile", f"{printable(status.profile)} (annotation {STATUS})"))
+        notes.append(("by", f"dind-webhook {printable(status.version)} (annotation {STATUS})"))
+        found = Status("", existing.mode.value, "", image, containers)
+        notes += [("hint", text) for text in _contradictions(status, found)]
+    row = Row("this pod", "Does it have Docker?", Answer.YES, notes)
+    subject = pod_checks.subject_of(case.found, case.cluster)
+    return Explanation(*subject, Outcome.INJECTED, detail, [row])
 
 
-def _status(annotations: Mapping[str, str]) -> Status | None:
+def _status(case: _Case) -> Status | None:
+    annotation = case.template.pod.annotations.get(STATUS, "")
     try:
-        return msgspec.json.decode(annotations.get(STATUS, ""), type=Status)
+        return msgspec.json.decode(annotation, type=Status)
     except msgspec.DecodeError:
         return None
 
 
-def _state(pod: LivePod, container: str) -> str:
-    for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-        if status.name == container:
-            stopped = status.state.waiting or status.state.terminated
-            if stopped is None:
-                return f"container {container} runs"
-            return printable(f"container {container}: {stopped.reason} {stopped.message}".rstrip())
-    return f"container {container} has not started; the pod {pod.state}"
-
-
-def _explain_without(case: _Case) -> Explanation:
-    subject = walk.subject_of(case.found, case.cluster)
-    answer = _ask(case)
-    if isinstance(answer, NotAsked):
-        return walk.unasked(subject, answer)
-    config = case.cluster.config
-    decision = decide(answer, config)
-    rows = [walk.asked(answer, case.config_note, *_hints(case)), *walk.gates(answer, config)]
-    if isinstance(decision, Injected):
-        rows.append(_pod_security(case, decision.audit))
-    outcome = _worst(rows)
-    if isinstance(decision, Injected) and outcome is Outcome.DENIED:
-        detail = "pod-security"
-    else:
-        detail = walk.detail(decision)
-    if outcome is not Outcome.SKIPPED:
-        then = history.then(case.pod.metadata, case.home.metadata, case.configurations, answer)
-        rows.append(
-            Row(
-                "this pod",
-                "Was it treated like that when it was created?",
-                Outcome.SKIPPED,
-                walk.notes(then.why, then.fix),
+def _contradictions(status: Status, found: Status) -> Iterator[str]:
+    pairs = (
+        ("mode", status.mode, found.mode),
+        ("image", status.image, found.image),
+        ("containers", listed(sorted(status.containers)), listed(sorted(found.containers))),
+    )
+    for name, told, actual in pairs:
+        if told != actual:
+            yield (
+                f"annotation {STATUS} contradicts the pod: {name} {printable(told)} "
+                f"(in the pod: {printable(actual)})"
             )
-        )
+
+
+def _container_state(pod: V1Pod, name: str) -> str:
+    for status in container_statuses(pod):
+        if status.name == name:
+            stopped = stopped_state(status)
+            if stopped is None:
+                return f"container {name} is running"
+            words = (stopped.reason, stopped.message)
+            return printable(f"container {name}: {' '.join(word for word in words if word)}")
+    return f"container {name} has not started; the pod {printable(pod_state(pod))}"
+
+
+def _explain_skipped(case: _Case) -> Explanation:
+    subject = pod_checks.subject_of(case.found, case.cluster)
+    admission = _admission(case)
+    if isinstance(admission, NotSent):
+        return pod_checks.explain_not_sent(subject, admission)
+    config = case.cluster.config
+    decision = decide(admission, config)
+    rows = [
+        pod_checks.sent_row(admission, case.config_note, *_hints(case)),
+        *pod_checks.check_rows(admission, config),
+    ]
+    outcome, detail = decision.reason.outcome, pod_checks.detail_of(decision)
+    if isinstance(decision, Injected):
+        rows.append(_check_pod_security(case, decision.audit))
+        if rows[-1].answer is Answer.DENIED:
+            outcome, detail = Outcome.DENIED, "pod-security"
+    if outcome is not Outcome.SKIPPED:
+        metadata = case.pod.metadata, case.namespace.metadata
+        cause = history.find_cause(*metadata, case.configurations, admission)
+        question = "Was this the same when it was created?"
+        notes = reason_notes(cause.sentence, cause.fix)
+        rows.append(Row("this pod", question, Answer.SKIPPED, notes))
         if outcome is Outcome.INJECTED:
-            outcome, detail = Outcome.SKIPPED, then.slug
-    return Explanation(subject, outcome, detail, rows, walk.warnings(decision))
+            outcome, detail = Outcome.SKIPPED, cause.slug
+    return Explanation(*subject, outcome, detail, rows, pod_checks.warnings_of(decision))
 
 
-def _worst(rows: Sequence[Row]) -> Outcome:
-    verdicts = [row.verdict for row in rows]
-    for outcome in (Outcome.DENIED, Outcome.SKIPPED):
-        if outcome in verdicts:
-            return outcome
-    return Outcome.INJECTED
-
-
-def _ask(case: _Case) -> Admission | NotAsked:
-    """Tell what the API server of this cluster would do with such a pod today."""
-    namespace = case.home.metadata.name
+def _admission(case: _Case) -> Admission | NotSent:
+    """Return what the API server of this cluster would send for such a pod today."""
+    namespace = case.namespace.metadata.name
     if case.configurations and all(
-        namespace in registration.excluded_namespaces(one) for one in case.configurations
+        namespace in excluded_namespaces(found) for found in case.configurations
     ):
-        return NotAsked(
-            "excluded-namespace",
-            f"The webhook is never asked about pods in {namespace}.",
-            "Use another namespace.",
-        )
-    answer = case.cluster.ask(case.found, case.template)
-    if isinstance(answer, NotAsked):
-        return msgspec.structs.replace(answer, hints=[*answer.hints, *_of_controller(case)])
+        return excluded(namespace)
+    admission = case.cluster.admission(case.found, case.template)
+    if isinstance(admission, NotSent):
+        hints = [*admission.hints, *_controller_hints(case)]
+        return msgspec.structs.replace(admission, hints=hints)
     if not case.configurations:
-        return NotAsked(
-            "not-registered",
-            "The cluster has no MutatingWebhookConfiguration of dind-webhook: nobody is asked.",
-            "dind-webhook check says more.",
+        return NotSent(
+            "not-installed",
+            "The cluster has no MutatingWebhookConfiguration of dind-webhook.",
+            "dind-webhook check shows more.",
         )
-    return answer
+    return admission
 
 
-def _of_controller(case: _Case) -> list[str]:
+def _controller_hints(case: _Case) -> list[str]:
     owners = case.template.pod.metadata.owner_references or ()
     return [
-        f"{owner.kind} {printable(owner.name)} made the pod; the annotation counts in its pod "
-        "template (spec.template.metadata.annotations) only"
+        f"{owner.kind} {printable(owner.name)} created the pod; the annotation belongs in its pod "
+        "template (spec.template.metadata.annotations)"
         for owner in owners[:1]
     ]
 
 
 def _hints(case: _Case) -> list[Note]:
     hints = []
-    if STATUS in case.pod.metadata.annotations:
-        hints.append(
-            f"the annotation {STATUS} is a copy: the container of which it tells is missing"
-        )
-    if any(list(registration.faults(one)) for one in case.configurations):
-        hints.append("the webhook configuration is not as it should be: see dind-webhook check")
+    if STATUS in case.template.pod.annotations:
+        hints.append(f"annotation {STATUS} contradicts the pod, which has no injected container")
+    if any(list(webhook_faults(found)) for found in case.configurations):
+        hints.append("the webhook configuration is broken: see dind-webhook check")
     return [("hint", hint) for hint in hints]
 
 
-def _pod_security(case: _Case, audit: Audit) -> Row:
-    """Ask what the API server asks after the webhook, of the pod with its sidecar."""
-    name, question = "pod security", "Does the namespace let such a daemon in?"
-    level = case.home.metadata.labels.get(POD_SECURITY)
+def _check_pod_security(case: _Case, audit: Audit) -> Row:
+    """Check what the API server checks after the webhook, of the pod with its sidecar."""
+    name, question = "pod security", "Does the namespace admit such a pod?"
+    level = (case.namespace.metadata.labels or {}).get(POD_SECURITY)
     privileged = case.cluster.config.profiles[audit.profile].privileged
-    needs = "hostPath volume" if audit.mode == Mode.NODE.value else "privileged sidecar"
-    if level not in STRICT_LEVELS or (
-        level == "baseline" and needs == "privileged sidecar" and not privileged
-    ):
-        return Row(name, question, None, [])
-    if needs == "privileged sidecar" and not privileged:
-        needs = "sidecar that runs as root"
-    told = walk.notes(
-        f"The namespace is labelled {POD_SECURITY}: {level}, which refuses a {needs}.",
+    needs_host = audit.mode == Mode.NODE.value
+    if level not in STRICT_LEVELS or (level == "baseline" and not needs_host and not privileged):
+        return Row(name, question, Answer.YES)
+    denied = "privileged sidecar" if privileged else "sidecar that runs as root"
+    notes = reason_notes(
+        f"The namespace is labelled {POD_SECURITY}: {level}, which denies a "
+        f"{'hostPath volume' if needs_host else denied}.",
         f"Ask its owner to label it {POD_SECURITY}: privileged, or use another namespace.",
     )
-    return Row(name, question, Outcome.DENIED, told)
+    return Row(name, question, Answer.DENIED, notes)

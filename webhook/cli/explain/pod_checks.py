@@ -1,5 +1,7 @@
 """Explains what the webhook would decide about a pod."""
 
+from collections.abc import Sequence
+
 from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_notes
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
 from webhook.cli.manifests.objects import Object, Template
@@ -34,28 +36,24 @@ def explain_template(found: Object, template: Template, cluster: AssumedCluster)
     if isinstance(admission, NotSent):
         return explain_not_sent(subject, admission)
     decision = decide(admission, cluster.config)
-    return Explanation(
-        subject,
-        decision.reason.outcome,
-        detail_of(decision),
-        [sent_row(admission), *check_rows(admission, cluster.config)],
-        decision.warnings if isinstance(decision, Injected | Skipped) else (),
-    )
+    rows = [sent_row(admission), *check_rows(admission, cluster.config)]
+    outcome, detail = decision.reason.outcome, detail_of(decision)
+    return Explanation(*subject, outcome, detail, rows, warnings_of(decision))
 
 
-def subject_of(found: Object, cluster: AssumedCluster) -> str:
-    """Name an object, its namespace and the namespace's label."""
+def subject_of(found: Object, cluster: AssumedCluster) -> tuple[str, str]:
+    """Return an object's name, and its namespace with the label."""
     namespace = cluster.namespace_of(found)
     label = cluster.label_of(namespace)
-    return f"{found.name} in namespace {printable(namespace)} (label {INJECT}: {label or 'none'})"
+    return found.name, f"namespace {printable(namespace)}, label {INJECT}: {label or 'none'}"
 
 
-def explain_not_sent(subject: str, not_sent: NotSent) -> Explanation:
+def explain_not_sent(subject: tuple[str, str], not_sent: NotSent) -> Explanation:
     """Explain a pod for which the API server does not call the webhook."""
     notes = reason_notes(not_sent.sentence, not_sent.fix)
     notes += [("hint", hint) for hint in not_sent.hints]
     row = Row(*_API_SERVER, Answer.SKIPPED, notes)
-    return Explanation(subject, Outcome.SKIPPED, not_sent.slug, [row])
+    return Explanation(*subject, Outcome.SKIPPED, not_sent.slug, [row])
 
 
 def sent_row(admission: Admission, *more: Note) -> Row:
@@ -77,6 +75,11 @@ def detail_of(decision: Decision) -> str:
     detail = f"profile {decision.audit.profile}, mode {decision.audit.mode}"
     already = decision.reason is Reason.ALREADY_INJECTED
     return f"{detail}, nothing to add" if already else detail
+
+
+def warnings_of(decision: Decision) -> Sequence[str]:
+    """Return the warnings that the user would get."""
+    return decision.warnings if isinstance(decision, Injected | Skipped) else ()
 
 
 def _row(result: CheckResult) -> Row:
