@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from webhook import operator
-
 from webhook.cli.group import BadInput, Group
+from webhook.cli.manifests.blocks import block
 from webhook.cli.options import config_option, read_config
 
 _FILE = click.Path(path_type=Path)
@@ -36,7 +36,7 @@ def check(file: Path) -> None:
 def show(config_file: Path | None) -> None:
     """Print the effective configuration, with every default, as YAML."""
     data = msgspec.json.decode(msgspec.json.encode(read_config(config_file)))
-    click.echo("\n".join(render.block(data, render.Style(sequence=2))))
+    click.echo("\n".join(block(data, dash=2)))
 
 
 @config.command()

@@ -14,7 +14,6 @@ from typing import Any
 import click
 from msgspec import Struct
 
-
 _OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 

@@ -15,10 +15,12 @@ from webhook.cli.manifests.objects import (
     Manifest,
     ManifestDocument,
     Object,
-    Path as ObjectPath,
     Template,
     namespace_labels,
     read_manifests,
+)
+from webhook.cli.manifests.objects import (
+    Path as ObjectPath,
 )
 from webhook.cli.manifests.rewrite import RewriteError, render, rewrite
 from webhook.cli.options import input_options, read_config

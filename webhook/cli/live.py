@@ -59,7 +59,7 @@ class LiveCluster:
 
     def as_json(self, model: object) -> Any:  # noqa: ANN401 - JSON
         """Turn a model into the JSON data that the API server sent."""
-        return self._access.sanitize_for_serialization(model)
+        return self._access.sanitize_for_serialization(model)  # type: ignore[no-untyped-call]
 
     def version(self) -> client.VersionInfo:
         """Read the API server's version."""

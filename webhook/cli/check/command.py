@@ -85,9 +85,7 @@ def _reports(cluster: LiveCluster, name: str | None, now: datetime) -> list[Repo
     ]
 
 
-def _configurations(
-    cluster: LiveCluster, name: str | None
-) -> list[V1MutatingWebhookConfiguration]:
+def _configurations(cluster: LiveCluster, name: str | None) -> list[V1MutatingWebhookConfiguration]:
     if name is None:
         return [found for found in cluster.configurations() if configuration.is_ours(found)]
     named = cluster.configuration(name)

@@ -122,7 +122,9 @@ def _check_certificate(handshake: Handshake, now: datetime, fix: str) -> Finding
     pod = handshake.address.pod or handshake.address.ip
     if handshake.certificate is not None:
         status, dates = check_validity(handshake.certificate, now)
-        return Finding(name, status, f"{pod}: trusted, {dates}", fix if status.value != "ok" else "")
+        return Finding(
+            name, status, f"{pod}: trusted, {dates}", fix if status.value != "ok" else ""
+        )
     if handshake.problem is not None:
         message = f"{pod}: not trusted by the caBundle: {handshake.problem}"
         return Finding(name, Status.BROKEN, message, fix)

@@ -1,13 +1,11 @@
 """`dind-webhook explain`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from webhook.cli.explain import drawing
-from webhook.cli.explain.drawing import Explanation
+from webhook.cli.explain.drawing import Explanation, draw
 from webhook.cli.explain.pod_checks import explain_template
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
@@ -62,10 +60,7 @@ def explain(
         cluster = LiveCluster(kubeconfig, context)
         home = namespace or cluster.namespace_of_context
         explanations = [live_pod.explain_pod(cluster, home, name, config, config_file)]
-    if sys.stdout.isatty():
-        drawing.show(explanations)
-    else:
-        click.echo(drawing.plain(explanations))
+    click.echo(draw(explanations))
     context_of_click.exit(max(_EXIT_CODES[explanation.outcome] for explanation in explanations))
 
 

@@ -1,9 +1,10 @@
-"""Draws explanations: aligned text for a pipe, a coloured table for a terminal."""
+"""Draws explanations as aligned text; click removes the colours unless it is for a terminal."""
 
 import enum
 import textwrap
 from collections.abc import Iterator, Sequence
 
+import click
 from msgspec import Struct
 
 from webhook.injection import Outcome
@@ -24,12 +25,11 @@ _COLOURS = {
     Answer.YES: "green",
     Answer.SKIPPED: "yellow",
     Answer.DENIED: "red",
-    Answer.NOT_EVALUATED: "dim",
+    Answer.NOT_EVALUATED: "bright_black",
     Outcome.INJECTED: "green",
     Outcome.SKIPPED: "yellow",
     Outcome.DENIED: "red",
 }
-_DECISIVE = {Outcome.DENIED: Answer.DENIED, Outcome.SKIPPED: Answer.SKIPPED}
 
 Note = tuple[str, str]
 
@@ -69,20 +69,6 @@ class Explanation(Struct, frozen=True):
     rows: Sequence[Row]
     warnings: Sequence[str] = ()
 
-    @property
-    def title(self) -> str:
-        """The outcome in one line."""
-        return f"{self.name}: {self.outcome.value} ({self.detail})"
-
-    @property
-    def conclusion(self) -> str:
-        """The check that decided: the first that denies, or else the one that skips."""
-        for outcome in (Outcome.DENIED, Outcome.SKIPPED):
-            for row in self.rows:
-                if row.answer is _DECISIVE[outcome]:
-                    return f"Decided by: {row.name}"
-        return "Decided by: all checks passed"
-
 
 def reason_notes(why: str, fix: str) -> list[Note]:
     """Pair a reason with its fix; some messages contain both."""
@@ -92,24 +78,36 @@ def reason_notes(why: str, fix: str) -> list[Note]:
     return notes
 
 
-def plain(explanations: Sequence[Explanation]) -> str:
+def draw(explanations: Sequence[Explanation]) -> str:
     """Write explanations as aligned text."""
-    return "\n\n".join("\n".join(_plain_lines(explanation)) for explanation in explanations)
+    return "\n\n".join("\n".join(_lines(explanation)) for explanation in explanations)
 
 
-def _plain_lines(explanation: Explanation) -> Iterator[str]:
+def _lines(explanation: Explanation) -> Iterator[str]:
     names = max(len(row.name) for row in explanation.rows)
     questions = max(len(row.question) for row in explanation.rows)
-    yield explanation.title
+    title = f"{explanation.name}: {explanation.outcome.value} ({explanation.detail})"
+    yield click.style(title, fg=_COLOURS[explanation.outcome], bold=True)
     yield explanation.place
     yield ""
     for row in explanation.rows:
-        yield f"  {row.name:{names}}  {row.question:{questions}}  {row.answer.value}"
+        answer = click.style(row.answer.value, fg=_COLOURS[row.answer])
+        yield f"  {row.name:{names}}  {row.question:{questions}}  {answer}"
         for note in row.notes:
-            yield from wrapped(_note(note), names + 4)
+            yield from wrapped(": ".join(filter(None, note)), names + 4)
     yield ""
-    yield from (f"Warning: {text}" for text in explanation.warnings)
-    yield explanation.conclusion
+    for warning in explanation.warnings:
+        yield click.style(f"Warning: {warning}", fg="yellow")
+    yield f"Decided by: {_deciding_check(explanation.rows)}"
+
+
+def _deciding_check(rows: Sequence[Row]) -> str:
+    """Return the first check that denies, or else the one that skips."""
+    for answer in (Answer.DENIED, Answer.SKIPPED):
+        for row in rows:
+            if row.answer is answer:
+                return row.name
+    return "all checks passed"
 
 
 def wrapped(text: str, indent: int) -> list[str]:
@@ -122,34 +120,3 @@ def wrapped(text: str, indent: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _note(note: Note) -> str:
-    kind, text = note
-    return f"{kind}: {text}" if kind else text
-
-
-def show(explanations: Sequence[Explanation]) -> None:
-    """Print explanations on a terminal."""
-    # Only a terminal needs these.
-    from rich.box import SIMPLE  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(highlight=False)
-    for explanation in explanations:
-        console.print(Text(explanation.title, style=f"bold {_COLOURS[explanation.outcome]}"))
-        console.print(Text(explanation.place))
-        table = Table("Check", "Question", "Answer", box=SIMPLE)
-        for row in explanation.rows:
-            table.add_row(
-                Text(row.name),
-                Text("\n".join([row.question, *map(_note, row.notes)])),
-                Text(row.answer.value, style=_COLOURS[row.answer]),
-            )
-        console.print(table)
-        for warning in explanation.warnings:
-            console.print(Text(f"Warning: {warning}", style="yellow"))
-        console.print(Text(explanation.conclusion))
-        console.print()

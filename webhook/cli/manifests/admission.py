@@ -109,4 +109,3 @@ def _misspelt(template: Template) -> Iterator[str]:
                 yield f"{what} has no effect (did you mean {INJECT}?)"
             elif key.startswith(PREFIX):
                 yield f"{what} has no effect without {INJECT}"
-

@@ -26,10 +26,10 @@ def _string(dumper: Any, text: str) -> Any:  # noqa: ANN401 - PyYAML's
         style = "|"
     elif text in _BOOLEANS_OF_YAML_1_1 or not reads_as_string(text):
         style = '"'
-    return dumper.represent_scalar(_STRING, str(text), style=style)
+    return dumper.represent_scalar(_STRING, text, style=style)
 
 
-_Dumper.add_multi_representer(str, _string)
+_Dumper.add_representer(str, _string)
 
 
 def block(value: object, *, dash: int = 0) -> list[str]:
@@ -67,4 +67,6 @@ def _indent_lists(text: str, lines: list[str], dash: int) -> list[str]:
             if start is not None:
                 for line in range(start, min(event.end_mark.line, len(lines))):
                     columns[line] += dash
-    return [" " * count + line if line else line for count, line in zip(columns, lines, strict=True)]
+    return [
+        " " * count + line if line else line for count, line in zip(columns, lines, strict=True)
+    ]

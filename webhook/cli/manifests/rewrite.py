@@ -9,12 +9,10 @@ import io
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsonpatch
-from jsonpointer import JsonPointer
 from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -84,10 +82,9 @@ def _rewritten(body: str, patch: Patch) -> str:
     tree = yaml.load(body)
     mapping, dash = _indentation(tree)
     yaml.indent(mapping=mapping, sequence=dash + 2, offset=dash)
-    shared = _shared(tree)
+    if "*" in body:
+        _write_out_aliases(tree, set())
     for operation in json.loads(json.dumps(patch)):  # a copy: later operations change what it adds
-        if shared:
-            _write_out_aliases(tree, JsonPointer(operation["path"]).parts[:-1], shared)
         _apply(tree, operation)
     added: list[Any] = []
     _take_added(tree, added)
@@ -104,7 +101,7 @@ def _take_added(node: Any, added: list[Any]) -> None:  # noqa: ANN401 - ruamel.y
             _take_added(value, added)
         elif type(value) in (dict, list, _Added):
             node[key] = _PLACEHOLDER.format(len(added))
-            added.append(value)
+            added.append(str(value) if isinstance(value, _Added) else value)
 
 
 def _with_added(text: str, added: Sequence[Any], mapping: int, dash: int) -> str:
@@ -132,22 +129,21 @@ def _canonical(data: object) -> str:
 
 def _indentation(tree: object) -> tuple[int, int]:
     """Return by how many columns the document indents a mapping, and a list, below its key."""
-    mapping, dash = 2, 0
-    found = set()
+    mapping, dash = 0, -1
     nodes = [tree]
-    while nodes and len(found) < 2:  # noqa: PLR2004 - both kinds
+    while nodes and (mapping == 0 or dash < 0):
         node = nodes.pop(0)
-        children = node.values() if isinstance(node, CommentedMap) else node
-        for child in children if isinstance(node, CommentedMap | CommentedSeq) else ():
-            if isinstance(node, CommentedMap) and _is_block(child) and _is_block(node):
+        if isinstance(node, CommentedMap):
+            for child in filter(_is_block, node.values()):
                 columns = child.lc.col - node.lc.col
-                if isinstance(child, CommentedSeq):
-                    dash = dash if "list" in found else columns
-                    found.add("list")
-                elif columns > 0:
-                    mapping = mapping if "mapping" in found else columns
-                    found.add("mapping")
-            nodes.append(child)
+                if isinstance(child, CommentedMap):
+                    mapping = mapping or max(columns, 0)
+                elif dash < 0:
+                    dash = columns
+            nodes += node.values()
+        elif isinstance(node, CommentedSeq):
+            nodes += node
+    mapping, dash = mapping or 2, max(dash, 0)
     return mapping, dash
 
 
@@ -157,49 +153,20 @@ def _is_block(node: object) -> bool:
     )
 
 
-def _shared(tree: object) -> Counter[int]:
-    """Count how often an alias puts a node elsewhere, by the node's id."""
-    counts: Counter[int] = Counter()
-    nodes = [tree]
-    while nodes:
-        node = nodes.pop()
-        if not isinstance(node, CommentedMap | CommentedSeq):
-            continue
-        counts[id(node)] += 1
-        if counts[id(node)] == 1:
-            nodes += node.values() if isinstance(node, CommentedMap) else node
-    return Counter({key: count for key, count in counts.items() if count > 1})
-
-
-def _write_out_aliases(tree: Any, path: Sequence[str], shared: Counter[int]) -> None:  # noqa: ANN401
-    """Give a path nodes of its own where an anchor or an alias shares them with another path."""
-    node = tree
-    for step in path:
-        if isinstance(node, CommentedSeq):
-            if not step.isdigit() or int(step) >= len(node):
-                return
-            key: int | str = int(step)
-        elif isinstance(node, CommentedMap) and step in node:
-            key = step
-        else:
-            return
-        if shared[id(node[key])] > 1:
-            shared[id(node[key])] -= 1
-            node[key] = _without_anchors(copy.deepcopy(node[key]))
-        node = node[key]
-
-
-def _without_anchors(node: Any) -> Any:  # noqa: ANN401 - ruamel.yaml's
-    if isinstance(node, CommentedMap | CommentedSeq):
-        node.yaml_set_anchor(None)
-        for child in node.values() if isinstance(node, CommentedMap) else node:
-            _without_anchors(child)
-    return node
+def _write_out_aliases(node: Any, seen: set[int]) -> None:  # noqa: ANN401 - ruamel.yaml's
+    """Give every place a node of its own: a patch changes one of them."""
+    seen.add(id(node))
+    node.yaml_set_anchor(None)
+    for key, child in node.items() if isinstance(node, CommentedMap) else enumerate(node):
+        if isinstance(child, CommentedMap | CommentedSeq):
+            if id(child) in seen:
+                node[key] = copy.deepcopy(child)
+            _write_out_aliases(node[key], seen)
 
 
 def _apply(tree: Any, operation: Mapping[str, Any]) -> None:  # noqa: ANN401 - ruamel.yaml's
     """Apply one operation, and keep each comment above the value that it was above."""
-    *steps, last = JsonPointer(operation["path"]).parts
+    *steps, last = jsonpatch.JsonPointer(operation["path"]).parts
     parents = [tree]
     for step in steps:
         parents.append(parents[-1][int(step) if isinstance(parents[-1], list) else step])
@@ -303,4 +270,6 @@ def _last_slot_before(parents: Sequence[Any], steps: Sequence[str], key: int | s
     if not steps:
         return _Slot(None, "")
     grandparent = parents[-2]
-    return _Slot(grandparent, int(steps[-1]) if isinstance(grandparent, CommentedSeq) else steps[-1])
+    return _Slot(
+        grandparent, int(steps[-1]) if isinstance(grandparent, CommentedSeq) else steps[-1]
+    )

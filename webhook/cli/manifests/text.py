@@ -109,7 +109,7 @@ def _not_json(constant: str) -> None:
 
 
 def parse_yaml(text: str) -> list[Document]:
-    """Parse a stream of YAML documents, whose lines end in `\\n`.
+    """Parse a stream of YAML documents, whose lines end in a line feed.
 
     Raises:
         TextError: it is not YAML, or not JSON data; with line and column.
@@ -187,9 +187,7 @@ class _Reader:
             value = _scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             self._require_tag(event, "seq")
-            value = [
-                self._value(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)
-            ]
+            value = [self._value(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)]
         else:
             self._require_tag(event, "map")
             value = self._mapping(depth)
@@ -197,7 +195,7 @@ class _Reader:
             self._anchors[event.anchor] = value
         return value
 
-    def _until(self, end: type) -> Iterator[Any]:
+    def _until(self, end: type[yaml.CollectionEndEvent]) -> Iterator[Any]:
         for event in self._events:
             if isinstance(event, end):
                 if event.end_mark.index > event.start_mark.index:  # a bracket
