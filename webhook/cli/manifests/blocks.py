@@ -7,6 +7,7 @@ import yaml
 from webhook.cli.manifests.text import reads_as_string
 
 _UNLIMITED = 2**31 - 1  # columns; lines are not wrapped
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _STRING = "tag:yaml.org,2002:str"
 _BOOLEANS_OF_YAML_1_1 = frozenset("yYnN")  # the longer ones are quoted by PyYAML
 
@@ -57,16 +58,16 @@ def block(value: object, *, dash: int = 0) -> list[str]:
 def _indent_lists(text: str, lines: list[str], dash: int) -> list[str]:
     """Indent the lists below keys, which libyaml does not."""
     columns = [0] * len(lines)
-    starts: list[int | None] = []
-    for event in yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)):
+    starts: list[int | None] = []  # of the collections around the event: lines, for mappings None
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
-            is_list = isinstance(event, yaml.SequenceStartEvent) and not event.flow_style
-            starts.append(event.start_mark.line if is_list and len(starts) > 0 else None)
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            starts.append(event.start_mark.line if is_list else None)
         elif isinstance(event, yaml.CollectionEndEvent):
             start = starts.pop()
-            if start is not None:
+            is_value = bool(starts) and starts[-1] is None
+            is_block = event.end_mark.index == event.start_mark.index
+            if start is not None and is_value and is_block:
                 for line in range(start, min(event.end_mark.line, len(lines))):
                     columns[line] += dash
-    return [
-        " " * count + line if line else line for count, line in zip(columns, lines, strict=True)
-    ]
+    return [" " * count + line if line else line for count, line in zip(columns, lines, strict=True)]

@@ -23,6 +23,7 @@ from ruamel.yaml.tokens import CommentToken
 from webhook.cli.manifests import blocks
 from webhook.cli.manifests.text import Document, TextError, parse_yaml
 
+_ABOVE_FIRST = 3  # index of the comments between a key and the first item of its value
 Patch = Sequence[Mapping[str, Any]]
 
 _PLACEHOLDER = "DIND-ADDED-{}-"
@@ -111,7 +112,7 @@ def _with_added(text: str, added: Sequence[Any], mapping: int, dash: int) -> str
         columns = len(match["indent"] + match["dashes"])
         start = match["indent"] + match["dashes"] + (match["key"] or "")
         comment = match["comment"] or ""
-        if match["key"] is None or isinstance(value, str):
+        if match["key"] is None or isinstance(value, str) or not value:
             first = f"{start}{first}{comment}"
         else:
             first, rest = f"{start.rstrip()}{comment}", [first, *rest]
@@ -135,6 +136,8 @@ def _indentation(tree: object) -> tuple[int, int]:
         node = nodes.pop(0)
         if isinstance(node, CommentedMap):
             for child in filter(_is_block, node.values()):
+                if child.yaml_anchor() is not None:
+                    continue  # the column is the anchor's
                 columns = child.lc.col - node.lc.col
                 if isinstance(child, CommentedMap):
                     mapping = mapping or max(columns, 0)
@@ -212,16 +215,21 @@ class _Slot(Struct, frozen=True):
 
     def take(self) -> str:
         """Remove the comments below the value, and return them as lines."""
+        above_first = ""
+        tokens = self.node.ca.items.get(self.key) if self.node is not None else None
+        if tokens and tokens[_ABOVE_FIRST]:
+            above_first = "".join(" " * t.start_mark.column + t.value for t in tokens[_ABOVE_FIRST])
+            tokens[_ABOVE_FIRST] = None
         token = self._token()
         if token is None:
-            return ""
+            return above_first
         on_line, below = "", token.value
         if not self._is_block_text() or below.startswith("\n"):
             on_line, _, below = below.partition("\n")
         elif below:
             below = " " * token.start_mark.column + below
         self._set(CommentToken(on_line + "\n", token.start_mark, None) if on_line else None)
-        return below
+        return below + above_first
 
     def put(self, below: str) -> None:
         """Add comments below the value."""
