@@ -63,9 +63,9 @@ def inject(  # noqa: PLR0917 - click passes options by name
     documents. Other objects pass unchanged. YAML keeps its comments. Standard error says what
     happened to each object. If one pod is denied, nothing is printed and the exit code is 2.
     """
+    config = read_config(config_file)
     manifests = read_manifests(sources)
     labels = namespace_labels(manifests)
-    config = read_config(config_file)
     cluster = AssumedCluster(config, namespace or "default", namespace_label, labels)
     results = {
         id(found): _decided(found, cluster) for manifest in manifests for found in manifest.objects
