@@ -166,6 +166,6 @@ def label_namespace(installed: Installed, name: str, labels: Mapping[str, str | 
 def steady(text: str) -> str:
     """Replaces what differs from run to run."""
     text = re.sub(r"v1\.\d+\.\d+\S*", "v1.N", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d:\d\d\s+UTC", "TIME", text)
     text = re.sub(r"\bCA [0-9a-f:]+ valid", "CA valid", text)
     return re.sub(rf"{FULLNAME}-[0-9a-z]+-[0-9a-z]+", "POD", text)
