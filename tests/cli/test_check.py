@@ -47,7 +47,7 @@ def kubeconfig(tmp_path: Path, closed_port: int) -> Path:
 class _NotFound(http.server.BaseHTTPRequestHandler):
     """A server that is no API server."""
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         self.send_error(404)
 
     def log_message(self, *_: object) -> None:

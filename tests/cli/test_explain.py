@@ -69,9 +69,7 @@ def test_a_denial_names_its_check_the_reason_and_the_fix() -> None:
     text = POD.replace("dind.io/inject", "dind.io/cpu: 2x\n    dind.io/inject")
     status, told = explained(text)
     assert status == 2
-    assert (
-        "\n  annotations  Are its dind.io annotations valid and allowed?    no, denied\n" in told
-    )
+    assert "\n  annotations  Are its dind.io annotations valid and allowed?    no, denied\n" in told
     assert '\n               why: annotation dind.io/cpu is "2x", which is not a ' in told
     assert "\n               fix: Correct the value, or remove the annotation" in told
     assert told.endswith("\nDecided by: annotations\n")
@@ -196,7 +194,9 @@ def test_the_worst_of_several_counts_and_other_kinds_do_not() -> None:
 def test_names_cannot_drive_the_terminal() -> None:
     name = '"\\e[31mred"'
     _, told = explained(POD.replace("clean-ci", f"{name}\n  namespace: {name}"))
-    assert told.startswith("pod/\\x1b[31mred: injected (profile default, mode sidecar)\nnamespace \\x1b[31mred,")
+    assert told.startswith(
+        "pod/\\x1b[31mred: injected (profile default, mode sidecar)\nnamespace \\x1b[31mred,"
+    )
 
 
 def test_input_without_a_pod_is_an_error() -> None:

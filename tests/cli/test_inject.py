@@ -72,7 +72,7 @@ def test_workloads_are_injected_and_keep_their_comments(kind: str) -> None:
     assert f"- name: {SIDECAR}\n" in result.stdout
     for comment in ("# A workload.", "# quoted", "# odd indentation"):
         assert comment in result.stdout
-    assert f'name: "web"    # quoted' in result.stdout
+    assert 'name: "web"    # quoted' in result.stdout
 
 
 def test_a_pod_in_the_usual_style_keeps_every_line() -> None:
@@ -362,9 +362,7 @@ BAD = {
 
 @pytest.mark.parametrize("command", ["inject", "explain"])
 @pytest.mark.parametrize(("text", "told"), BAD.values(), ids=BAD)
-def test_bad_input_is_one_line_and_exit_code_65(
-    command: str, text: str | bytes, told: str
-) -> None:
+def test_bad_input_is_one_line_and_exit_code_65(command: str, text: str | bytes, told: str) -> None:
     result = run(command, "-f", "-", stdin=text)
     assert result.exit_code == 65
     assert result.stdout == ""
@@ -392,9 +390,7 @@ def test_several_files_are_injected_in_order(tmp_path: Path) -> None:
     first.write_text(POD.replace("clean-ci", "first").removesuffix("\n"))
     second.write_text(SERVICE)
     result = run("inject", "-f", first, "-f", second)
-    assert result.stderr == (
-        f"pod/first: {SUMMARY}\nservice/web: unchanged (no pod in it)\n"
-    )
+    assert result.stderr == (f"pod/first: {SUMMARY}\nservice/web: unchanged (no pod in it)\n")
     assert result.stdout.endswith(f"\n---\n{SERVICE}")
 
 

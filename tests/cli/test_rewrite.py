@@ -129,9 +129,7 @@ CASES: dict[str, tuple[str, list[Operation], str]] = {
 
 
 @pytest.mark.parametrize(("text", "patch", "expected"), CASES.values(), ids=CASES)
-def test_a_patch_is_written_into_the_text(
-    text: str, patch: list[Operation], expected: str
-) -> None:
+def test_a_patch_is_written_into_the_text(text: str, patch: list[Operation], expected: str) -> None:
     assert patched(text, *patch) == expected
 
 
@@ -157,7 +155,14 @@ NAMES = st.sampled_from(
     ["a", "b-c", "d.e/f", "on", "y", "1", "0o7", "1e3", "x: y", "# no", "é", '"\\\x01\U0001f600']
 )
 LINES = st.sampled_from(["a\nb", "a\n b\n", " a\n\nb ", "\n", "a\n\n", "\x01\n"])
-LEAVES = NAMES | LINES | st.integers(0, 99) | st.booleans() | st.none() | st.sampled_from(["", "~", "- a"])
+LEAVES = (
+    NAMES
+    | LINES
+    | st.integers(0, 99)
+    | st.booleans()
+    | st.none()
+    | st.sampled_from(["", "~", "- a"])
+)
 TREES = st.recursive(
     LEAVES, lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=3)
 )

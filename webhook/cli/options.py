@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook import operator
 from webhook.cli.group import BadInput
-from webhook.injection.config import Config
+from webhook.config import Config, ConfigError, parse_config, read_config_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -96,6 +95,6 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        return operator.read(path)
-    except operator.ConfigError as error:
+        return parse_config(read_config_file(path), str(path))
+    except ConfigError as error:
         raise BadInput(str(error)) from error

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import uvloop
 
-from webhook import operator
+from webhook.config import ConfigError
 from webhook.logs import configure_logging
 from webhook.serving import server
 from webhook.serving.clients import ClientCAError
@@ -84,7 +84,7 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
     log = configure_logging(sys.stderr, log_level)
     try:
         uvloop.run(server.serve(server.Options(**options), log))
-    except (CertificateError, ClientCAError, operator.ConfigError) as error:
+    except (CertificateError, ClientCAError, ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
         sys.exit(EX_CONFIG)
     except OSError as error:

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, decide
-from webhook.injection.config import Config
 from webhook.logs import Logger
 from webhook.serving.metrics import Metrics
 from webhook.serving.review import BadRequest, Request, decode, encode
@@ -85,7 +85,7 @@ class Service:
                 fields["message"] = decision.message
             case Injected():
                 audit = decision.audit
-                fields.update(profile=audit.profile, mode=audit.mode, image=audit.image)
+                fields.update(profile=audit.profile, mode=audit.mode, image=_shortened(audit.image))
         warnings: Sequence[str] = () if isinstance(decision, Denied) else decision.warnings
         if warnings:
             fields["warnings"] = warnings

@@ -232,9 +232,7 @@ class TestCABundle:
             "API server does not trust the webhook"
         ) in lines
 
-    def test_a_foreign_ca_is_found(
-        self, unrepaired: Installed, run: Run
-    ) -> None:
+    def test_a_foreign_ca_is_found(self, unrepaired: Installed, run: Run) -> None:
         foreign = trustme.CA().cert_pem.bytes()
         with changed_configuration(unrepaired, _with_ca_bundle(foreign)):
             code, lines = _problems(run)
@@ -272,9 +270,7 @@ class TestSecret:
             seconds=30,
         )
 
-    def test_a_truncated_key_is_found(
-        self, unrepaired: Installed, run: Run
-    ) -> None:
+    def test_a_truncated_key_is_found(self, unrepaired: Installed, run: Run) -> None:
         stored = unrepaired.cluster.client.get(_SECRET).json()["data"]
         key = base64.b64decode(stored["tls.key"])
         _write_secret(unrepaired, base64.b64decode(stored["tls.crt"]), key[: len(key) // 2])
@@ -282,9 +278,7 @@ class TestSecret:
 
         _until_found(run, "warning endpoints: 1 ready; POD is Running, not ready")
 
-    def test_a_deleted_secret_is_found(
-        self, unrepaired: Installed, run: Run
-    ) -> None:
+    def test_a_deleted_secret_is_found(self, unrepaired: Installed, run: Run) -> None:
         client = unrepaired.cluster.client
         client.delete(_SECRET).raise_for_status()
         pod = unrepaired.node.ready("webhook")[0].name
@@ -341,12 +335,13 @@ class TestNamespaces:
 
         assert found == (
             1,
-            [f"warning PodSecurity: opted in, but a privileged sidecar is denied: {name} ({level})"],
+            [
+                f"warning PodSecurity: opted in, but a privileged sidecar is denied: {name} "
+                f"({level})"
+            ],
         )
 
-    def test_another_value_of_the_label_is_found(
-        self, healthy: Installed, run: Run
-    ) -> None:
+    def test_another_value_of_the_label_is_found(self, healthy: Installed, run: Run) -> None:
         with new_namespace(healthy, {"dind.io/inject": "True"}) as name:
             found = _problems(run)
 
@@ -355,18 +350,16 @@ class TestNamespaces:
             [f"warning labels: value without effect: {name} (dind.io/inject=True)"],
         )
 
-    def test_an_excluded_namespace_with_a_label_is_found(self, healthy: Installed, run: Run) -> None:
+    def test_an_excluded_namespace_with_a_label_is_found(
+        self, healthy: Installed, run: Run
+    ) -> None:
         client = healthy.cluster.client
         for label, expected in (
             (
                 "true",
                 (
                     1,
-                    [
-                        (
-                            "warning labels: labelled dind.io/inject=true, but excluded: kube-public"
-                        )
-                    ],
+                    [("warning labels: labelled dind.io/inject=true, but excluded: kube-public")],
                 ),
             ),
             (None, (0, [])),

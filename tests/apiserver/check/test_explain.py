@@ -63,8 +63,8 @@ namespace NS, label dind.io/inject: true
   fit           Is there room for what is injected?               yes
   pod security  Does the namespace admit such a pod?              yes
   this pod      Was this the same when it was created?            no, skipped
-                why: The pod was created at TIME, before its namespace's label dind.io/inject was last \
-written, TIME.
+                why: The pod was created at TIME, before its namespace's label \
+dind.io/inject was last written, TIME.
                 fix: Delete the pod and create it again; the webhook sees only
                   new pods.
 
@@ -143,9 +143,7 @@ def test_a_forged_status_annotation_is_pointed_out(installed: Installed, run: Ru
     assert f"annotation {_STATUS} contradicts the pod, which has no injected container" in lines
 
 
-def test_a_pod_from_before_the_label_gets_every_check(
-    installed: Installed, run: Run
-) -> None:
+def test_a_pod_from_before_the_label_gets_every_check(installed: Installed, run: Run) -> None:
     with new_namespace(installed) as namespace:
         _await_later_second(_create(installed, namespace))
         label_namespace(installed, namespace, YES)
@@ -224,7 +222,9 @@ class TestSkippedPods:
         assert not_installed == (1, "skipped (not-installed), label dind.io/inject: true")
         assert found == (1, "skipped (created-before-webhook), label dind.io/inject: true")
 
-    def test_a_pod_from_while_the_webhook_was_unavailable(self, healthy: Installed, run: Run) -> None:
+    def test_a_pod_from_while_the_webhook_was_unavailable(
+        self, healthy: Installed, run: Run
+    ) -> None:
         def ignore(webhooks: list[dict[str, Any]]) -> None:
             for webhook in webhooks:
                 webhook["failurePolicy"] = "Ignore"

@@ -11,8 +11,8 @@ from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
 from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifests
 from webhook.cli.options import access_options, input_options, read_config
+from webhook.config import Config
 from webhook.injection import Outcome
-from webhook.injection.config import Config
 
 _EXIT_CODES = {Outcome.INJECTED: 0, Outcome.SKIPPED: 1, Outcome.DENIED: 2}
 _POD_PREFIXES = ("pod/", "pods/", "po/")

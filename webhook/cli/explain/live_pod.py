@@ -22,9 +22,9 @@ from webhook.cli.live import (
 )
 from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
 from webhook.cli.manifests.objects import Object, Template
+from webhook.config import Config, Mode
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
-from webhook.injection.config import Config, Mode
 from webhook.injection.decisions import Audit, listed, printable
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT

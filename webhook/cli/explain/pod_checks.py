@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_notes
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
 from webhook.cli.manifests.objects import Object, Template
+from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,
@@ -17,7 +18,6 @@ from webhook.injection import (
     decide,
     examine,
 )
-from webhook.injection.config import Config
 from webhook.injection.decisions import printable
 from webhook.injection.optin import INJECT
 

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Struct
 
 from webhook.cli.manifests.objects import Object, Template, dotted, metadata_map
+from webhook.config import Config
 from webhook.injection import Admission, Reason
 from webhook.injection.annotations import PREFIX, STATUS
-from webhook.injection.config import Config
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT, MIRROR_POD, route
 

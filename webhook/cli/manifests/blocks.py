@@ -70,4 +70,6 @@ def _indent_lists(text: str, lines: list[str], dash: int) -> list[str]:
             if start is not None and is_value and is_block:
                 for line in range(start, min(event.end_mark.line, len(lines))):
                     columns[line] += dash
-    return [" " * count + line if line else line for count, line in zip(columns, lines, strict=True)]
+    return [
+        " " * count + line if line else line for count, line in zip(columns, lines, strict=True)
+    ]
