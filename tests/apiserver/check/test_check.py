@@ -336,8 +336,10 @@ class TestNamespaces:
         assert found == (
             1,
             [
-                f"warning PodSecurity: opted in, but a privileged sidecar is denied: {name} "
-                f"({level})"
+                (
+                    f"warning PodSecurity: opted in, but a privileged sidecar is denied: {name} "
+                    f"({level})"
+                )
             ],
         )
 
