@@ -139,7 +139,7 @@ def test_merged_mappings_get_keys_of_their_own() -> None:
 
 
 def test_a_change_of_meaning_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewriting, "_rewritten", lambda body, _: body)
+    monkeypatch.setattr(rewriting, "_rewritten", lambda document, _: document.body)
     with pytest.raises(RewriteError, match="would change its meaning"):
         patched("a: 1\n", add("/b", 2))
 

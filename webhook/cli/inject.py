@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
+from webhook.cli.manifests.blocks import block
 from webhook.cli.manifests.objects import (
     Manifest,
     ManifestDocument,
@@ -22,7 +23,7 @@ from webhook.cli.manifests.objects import (
 from webhook.cli.manifests.objects import (
     Path as ObjectPath,
 )
-from webhook.cli.manifests.rewrite import RewriteError, render, rewrite
+from webhook.cli.manifests.rewrite import RewriteError, rewrite
 from webhook.cli.options import input_options, read_config
 from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
@@ -163,7 +164,7 @@ def _document(part: ManifestDocument, patch: Operations, *, as_json: bool, was_j
     data = jsonpatch.JsonPatch(copied).apply(document.data, in_place=True)
     if as_json:
         return "" if data is None else json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    return render(data) if was_json else rewrite(document, patch, data)
+    return "\n".join([*block(data), ""]) if was_json else rewrite(document, patch, data)
 
 
 def _joined(texts: Sequence[str]) -> str:
