@@ -15,12 +15,12 @@ from node.latency import latency
 from node.product import Product
 from ruamel.yaml import YAML
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(1000)]
+pytestmark = [pytest.mark.node, pytest.mark.timeout(2000)]
 
 NAMES = [f"pod-{number}" for number in range(30)]
 BUILD = f"{MAKE_IMAGE}\ndocker run --rm made cat /said\n"
 SAID = "a build step ran\n"
-ALL_SECONDS = 900  # two cores, which others use too, start thirty daemons and run thirty builds
+ALL_SECONDS = 1800  # two cores, which others use too, start thirty daemons and run thirty builds
 
 
 @pytest.fixture(scope="module")
