@@ -46,9 +46,7 @@ def test_deleted_pod_leaves_nothing_behind(cluster: Cluster, namespace: str) -> 
     assert len(traces(cluster, marks)) == 4
     assert records(cluster, marks)
     seconds_to_delete(cluster, namespace, "gone", bound=60)
-    until(
-        lambda: not traces(cluster, marks), "the end of everything that the pod uses", seconds=120
-    )
+    until(lambda: not traces(cluster, marks), "the end of what the pod uses", seconds=120)
     until(lambda: not records(cluster, marks), "the removal of its logs and records", seconds=150)
 
 
@@ -57,9 +55,7 @@ def test_nested_container_that_ignores_sigterm_ends_with_the_grace_period(
 ) -> None:
     marks = run_nested(cluster, namespace, STUBBORN)
     assert seconds_to_delete(cluster, namespace, "gone", bound=90) <= GRACE_SECONDS
-    until(
-        lambda: not traces(cluster, marks), "the end of everything that the pod uses", seconds=120
-    )
+    until(lambda: not traces(cluster, marks), "the end of what the pod uses", seconds=120)
 
 
 def run_nested(cluster: Cluster, namespace: str, command: str) -> Footprint:
