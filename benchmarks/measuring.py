@@ -15,8 +15,8 @@ from msgspec import Struct
 from benchmarks.load import BadAnswer, Sample, connected, http_request, run
 from benchmarks.reviews import SHAPES, review
 from benchmarks.servers import ECHO, GO, Server, client_tls, running
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.serving.review import decode
 
 PATH = "/inject/pod?timeout=5s"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.injection import quantity
+from webhook.config import quantity
 
 # The kubelet's score for a request of 64Mi on a node with 2 GiB.
 _OOM_SCORE_ADJ = 968
