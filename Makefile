@@ -30,7 +30,7 @@ test-node: install ## pods on a real node, and on one with cgroup v2 in a virtua
 	$(BIN)/python -m pytest -m node
 
 unit: install ## the quick levels only: no API server is built or started
-	$(BIN)/python -m pytest -m "not apiserver and not node and not fire and not fuzz and not soak"
+	$(BIN)/python -m pytest -m "not apiserver and not node and not resilience and not fuzz and not soak"
 
 cluster: install ## that cluster to try things on: leaves it running, prints how to use it
 	@PYTHONPATH=tests $(BIN)/python -m node up
@@ -65,7 +65,7 @@ docs: install ## the generated pages, and the chart's generated files
 
 coverage: install ## which lines the quick levels reach
 	$(BIN)/coverage run -m pytest \
-		-m "not apiserver and not node and not fire and not fuzz and not soak"
+		-m "not apiserver and not node and not resilience and not fuzz and not soak"
 	$(BIN)/coverage report
 
 audit: install ## known vulnerabilities of what is pinned; 75 where nothing can be known

@@ -9,16 +9,16 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from fire.figures import Record, show
-from fire.hostile import GOOD
-from fire.memory import MB, growth
+from resilience.figures import Record, show
+from resilience.hostile import GOOD
+from resilience.memory import MB, growth
 from kube.waiting import until
 from service.reviews import review
 from service.running import CertificateFolder, RunningService
 from service.traffic import traffic
 from service.wire import connect, dial, receive
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 
 def descriptors(service: RunningService) -> int:

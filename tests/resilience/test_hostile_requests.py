@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fire import hostile
-from fire.exchange import Outcome, exchange
-from fire.figures import Record, show
-from fire.hostile import MIB, Hostile
-from fire.memory import MB, growth
+from resilience import hostile
+from resilience.exchange import Outcome, exchange
+from resilience.figures import Record, show
+from resilience.hostile import MIB, Hostile
+from resilience.memory import MB, growth
 from service.reviews import review
 from service.running import CertificateFolder, RunningService, running_service
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 LIMIT = 32 * MB
 AT_ONCE = 8

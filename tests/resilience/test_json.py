@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fire.figures import Record, show
-from fire.json_bodies import compact, crowded, full_pod, put
-from fire.json_cases import (
+from resilience.figures import Record, show
+from resilience.json_bodies import compact, crowded, full_pod, put
+from resilience.json_cases import (
     CONTENT_TYPES,
     DUPLICATES,
     HUGE,
@@ -22,12 +22,12 @@ from fire.json_cases import (
     TYPE,
     WHY,
 )
-from fire.memory import MB, growth
+from resilience.memory import MB, growth
 from service.refusals import JSON, Bad, assert_refused, check
 from service.reviews import review
 from service.running import CertificateFolder, RunningService, running_service
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 MEMORY = 200 * MB  # the chart's limit of 256 MiB, less what the service holds anyway
 SECONDS = 5.0  # of CPU; the API server's patience, as the chart registers it

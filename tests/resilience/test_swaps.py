@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from fire.figures import Record, show
+from resilience.figures import Record, show
 from kube.waiting import until
 from service.mounting import MountedFolder
 from service.running import CertificateFolder, RunningService
 from service.traffic import traffic
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 EVERY = 0.05  # seconds
 RELOADS = "dind_webhook_{}_reloads_total"

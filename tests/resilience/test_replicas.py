@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fire.balancer import Balancer
-from fire.callers import Callers, Failure, calling
-from fire.figures import Record, show
+from resilience.balancer import Balancer
+from resilience.callers import Callers, Failure, calling
+from resilience.figures import Record, show
 from kube.waiting import until
 from service.running import CertificateFolder, RunningService, running_service
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 RESTARTS = 20
 # Longer than a caller's pause: a connection that is idle for longer than this may be closed just

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 
-from fire.cores import cores, pin
+from resilience.cores import cores, pin
 from msgspec import Struct
 from service.running import RunningService
 

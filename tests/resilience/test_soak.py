@@ -5,12 +5,12 @@ of every `make test`; the long one has a marker of its own.
 """
 
 import pytest
-from fire.figures import Record, show
-from fire.memory import MB
-from fire.soak import live
+from resilience.figures import Record, show
+from resilience.memory import MB
+from resilience.soak import live
 from service.running import RunningService
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from typing import BinaryIO
 
-from fire.memory import resident
+from resilience.memory import resident
 from msgspec import Struct
 from service.reviews import pod, review
 from service.running import RunningService

@@ -3,12 +3,12 @@
 from statistics import median
 
 import pytest
-from fire.figures import Record, show
-from fire.steady import steady_load
-from fire.stuck import KINDS, attacker
+from resilience.figures import Record, show
+from resilience.steady import steady_load
+from resilience.stuck import KINDS, attacker
 from service.running import RunningService
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 COUNT = 500  # of each kind, all at once
 ROUNDS = 2

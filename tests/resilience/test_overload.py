@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from statistics import median
 
 import pytest
-from fire.figures import Record, show
-from fire.steady import Phase, steady_load
-from fire.waiting_room import WaitingRoom, one_too_many
+from resilience.figures import Record, show
+from resilience.steady import Phase, steady_load
+from resilience.waiting_room import WaitingRoom, one_too_many
 from service.running import RunningService
 from service.wire import Answer
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 ROUNDS = 3
 SECONDS = 1.5

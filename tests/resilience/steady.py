@@ -13,7 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from statistics import median
 
-from fire.cores import cores, pin
+from resilience.cores import cores, pin
 from msgspec import Struct
 from service.running import RunningService
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fire.figures import Record, show
-from fire.wrapped import wrapped_service
+from resilience.figures import Record, show
+from resilience.wrapped import wrapped_service
 from kube.waiting import until
 from service.reviews import review
 from service.running import CertificateFolder, RunningService
 from service.traffic import traffic
 from service.wire import connect, dial, receive, request
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 
 @contextmanager

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from fire.figures import Record, show
-from fire.waiting_room import WaitingRoom
+from resilience.figures import Record, show
+from resilience.waiting_room import WaitingRoom
 from kube.controlplane import ControlPlane
 from kube.registration import registered, webhook_configuration
 from service.running import RunningService
 
-pytestmark = [pytest.mark.fire, pytest.mark.apiserver]
+pytestmark = [pytest.mark.resilience, pytest.mark.apiserver]
 
 ROUNDS = 3
 CLIENTS = 6

@@ -7,15 +7,15 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from fire.exchange import exchange
-from fire.figures import Record, show
-from fire.hostile import GOOD, HEAD
-from fire.memory import MB, growth
+from resilience.exchange import exchange
+from resilience.figures import Record, show
+from resilience.hostile import GOOD, HEAD
+from resilience.memory import MB, growth
 from service.reviews import review
 from service.running import CertificateFolder, RunningService, running_service
 from service.wire import connect, is_closed, receive, request
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 REJECTED = "dind_webhook_rejected_requests_total"
 BODY = GOOD.partition(b"\r\n\r\n")[2]
