@@ -47,14 +47,14 @@ lint: install ## style, types, import contracts, shell scripts, generated files
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/chart.py --check
 
-bench: install ## requests per second, CPU and latency against a bare uvicorn echo
-	$(BIN)/python -m benchmarks compare
+bench: install ## CPU, latency, start and memory next to a bare uvicorn echo and a Go handler
+	@$(BIN)/python -m benchmarks compare
 
-bench-create: install ## what the webhook adds to a create through a real API server
-	$(BIN)/python -m benchmarks create
+bench-create: install ## CREATE requests through a real API server, alone and beside huge pods
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks create
 
-bench-node: install ## how soon a pod has docker, next to other shapes of pods (root, Debian)
-	$(BIN)/python -m benchmarks node
+bench-node: install ## time from CREATE to docker, next to other shapes of pods (root, Debian)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks node
 
 soak: install ## the longest runs: a million admissions
 	$(BIN)/python -m pytest -m soak -s

@@ -1,7 +1,8 @@
-"""The benchmark and a real API server: its reviews are the same, and pods are created there."""
+"""The benchmarks and a real API server: the bytes of its reviews, and `make bench-create`."""
 
 import base64
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -19,8 +20,9 @@ from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
 
-from benchmarks.load import request_of
-from benchmarks.pods import asked
+from benchmarks.create import goals, new_rows
+from benchmarks.load import Sample, http_request
+from benchmarks.pods import created_pod
 from benchmarks.reviews import SHAPES, UID, review
 
 pytestmark = pytest.mark.apiserver
@@ -35,7 +37,7 @@ def test_reviews_are_byte_for_byte_what_an_api_server_sends() -> None:
         until(lambda: _create_probe(control_plane) and bool(requests), "the first call")
         requests.clear()
         for shape in SHAPES.values():
-            pod = asked(shape)
+            pod = created_pod(shape)
             if not shape.token:
                 pod["spec"]["automountServiceAccountToken"] = False
             control_plane.client.post(
@@ -45,26 +47,41 @@ def test_reviews_are_byte_for_byte_what_an_api_server_sends() -> None:
             ).raise_for_status()
 
     for size, (head, body) in zip(SHAPES, requests, strict=True):
-        assert _without_chance(body) == review(size), size
-        expected, _, _ = request_of("/inject/pod?timeout=5s", body).partition(b"\r\n\r\n")
+        assert _with_fixed_values(body) == review(size), size
+        expected, _, _ = http_request("/inject/pod?timeout=5s", body).partition(b"\r\n\r\n")
         assert _without_host(head) == _without_host(expected.decode())
 
 
-def test_creations_are_measured() -> None:
+def test_create_prints_a_row_for_each_kind_of_pod() -> None:
     ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "benchmarks", "create"),
-            *("--clients", "1,2", "--rounds", "1", "--seconds", "0.05"),
-        ],
+        [sys.executable, "-m", "benchmarks", "create", "--rounds", "1", "--seconds", "0.5"],
+        env=os.environ | {"PYTHONPATH": "tests"},
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert ended.returncode == 0, ended.stderr
-    rows = [re.split(r" {2,}", line.strip())[:2] for line in ended.stdout.splitlines()[-6:]]
-    pods = ("no webhook", "opted out", "injected")
-    assert rows == [[clients, pod] for clients in ("1", "2") for pod in pods]
+    names = [line.split(" | ")[0] for line in ended.stdout.splitlines() if line.startswith("| ")]
+    assert names == [
+        "| 9 kB pod",
+        *(f"| {row.name}" for row in new_rows()),
+        "| bound",
+        "| p99 of an ordinary create beside huge pods / alone",
+        "| peak memory of the service, MB",
+    ]
+
+
+def test_disturbed_creates_are_compared_with_undisturbed_ones() -> None:
+    rows = new_rows()
+    rows[2].samples.append(Sample(0, 1, [0.010] * 10))
+    rows[4].samples.append(Sample(0, 1, [0.020] * 9))
+    rows[4].samples.append(Sample(0, 1, [0.040]))
+
+    assert [(goal.measured, goal.at_most) for goal in goals(rows, 100_000_000)] == [
+        (4.0, 5.0),
+        (100.0, 268.435456),
+    ]
 
 
 @contextmanager
@@ -162,8 +179,8 @@ def _create_probe(control_plane: ControlPlane) -> bool:
     return control_plane.create_pod("ci", probe, dry_run=True).is_success
 
 
-def _without_chance(body: bytes) -> bytes:
-    """A review with our uid, time and token volume, and without what turned a token off."""
+def _with_fixed_values(body: bytes) -> bytes:
+    """A review with our uid, time and token volume, and without automountServiceAccountToken."""
     body = re.sub(rb'"uid":"[^"]*"', f'"uid":"{UID}"'.encode(), body, count=1)
     body = re.sub(rb'"time":"[^"]*"', b'"time":"2026-01-05T08:30:00Z"', body)
     body = re.sub(rb"kube-api-access-.....", b"kube-api-access-x7k2p", body)

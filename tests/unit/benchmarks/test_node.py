@@ -1,15 +1,14 @@
-"""What the node's benchmark makes of a log, of containerd's events, and of many rounds."""
+"""What the node's benchmark reads from logs and containerd's events, and how it compares shapes."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import benchmarks.node  # noqa: F401  (lets the next ones find the tests' helpers)
-from benchmarks.node.journal import Event, Journal, seconds
-from benchmarks.node.rounds import Row, Spread
-from benchmarks.node.shapes import ANSWERED, FAILED, STARTED, Shape, all_shapes
-from benchmarks.node.starting import Line, Start
+from benchmarks.figures import Spread
+from benchmarks.node.report import Row
+from benchmarks.node.shapes import ANSWERED, FAILED, STARTED, all_shapes
+from benchmarks.node.starting import Event, Line, Start, events_since, timestamp
 from benchmarks.node.steps import STEPS, durations
 
 DIND, CLI, PAUSE = (
@@ -20,13 +19,13 @@ DIND, CLI, PAUSE = (
 @pytest.mark.parametrize(
     "time",
     ["2026-11-24T11:21:21.25Z", "2026-11-24 11:21:21.250000000"],
-    ids=["a log's", "an event's"],
+    ids=["log", "event"],
 )
-def test_times_are_read_to_the_last_digit(time: str) -> None:
-    assert seconds(time) == 1795519281.25
+def test_timestamps_have_fractions_of_a_second(time: str) -> None:
+    assert timestamp(time) == 1795519281.25
 
 
-def test_a_journal_leaves_out_what_was_before_and_what_is_not_whole(tmp_path: Path) -> None:
+def test_events_are_complete_and_not_older_than_the_request(tmp_path: Path) -> None:
     file = tmp_path / "events.log"
     line = "2026-11-24 11:21:{}.5 +0000 UTC k8s.io {}"
     file.write_text(
@@ -40,37 +39,37 @@ def test_a_journal_leaves_out_what_was_before_and_what_is_not_whole(tmp_path: Pa
         )
     )
 
-    events = Journal(file).since(seconds("2026-11-24 11:21:21"))
+    events = events_since(file, timestamp("2026-11-24 11:21:21"))
 
     assert [(event.topic, event.container) for event in events] == [("/tasks/start", "new")]
 
 
-def test_a_start_counts_from_the_request() -> None:
+def test_seconds_count_from_the_request() -> None:
     start = started(0.75, 1.5, failed=2)
 
     assert (start.app_started, start.answered, start.failed) == (0.75, 1.5, 2)
 
 
-def test_rounds_are_compared_with_the_same_round_of_the_other_shape() -> None:
-    floor = Row(SHAPE, {0: started(0.5, 1.0), 1: started(0.5, 3.0), 2: started(0.5, 2.0)})
-    every_other = Row(SHAPE, {0: started(0.5, 2.0), 2: started(0.5, 8.0)})
+def test_shapes_are_compared_within_each_round() -> None:
+    floor = Row("some", {0: started(0.5, 1.0), 1: started(0.5, 3.0), 2: started(0.5, 2.0)})
+    every_other = Row("some", {0: started(0.5, 2.0), 2: started(0.5, 8.0)})
 
-    assert every_other.over(floor) == Spread(median=3.5, least=1.0, most=6.0)
+    assert every_other.after(floor) == Spread(median=3.5, least=1.0, most=6.0)
     assert every_other.times(floor) == Spread(median=3.0, least=2.0, most=4.0)
 
 
-def test_the_steps_together_lead_to_dockers_answer() -> None:
+def test_steps_together_end_with_dockers_answer() -> None:
     took = durations(with_sidecar())
 
     assert list(took.values()) == [0.25] * len(STEPS)
 
 
-def test_a_pod_without_a_hook_has_no_such_steps() -> None:
-    with pytest.raises(LookupError, match="a step of the pod's start"):
+def test_pods_without_the_sidecar_have_no_steps() -> None:
+    with pytest.raises(LookupError, match="lack a step"):
         durations(started(0.5, 1.0))
 
 
-def test_every_shape_has_a_name_of_its_own_and_the_same_app() -> None:
+def test_shapes_have_different_names_and_the_same_app() -> None:
     shapes = all_shapes()
 
     assert (
@@ -83,7 +82,6 @@ def test_every_shape_has_a_name_of_its_own_and_the_same_app() -> None:
     )
 
 
-SHAPE = Shape("some", {})
 NOW = 1795519281.0
 
 
@@ -116,6 +114,6 @@ def with_sidecar() -> Start:
     )
 
 
-def event(after: float, topic: str, **about: Any) -> Event:
-    """Something that containerd did, this long after the request."""
-    return Event(NOW + after, topic, about)
+def event(after: float, topic: str, **fields: Any) -> Event:
+    """An event of containerd, this long after the request."""
+    return Event(NOW + after, topic, fields)
