@@ -13,7 +13,7 @@ V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 def client(service: RunningService) -> ssl.SSLContext:
     """A client of its own, to be made more or less demanding."""
-    return ssl.create_default_context(cadata=service.authority.pem.decode())
+    return ssl.create_default_context(cadata=service.ca.pem.decode())
 
 
 @pytest.mark.parametrize(("version", "name"), [(V1_2, "TLSv1.2"), (V1_3, "TLSv1.3")])

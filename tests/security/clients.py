@@ -42,7 +42,7 @@ def context(service: RunningService, folder: Path, shown: Shown | None = None) -
         folder: for the files that OpenSSL wants.
         shown: what is shown; None shows nothing.
     """
-    made = ssl.create_default_context(cadata=service.authority.pem.decode())
+    made = ssl.create_default_context(cadata=service.ca.pem.decode())
     if shown is not None:
         path = folder / "client.pem"
         path.write_bytes(b"".join(shown))

@@ -46,7 +46,7 @@ def hardened(
     with running_service(
         folder, certificates, "--config", folder / "config.yaml", *flags
     ) as service:
-        configuration = webhook_configuration(service.port, certificates.authority.pem)
+        configuration = webhook_configuration(service.port, certificates.ca.pem)
         with registered(identified, configuration):
             yield service
 

@@ -21,7 +21,7 @@ def created(
     control_plane: ControlPlane, service: RunningService, certificates: CertificateFolder
 ) -> tuple[int, str]:
     """What the API server says to a pod that opts in, while it calls this service."""
-    configuration = webhook_configuration(service.port, certificates.authority.pem)
+    configuration = webhook_configuration(service.port, certificates.ca.pem)
     with registered(control_plane, configuration):
         answer = control_plane.create_pod("ci", POD)
     return answer.status_code, answer.json().get("message", "")
@@ -77,7 +77,7 @@ def test_an_impostor_of_the_webhook_is_not_believed(
 def test_while_nobody_answers_only_pods_that_ask_are_refused(
     identified: ControlPlane, certificates: CertificateFolder
 ) -> None:
-    nobody = webhook_configuration(1, certificates.authority.pem)
+    nobody = webhook_configuration(1, certificates.ca.pem)
     ordinary = {**POD, "metadata": {"generateName": "job-"}}
     with registered(identified, nobody):
         refused = identified.create_pod("ci", POD)

@@ -27,7 +27,7 @@ DEFAULT_ACCOUNT = {"metadata": {"name": "default"}}
 def certificates(tmp_path: Path) -> CertificateFolder:
     """A certificate for the release's Service."""
     folder = CertificateFolder(tmp_path / "tls")
-    folder.put(*_issue(folder.authority))
+    folder.put(*_issue(folder.ca))
     return folder
 
 
@@ -51,7 +51,7 @@ def service(
 ) -> Iterator[RunningService]:
     """A release with a certificate of one's own, and the service at its Service's address."""
     bundle = tmp_path / "ca.crt"
-    bundle.write_bytes(certificates.authority.pem)
+    bundle.write_bytes(certificates.ca.pem)
     helm_in_cluster.run(
         "install", RELEASE, CHART,
         "--set=certificates.mode=provided", "--set=certificates.provided.secretName=own",

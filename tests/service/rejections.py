@@ -16,7 +16,7 @@ class Bad(NamedTuple):
     """A bad request, and its answer."""
 
     status: int
-    why: str
+    reason: str
     message: str
     content: bytes | Mapping[str, Any]
     method: str = "POST"
@@ -24,23 +24,27 @@ class Bad(NamedTuple):
     headers: Mapping[str, str] = JSON
 
 
-def check(service: RunningService, bad: Bad) -> None:
-    """Send a bad request: it is told what is wrong, counted once and logged once."""
-    counted = service.metric(REJECTED, why=bad.why)
+def check_rejection(service: RunningService, bad: Bad) -> None:
+    """Send a bad request: the answer says what is wrong, and it is counted and logged once."""
+    counted = service.metric(REJECTED, reason=bad.reason)
     decided = service.decisions()
-    logged = len(service.events("rejected"))
+    logged = len(service.events("request rejected"))
     content = bad.content if isinstance(bad.content, bytes) else json.dumps(bad.content).encode()
     answer = service.client.request(bad.method, bad.path, content=content, headers=bad.headers)
-    assert_refused(answer, bad.status, bad.message)
-    assert service.metric(REJECTED, why=bad.why) == counted + 1
+    assert_rejected(answer, bad.status, bad.message)
+    assert service.metric(REJECTED, reason=bad.reason) == counted + 1
     assert service.decisions() == decided
-    (line,) = service.await_event("rejected", logged + 1)[logged:]
-    assert (line["why"], line["status"], line["path"]) == (bad.why, bad.status, unquote(bad.path))
+    (line,) = service.await_event("request rejected", logged + 1)[logged:]
+    assert (line["reason"], line["status"], line["path"]) == (
+        bad.reason,
+        bad.status,
+        unquote(bad.path),
+    )
     assert f"{line['message']}\n" == answer.text
 
 
-def assert_refused(answer: httpx.Response, status: int, beginning: str) -> None:
-    """The answer is one line for people."""
+def assert_rejected(answer: httpx.Response, status: int, beginning: str) -> None:
+    """The answer is one line of text."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.text.startswith(beginning)
