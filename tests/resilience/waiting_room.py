@@ -8,7 +8,7 @@ from service.reviews import review
 from service.running import RunningService
 from service.wire import Answer, connect, receive, request
 
-from webhook.serving.connection import WAITING_LIMIT
+from webhook.serving.limits import INCOMPLETE_LIMIT as WAITING_LIMIT
 
 
 class WaitingRoom:

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
+from httptools import HttpParserError
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -27,6 +28,7 @@ INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
 LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
+_VERSIONS: Final = ("1.0", "1.1")
 
 _NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
 _TOO_SLOW: Final = BadRequest(408, "too-slow", "the request did not arrive within 10 s")
@@ -81,6 +83,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._overhead = 0  # bytes of the request that are no body
         self._header_bytes = 0
         self._body_bytes = 0
+        self._answered_early = False  # before the end of the request
         self._rejected = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -114,6 +117,9 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._deadline is None:
             if self.timeout_keep_alive_task is None:
                 self._await_request()
+        elif self._answered_early:
+            if self._body_bytes > _LINGER_BYTES:
+                self.transport.close()
         elif self._body_bytes:
             self.incomplete.hold(self, self._body_bytes)
 
@@ -121,6 +127,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Start the request's deadline."""
         super().on_message_begin()
         self._header_bytes = self._body_bytes = 0
+        self._answered_early = False
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._look_again)
 
     def on_url(self, url: bytes) -> None:
@@ -134,6 +141,15 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._header_bytes <= HEADERS_LIMIT:
             super().on_header(name, value)
 
+    def on_headers_complete(self) -> None:
+        """Accept HTTP/1.0 and HTTP/1.1 only.
+
+        The parser takes other versions too, and is deaf after a request to upgrade.
+        """
+        if self.parser.get_http_version() not in _VERSIONS or self.parser.should_upgrade():
+            raise HttpParserError
+        super().on_headers_complete()
+
     def on_body(self, body: bytes) -> None:
         """Count a part of the body."""
         self._overhead -= len(body)
@@ -144,10 +160,20 @@ class LimitedProtocol(HttpToolsProtocol):
         """End the deadline."""
         self._stop_deadline()
         self._overhead = 0
+        self._answered_early = False
         self.incomplete.release(self)
         if self.service.draining:
             self.cycle.keep_alive = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Read the rest of a request that was answered before its end, for a moment."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._answered_early = True
+            self._stop_deadline()
+            self.incomplete.release(self)
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Answer what httptools cannot parse."""
@@ -164,6 +190,9 @@ class LimitedProtocol(HttpToolsProtocol):
         It is read for a moment longer: a close while the client sends becomes a reset, which takes
         the answer with it, and an API server that was told to retry would see a broken pipe.
         """
+        if self._answered_early:
+            self.transport.close()
+            return
         self.service.metrics.rejected[bad.reason].inc()
         self._stop_deadline()
         self.incomplete.release(self)
@@ -186,14 +215,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
         A process that stood still may run this timer before it reads what came meanwhile.
         """
-        self._deadline = self.loop.call_later(0.05, self._cut_off)
-
-    def _cut_off(self) -> None:
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.response_complete:
-            self.transport.close()  # the rest of a body that was answered before its end
-        else:
-            self.reject(_TOO_SLOW)
+        self._deadline = self.loop.call_later(0.05, self.reject, _TOO_SLOW)
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:
