@@ -1,4 +1,4 @@
-"""Memory of a process, as the kernel counts it."""
+"""Memory and CPU time of a process, as the kernel counts them."""
 
 import re
 from collections.abc import Iterator
@@ -6,30 +6,41 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MB = 1_000_000
+#: The chart's memory limit for a replica, in bytes.
+CHART_LIMIT = 256 * 1024 * 1024
 
 
 def resident(pid: int) -> int:
-    """Bytes of a process that are in memory now."""
+    """Resident memory of a process now, in bytes."""
     return _status(pid, "VmRSS")
 
 
-class Growth:
-    """How far a process's memory rose above its level before.
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process so far; the scheduler counts in nanoseconds."""
+    counts = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(count.read_text().split()[0]) for count in counts) / 1e9
+
+
+class Usage:
+    """The memory that a process used while a block ran; set when the block has ended.
 
     Attributes:
-        peak: bytes; set when the block has ended.
+        peak: the highest level, in bytes.
+        rise: the highest level above the level before the block, in bytes.
     """
 
     peak = 0
+    rise = 0
 
 
 @contextmanager
-def growth(pid: int) -> Iterator[Growth]:
-    """Measure the highest level while the block runs, against the level before it."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")  # forgets the highest level so far
-    before, risen = resident(pid), Growth()
-    yield risen
-    risen.peak = _status(pid, "VmHWM") - before
+def memory_usage(pid: int) -> Iterator[Usage]:
+    """Measure the highest level of resident memory while the block runs."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets VmHWM, see proc(5)
+    before, usage = resident(pid), Usage()
+    yield usage
+    usage.peak = _status(pid, "VmHWM")
+    usage.rise = usage.peak - before
 
 
 def _status(pid: int, name: str) -> int:

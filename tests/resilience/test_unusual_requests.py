@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from resilience.exchange import exchange
 from resilience.figures import Record, show
-from resilience.hostile import GOOD, HEAD
+from resilience.hostile import GOOD, HEADERS
 from resilience.memory import MB, growth
 from service.reviews import review
 from service.running import CertificateFolder, RunningService, running_service
@@ -38,7 +38,7 @@ def hang_up(connection: ssl.SSLSocket) -> None:
     socket.socket.shutdown(connection, socket.SHUT_WR)
 
 
-CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n"
+CHUNKED = HEADERS + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n"
 ODD = {
     "an absolute address": GOOD.replace(b"POST /", b"POST https://localhost/"),
     "a path in per cent": GOOD.replace(b"/inject/pod", b"/inject/%70%6f%64"),
@@ -113,7 +113,7 @@ def test_a_whole_request_is_answered_though_the_client_said_its_last_word(
         assert is_closed(connection)
 
 
-@pytest.mark.parametrize("part", [HEAD, GOOD[:-1]], ids=["head", "body"])
+@pytest.mark.parametrize("part", [HEADERS, GOOD[:-1]], ids=["head", "body"])
 def test_half_a_request_is_dropped_when_the_client_says_its_last_word(
     service: RunningService, part: bytes
 ) -> None:
@@ -128,7 +128,7 @@ def test_half_a_request_is_dropped_when_the_client_says_its_last_word(
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_tls_is_refused_at_once(service: RunningService, version: ssl.TLSVersion) -> None:
-    context = ssl.create_default_context(cadata=service.authority.pem.decode())
+    context = ssl.create_default_context(cadata=service.ca.pem.decode())
     context.set_ciphers("ALL:@SECLEVEL=0")  # else this client would not even try
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from resilience.figures import Record, show
-from resilience.json_bodies import compact, crowded, full_pod, put
-from resilience.json_cases import (
+from resilience.bodies import compact, crowded, full_pod, put
+from resilience.body_cases import (
     CONTENT_TYPES,
     DUPLICATES,
     HUGE,
@@ -23,7 +23,7 @@ from resilience.json_cases import (
     WHY,
 )
 from resilience.memory import MB, growth
-from service.refusals import JSON, Bad, assert_refused, check
+from service.rejections import JSON, Bad, assert_refused, check
 from service.reviews import review
 from service.running import CertificateFolder, RunningService, running_service
 

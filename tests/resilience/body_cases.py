@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from resilience.json_bodies import DIGITS, LIMIT, MIB, compact, crowded, nested, put, replaced, twice
+from resilience.bodies import DIGITS, LIMIT, MIB, compact, crowded, nested, put, replaced, twice
 from service.reviews import review
 
 NOT_JSON = "the body is not JSON: "
