@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
-from httptools import HttpParserError
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -28,7 +27,6 @@ INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
 LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
-_VERSIONS: Final = ("1.0", "1.1")
 
 _NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
 _TOO_SLOW: Final = BadRequest(408, "too-slow", "the request did not arrive within 10 s")
@@ -39,19 +37,20 @@ _OVERLOAD: Final = BadRequest(503, "overload", "too many requests at once; try a
 class IncompleteRequests:
     """The requests whose body has not arrived completely, oldest first, and the bytes they hold."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self) -> None:
         self._sizes: dict[LimitedProtocol, int] = {}
         self._bytes = 0
-        service.metrics.incomplete_requests.set_function(lambda: len(self._sizes))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._sizes)
 
     def hold(self, connection: "LimitedProtocol", size: int) -> None:
         """Set how many bytes a request holds; reject the oldest ones while that is too much."""
         self._bytes += size - self._sizes.get(connection, 0)
         self._sizes[connection] = size
         while len(self._sizes) > INCOMPLETE_LIMIT or self._bytes > INCOMPLETE_BYTES_LIMIT:
-            oldest = next(iter(self._sizes))
-            self.release(oldest)
-            oldest.reject(_OVERLOAD)
+            next(iter(self._sizes)).reject(_OVERLOAD)
 
     def release(self, connection: "LimitedProtocol") -> bool:
         """Forget a request that is complete or gone; False where it was not held."""
@@ -79,11 +78,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, asyncio.get_running_loop())
         self.service = service
         self.incomplete = incomplete
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None  # while a request arrives
+        self._request: RequestResponseCycle | None = None  # the one that arrives, after its headers
         self._overhead = 0  # bytes of the request that are no body
         self._header_bytes = 0
         self._body_bytes = 0
-        self._answered_early = False  # before the end of the request
         self._rejected = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -97,7 +96,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the request."""
         self._stop_deadline()
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         if self.incomplete.release(self):
             self.service.metrics.rejected["disconnected"].inc()
         super().connection_lost(exc)
@@ -110,45 +110,44 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.transport.close()
             return
         super().data_received(data)
-        if self.transport.is_closing():
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        if self._rejected or self.transport.is_closing():
             return
-        if max(self._overhead, self._header_bytes) > HEADERS_LIMIT:
+        if self._overhead > HEADERS_LIMIT:
             self.reject(_HEADERS_TOO_LARGE)
         elif self._deadline is None:
             if self.timeout_keep_alive_task is None:
                 self._await_request()
-        elif self._answered_early:
-            if self._body_bytes > _LINGER_BYTES:
-                self.transport.close()
-        elif self._body_bytes:
+        elif self._body_bytes and not self._is_answered():
             self.incomplete.hold(self, self._body_bytes)
 
     def on_message_begin(self) -> None:
         """Start the request's deadline."""
         super().on_message_begin()
         self._header_bytes = self._body_bytes = 0
-        self._answered_early = False
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._look_again)
+        due = self.loop.time() + REQUEST_SECONDS
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._cut_off_unless_late, due)
 
     def on_url(self, url: bytes) -> None:
         """Count a part of the URL."""
-        self._header_bytes += len(url)
+        self._count_headers(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header, or a trailer."""
-        self._header_bytes += len(name) + len(value) + len(": \r\n")
-        if self._header_bytes <= HEADERS_LIMIT:
+        """Count a header, or a trailer; nothing reads trailers."""
+        self._count_headers(len(name) + len(value) + len(": \r\n"))
+        if self._request is None:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Accept HTTP/1.0 and HTTP/1.1 only.
-
-        The parser takes other versions too, and is deaf after a request to upgrade.
-        """
-        if self.parser.get_http_version() not in _VERSIONS or self.parser.should_upgrade():
-            raise HttpParserError
+        """Begin to answer."""
         super().on_headers_complete()
+        self._request = self.cycle
+        if self.parser.should_upgrade():  # httptools reads nothing after such a request
+            self._request.keep_alive = False
+        self._close_if_draining()
 
     def on_body(self, body: bytes) -> None:
         """Count a part of the body."""
@@ -160,28 +159,25 @@ class LimitedProtocol(HttpToolsProtocol):
         """End the deadline."""
         self._stop_deadline()
         self._overhead = 0
-        self._answered_early = False
         self.incomplete.release(self)
-        if self.service.draining:
-            self.cycle.keep_alive = False
+        self._close_if_draining()
+        self._request = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Read the rest of a request that was answered before its end, for a moment."""
-        super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body:
-            self._answered_early = True
-            self._stop_deadline()
+        """Hold no bytes of a body that was answered before its end."""
+        if self._is_answered():
             self.incomplete.release(self)
-            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
-        """Answer what httptools cannot parse."""
-        self.reject(_NOT_HTTP)
+        """Answer where httptools stopped: it is not HTTP, or `on_header` raised."""
+        too_large = self._header_bytes > HEADERS_LIMIT
+        self.reject(_HEADERS_TOO_LARGE if too_large else _NOT_HTTP)
 
     def shutdown(self) -> None:
         """Close, after the answer where a request has begun."""
-        if self._deadline is None:
+        if self._deadline is None or self._is_answered():
             super().shutdown()
 
     def reject(self, bad: BadRequest) -> None:
@@ -190,12 +186,12 @@ class LimitedProtocol(HttpToolsProtocol):
         It is read for a moment longer: a close while the client sends becomes a reset, which takes
         the answer with it, and an API server that was told to retry would see a broken pipe.
         """
-        if self._answered_early:
+        self._stop_deadline()
+        self.incomplete.release(self)
+        if self._is_answered():
             self.transport.close()
             return
         self.service.metrics.rejected[bad.reason].inc()
-        self._stop_deadline()
-        self.incomplete.release(self)
         self._rejected, self._overhead = True, 0
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:
@@ -210,17 +206,32 @@ class LimitedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
 
-    def _look_again(self) -> None:
-        """Give bytes that arrived in time one more chance.
+    def _is_answered(self) -> bool:
+        """Tell whether the request that arrives was answered before its end (404, 413...)."""
+        return self._request is not None and self._request.response_complete
 
-        A process that stood still may run this timer before it reads what came meanwhile.
-        """
-        self._deadline = self.loop.call_later(0.05, self.reject, _TOO_SLOW)
+    def _close_if_draining(self) -> None:
+        if self.service.draining and self._request is not None:
+            self._request.keep_alive = False
+
+    def _count_headers(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > HEADERS_LIMIT:
+            raise _HeadersTooLargeError  # httptools stops, and uvicorn calls send_400_response
+
+    def _cut_off_unless_late(self, due: float) -> None:
+        """Give back the time in which this process stood still: it has not read what came then."""
+        late = min(self.loop.time() - due, REQUEST_SECONDS)
+        self._deadline = self.loop.call_later(late, self.reject, _TOO_SLOW)
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _HeadersTooLargeError(Exception):
+    """Stops httptools."""
 
 
 def _response(bad: BadRequest, default_headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -86,10 +86,11 @@ class Server(uvicorn.Server):
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls) if tls else None,
         )
         super().__init__(config)
+        self.servers = []
+        self.incomplete = IncompleteRequests()
         self._service = service
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - uvicorn's
@@ -98,13 +99,13 @@ class Server(uvicorn.Server):
         Raises:
             OSError: the address cannot be bound.
         """
-        config, incomplete = self.config, IncompleteRequests(self._service)
+        config = self.config
         config.load()
         self.lifespan = config.lifespan_class(config)
         await self.lifespan.startup()
         listener = await asyncio.get_running_loop().create_server(
             lambda: LimitedProtocol(
-                config, self.server_state, self.lifespan.state, self._service, incomplete
+                config, self.server_state, self.lifespan.state, self._service, self.incomplete
             ),
             host=config.host,
             port=config.port,
@@ -115,6 +116,24 @@ class Server(uvicorn.Server):
         )
         self.servers = [listener]
         self.started = True
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen; then cut the connections that are left, and end the application's lifespan.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        try:
+            await self.startup()
+            yield
+        finally:
+            for listener in self.servers:
+                listener.close()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.gather(*self.server_state.tasks)
+            await self.lifespan.shutdown()
 
     @property
     def address(self) -> str:
@@ -138,19 +157,19 @@ async def serve(options: Options, log: Logger) -> None:
         *(service, options.host, options.port, certificate.listening),
     )
     admin = Server(create_admin_app(service), service, options.host, options.admin_port, tls=None)
+    service.metrics.incomplete_requests.set_function(lambda: len(webhook.incomplete))
     signals = _signals()
-    for server in (webhook, admin):
-        await server.startup()
-    log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
-    loops = [asyncio.create_task(server.main_loop()) for server in (webhook, admin)]
-    await signals.get()
-    log.info("stopping")
-    service.draining = True
-    second_signal = asyncio.create_task(signals.get())
-    drained = asyncio.create_task(_drain(service, options, webhook, admin))
-    await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
-    for task in (*loops, second_signal, drained):
-        task.cancel()
+    async with webhook.listening(), admin.listening():
+        log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
+        loops = [asyncio.create_task(server.main_loop()) for server in (webhook, admin)]
+        await signals.get()
+        log.info("stopping")
+        service.draining = True
+        second_signal = asyncio.create_task(signals.get())
+        drained = asyncio.create_task(_drain(service, options, webhook, admin))
+        await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*loops, second_signal, drained):
+            task.cancel()
     log.info("stopped")
 
 
@@ -198,8 +217,10 @@ def _signals() -> asyncio.Queue[signal.Signals]:
 
 async def _drain(service: Service, options: Options, *servers: Server) -> None:
     await _quiet(service, options)
-    for server in servers:
-        await server.shutdown()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE_SECONDS):
+            for server in servers:
+                await server.shutdown()
 
 
 async def _quiet(service: Service, options: Options) -> None:

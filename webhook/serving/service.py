@@ -85,7 +85,7 @@ class Service:
                 fields["message"] = decision.message
             case Injected():
                 audit = decision.audit
-                fields.update(profile=audit.profile, mode=audit.mode, image=audit.image)
+                fields.update(profile=audit.profile, mode=audit.mode, image=_shortened(audit.image))
         warnings: Sequence[str] = () if isinstance(decision, Denied) else decision.warnings
         if warnings:
             fields["warnings"] = warnings
