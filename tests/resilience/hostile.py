@@ -94,7 +94,7 @@ BODIES = {
         (400, 413), _whole(HEADERS + b"content-length: 99999999999999999999\r\n\r\n")
     ),
     "chunks without end": Hostile(
-        (413,), _repeated(_CHUNKED, b"10000\r\n" + _FILL + b"\r\n", 256 * MIB)
+        (413, 503), _repeated(_CHUNKED, b"10000\r\n" + _FILL + b"\r\n", 256 * MIB)
     ),
     "chunks of a byte without end": Hostile(
         (413, 431), _repeated(_CHUNKED, b"1\r\n \r\n", 256 * MIB)

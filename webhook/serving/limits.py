@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
+from httptools import HttpParserError
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -27,6 +28,7 @@ INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
 LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
+_VERSIONS: Final = ("1.0", "1.1")
 
 _NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
 _TOO_SLOW: Final = BadRequest(408, "too-slow", "the request did not arrive within 10 s")
@@ -120,7 +122,10 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._deadline is None:
             if self.timeout_keep_alive_task is None:
                 self._await_request()
-        elif self._body_bytes and not self._is_answered():
+        elif self._is_answered():
+            if self._body_bytes > _LINGER_BYTES:
+                self.transport.close()
+        elif self._body_bytes:
             self.incomplete.hold(self, self._body_bytes)
 
     def on_message_begin(self) -> None:
@@ -142,7 +147,9 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer."""
+        """Begin to answer; the parser also takes versions of HTTP that do not exist."""
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise HttpParserError
         super().on_headers_complete()
         self._request = self.cycle
         if self.parser.should_upgrade():  # httptools reads nothing after such a request
@@ -165,9 +172,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Hold no bytes of a body that was answered before its end."""
+        """Read the rest of a body that was answered before its end only for a moment."""
         if self._is_answered():
             self.incomplete.release(self)
+            self._stop_deadline()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
