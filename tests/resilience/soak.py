@@ -11,7 +11,7 @@ from service.reviews import pod, review
 from service.running import RunningService
 from service.wire import connect, request
 
-_PIPELINED = 20  # requests sent before their answers are read; both fit into the buffers
+_PIPELINED = 10  # requests sent before their answers are read; the service takes 16
 _PER_CONNECTION = 1000
 _PARTS = 20  # of a run; memory is measured after each
 

@@ -1,4 +1,4 @@
-"""Clients that come in masses, vanish, or never listen; and a process that stands still."""
+"""Clients in great numbers, that vanish, or that never read; and a process that is stopped."""
 
 import os
 import signal
@@ -11,41 +11,47 @@ from contextlib import ExitStack
 import pytest
 from resilience.figures import Record, show
 from resilience.hostile import GOOD
-from resilience.memory import MB, growth
+from resilience.memory import CHART_LIMIT, MB, memory_usage
 from kube.waiting import until
 from service.reviews import review
 from service.running import CertificateFolder, RunningService
 from service.traffic import traffic
 from service.wire import connect, dial, receive
 
+from webhook.serving.limits import REQUEST_SECONDS
+
 pytestmark = pytest.mark.resilience
 
 
 def descriptors(service: RunningService) -> int:
-    """How many files and sockets it has open."""
+    """How many files and sockets the service has open."""
     return len(os.listdir(f"/proc/{service.process.pid}/fd"))  # noqa: PTH208 - numbers, not paths
 
 
-def troubles(service: RunningService) -> list[str]:
-    """What its log says of errors."""
+def logged_errors(service: RunningService) -> list[str]:
     return [str(line) for line in service.events() if line["level"] in ("error", "critical")]
 
 
-def test_a_thousand_idle_connections_cost_little_and_keep_working(
+def test_1000_idle_connections_stay_within_the_memory_limit_and_keep_working(
     own_service: RunningService, record_property: Record
 ) -> None:
-    """As many API servers will never be; each is used again after all of them were opened."""
+    """Far more than a cluster has API servers; each is used again after all were opened."""
     count = 1000
-    with ExitStack() as stack, growth(own_service.process.pid) as risen:
+    with ExitStack() as stack, memory_usage(own_service.process.pid) as usage:
         opened = [stack.enter_context(connect(own_service)) for _ in range(count)]
         for connection in opened:
             connection.sendall(GOOD)
             assert receive(connection).status == 200
-    show(record_property, kept_connections=count, kB_for_each=risen.peak / count / 1000)
-    assert risen.peak / count < 150_000
+    show(
+        record_property,
+        idle_connections=count,
+        kB_for_each=usage.rise / count / 1000,
+        memory_peak_MB=usage.peak / MB,
+    )
+    assert usage.peak < CHART_LIMIT
 
 
-def test_a_thousand_short_connections_leave_nothing(
+def test_1000_short_connections_leave_nothing(
     own_service: RunningService, record_property: Record
 ) -> None:
     def come_and_go(count: int) -> None:
@@ -56,30 +62,30 @@ def test_a_thousand_short_connections_leave_nothing(
 
     come_and_go(300)
     open_before = descriptors(own_service)
-    with growth(own_service.process.pid) as risen:
+    with memory_usage(own_service.process.pid) as usage:
         come_and_go(1000)
-    until(lambda: descriptors(own_service) <= open_before, "connections to be forgotten")
-    show(record_property, short_connections=1000, memory_risen_MB=risen.peak / MB)
-    assert risen.peak < 8 * MB
+    until(lambda: descriptors(own_service) <= open_before, "the descriptors to be closed")
+    show(record_property, short_connections=1000, memory_rise_MB=usage.rise / MB)
+    assert usage.rise < 8 * MB
 
 
 @pytest.mark.parametrize("sent", [b"", GOOD[:100], GOOD[:-1], GOOD], ids=len)
-def test_a_reset_in_the_middle_leaves_no_trace(own_service: RunningService, sent: bytes) -> None:
+def test_reset_connections_leave_no_descriptor_and_no_error(own_service: RunningService, sent: bytes) -> None:
     own_service.ask(review())
     open_before = descriptors(own_service)
-    for opens in (dial, connect):
+    for open_connection in (dial, connect):
         for _ in range(100):
-            connection = opens(own_service)
+            connection = open_connection(own_service)
             connection.sendall(sent)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
-    until(lambda: descriptors(own_service) <= open_before, "connections to be forgotten")
+    until(lambda: descriptors(own_service) <= open_before, "the descriptors to be closed")
     assert own_service.ask(review())["allowed"] is True
-    assert troubles(own_service) == []
+    assert logged_errors(own_service) == []
 
 
 def deaf_client(service: RunningService) -> ssl.SSLSocket:
-    """A client whose own buffers are soon full."""
+    """A client with small buffers, which never reads."""
     plain = dial(service)
     for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         plain.setsockopt(socket.SOL_SOCKET, buffer, 16384)
@@ -92,11 +98,11 @@ def keep_sending(connection: ssl.SSLSocket) -> None:
         connection.sendall(GOOD * 100)
 
 
-def test_clients_that_never_read_their_answers_cost_nobody_else(
+def test_clients_that_never_read_do_not_affect_others(
     own_service: RunningService, record_property: Record
 ) -> None:
-    """Their buffers are full, so the service stops reading from them."""
-    with ExitStack() as stack, growth(own_service.process.pid) as risen:
+    """When their buffers are full, the service stops reading from them."""
+    with ExitStack() as stack, memory_usage(own_service.process.pid) as usage:
         deaf = [stack.enter_context(deaf_client(own_service)) for _ in range(10)]
         for connection in deaf:
             connection.settimeout(0.2)
@@ -104,15 +110,13 @@ def test_clients_that_never_read_their_answers_cost_nobody_else(
                 keep_sending(connection)
         with traffic(own_service) as running:
             running.go_on()
-    show(record_property, clients_that_never_read=len(deaf), memory_risen_MB=risen.peak / MB)
+    show(record_property, clients_that_never_read=len(deaf), memory_rise_MB=usage.rise / MB)
     assert running.failures == []
-    assert risen.peak < 32 * MB
+    assert usage.rise < 32 * MB
 
 
-def test_requests_wait_for_a_process_that_is_stopped_for_a_while(
-    own_service: RunningService,
-) -> None:
-    """As when a node is out of CPU, or its virtual machine moves."""
+def test_requests_wait_while_the_process_is_stopped(own_service: RunningService) -> None:
+    """As on a node without free CPU, or when a virtual machine is moved."""
     with traffic(own_service) as running:
         for _ in range(3):
             own_service.signal(signal.SIGSTOP)
@@ -122,16 +126,36 @@ def test_requests_wait_for_a_process_that_is_stopped_for_a_while(
     assert running.failures == []
 
 
-def test_the_last_certificate_serves_while_its_folder_is_gone(
+def test_requests_that_arrive_while_the_process_is_stopped_meet_their_deadline(
+    own_service: RunningService, record_property: Record
+) -> None:
+    """Their deadline passes meanwhile, but the rest of each request is there when it goes on."""
+    count = 40
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(own_service)) for _ in range(count)]
+        for connection in connections:
+            connection.sendall(GOOD[:-1])
+        own_service.await_metric("dind_webhook_incomplete_requests", count)
+        own_service.signal(signal.SIGSTOP)
+        for connection in connections:
+            connection.sendall(GOOD[-1:])
+        time.sleep(REQUEST_SECONDS + 1)
+        own_service.signal(signal.SIGCONT)
+        statuses = [receive(connection).status for connection in connections]
+    show(record_property, requests=count, cut_off=count - statuses.count(200))
+    assert set(statuses) == {200}
+
+
+def test_the_last_certificate_is_served_while_its_directory_is_gone(
     own_service: RunningService, certificates: CertificateFolder
 ) -> None:
     away = certificates.path.with_name("away")
     with traffic(own_service) as running:
         certificates.path.rename(away)
-        own_service.await_event("not reloaded, the last good one stays", what="certificate")
+        own_service.await_event("certificate not reloaded, the last valid one stays")
         running.go_on()
         away.rename(certificates.path)
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", what="certificate")
+        own_service.await_event("certificate reloaded")
         running.go_on()
     assert running.failures == []

@@ -26,6 +26,7 @@ HEADERS_LIMIT: Final = 32 * 1024  # bytes of request line, headers, trailers, an
 REQUEST_SECONDS: Final = 10.0  # from the first byte to the last
 INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
+PIPELINE_LIMIT: Final = 16  # requests of a connection that wait for the answer to another one
 LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
 _VERSIONS: Final = ("1.0", "1.1")
@@ -129,7 +130,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self.incomplete.hold(self, self._body_bytes)
 
     def on_message_begin(self) -> None:
-        """Start the request's deadline."""
+        """Start the request's deadline, unless too many others wait for their answers."""
+        if len(self.pipeline) >= PIPELINE_LIMIT:
+            raise _TooManyPipelinedError
         super().on_message_begin()
         self._header_bytes = self._body_bytes = 0
         due = self.loop.time() + REQUEST_SECONDS
@@ -180,7 +183,15 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
-        """Answer where httptools stopped: it is not HTTP, or `on_header` raised."""
+        """Answer where httptools stopped: it is not HTTP, or a callback of ours raised.
+
+        Where requests before it wait for their answers, the connection closes after those.
+        """
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._request is None and cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            self._rejected, self._overhead = True, 0
+            return
         too_large = self._header_bytes > HEADERS_LIMIT
         self.reject(_HEADERS_TOO_LARGE if too_large else _NOT_HTTP)
 
@@ -240,6 +251,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class _HeadersTooLargeError(Exception):
+    """Stops httptools."""
+
+
+class _TooManyPipelinedError(Exception):
     """Stops httptools."""
 
 
