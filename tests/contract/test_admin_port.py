@@ -61,7 +61,6 @@ def test_no_label_has_a_value_that_a_user_chooses(service: RunningService) -> No
         "endpoint",
         "outcome",
         "reason",
-        "why",
         "result",
         "le",
     }

@@ -33,7 +33,7 @@ def test_new_handshakes_get_the_new_certificate(
     new = certificates.issue()
     assert served(own_service, name) != der(new[0])
     certificates.put(*new)
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     assert served(own_service, name) == der(new[0])
     assert own_service.metric(RELOADS, result="success") == 1
 
@@ -44,7 +44,7 @@ def test_no_request_fails_while_certificates_change(
     with traffic(own_service) as running:
         for count in range(1, 6):
             certificates.put(*certificates.issue())
-            own_service.await_event("reloaded", count, what="certificate")
+            own_service.await_event("certificate reloaded", count)
             running.go_on(5)
     assert running.failures == []
 
@@ -54,7 +54,7 @@ def test_a_kept_connection_survives_the_change(
 ) -> None:
     with connect(own_service) as connection:
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", what="certificate")
+        own_service.await_event("certificate reloaded")
         connection.sendall(request(review()))
         assert receive(connection).status == 200
 
@@ -68,7 +68,7 @@ def test_the_expiry_metric_follows(
     assert own_service.metric(EXPIRY) == expires((certificates.path / "tls.crt").read_bytes())
     new = certificates.issue(validity=timedelta(days=7))
     certificates.put(*new)
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     assert own_service.metric(EXPIRY) == expires(new[0])
 
 
@@ -113,7 +113,7 @@ def test_a_broken_pair_changes_nothing_and_is_told_once(
     for count, content in enumerate([b"policy: {}\n", b"{}\n"], 1):
         # The second in a row comes after another look at both.
         mounted_config.show({"config.yaml": content})
-        own_service.await_event("reloaded", count, what="configuration")
+        own_service.await_event("configuration reloaded", count)
     assert len(own_service.events("not reloaded, the last good one stays")) == 1
     assert own_service.metric(RELOADS, result="failure") == 1
     assert own_service.metric(RELOADS, result="success") == 0
@@ -121,5 +121,5 @@ def test_a_broken_pair_changes_nothing_and_is_told_once(
     assert own_service.metric(EXPIRY) == expiry
     new = certificates.issue()
     certificates.put(*new)
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     assert served(own_service) == der(new[0])

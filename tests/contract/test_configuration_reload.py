@@ -30,7 +30,7 @@ def test_a_new_file_takes_effect_without_a_failed_request(
     with traffic(own_service) as running:
         for count in range(1, 6):
             mounted_config.show(with_image(count))
-            own_service.await_event("reloaded", count, what="configuration")
+            own_service.await_event("configuration reloaded", count)
             assert image(own_service) == f"docker:{count}"
             running.go_on(5)
     assert running.failures == []
@@ -81,7 +81,7 @@ def test_a_broken_file_changes_nothing_and_is_told_once(
     assert cause in line["message"]
     for count in (1, 2):  # the second in a row comes after another look at both
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", count, what="certificate")
+        own_service.await_event("certificate reloaded", count)
     assert len(own_service.events("not reloaded, the last good one stays")) == 1
     assert own_service.metric(RELOADS, result="failure") == 1
     assert image(own_service) == "docker:29-dind"
@@ -93,7 +93,7 @@ def test_a_good_file_after_a_broken_one_is_taken(
     unknown_key(mounted_config)
     own_service.await_event("not reloaded, the last good one stays")
     mounted_config.show(with_image(7))
-    own_service.await_event("reloaded", what="configuration")
+    own_service.await_event("configuration reloaded")
     assert image(own_service) == "docker:7"
     assert own_service.metric(RELOADS, result="failure") == 1
     assert own_service.metric(RELOADS, result="success") == 1
@@ -105,5 +105,5 @@ def test_the_same_content_in_new_files_is_no_change(
     mounted_config.show({"config.yaml": b"{}\n"})
     for count in (1, 2):
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", count, what="certificate")
+        own_service.await_event("certificate reloaded", count)
     assert own_service.metric(RELOADS) == 0

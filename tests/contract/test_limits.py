@@ -13,7 +13,7 @@ IN_FLIGHT_LIMIT = 512
 
 
 def test_headers_over_32_kib_are_refused_and_the_connection_closed(service: RunningService) -> None:
-    counted = service.metric(REJECTED, why="headers-too-large")
+    counted = service.metric(REJECTED, reason="headers-too-large")
     with connect(service) as connection:
         connection.sendall(
             request(review()).replace(b"host:", b"x: " + b"y" * 33_000 + b"\r\nhost:")
@@ -23,7 +23,7 @@ def test_headers_over_32_kib_are_refused_and_the_connection_closed(service: Runn
     assert answer.status == 431
     assert answer.headers["connection"] == "close"
     assert answer.body == b"the headers are over 32 KiB\n"
-    assert service.metric(REJECTED, why="headers-too-large") == counted + 1
+    assert service.metric(REJECTED, reason="headers-too-large") == counted + 1
 
 
 def test_headers_that_never_end_are_refused_as_soon_as_they_are_too_long(
@@ -48,7 +48,7 @@ def test_headers_below_32_kib_are_read(service: RunningService) -> None:
 def test_more_requests_at_once_than_the_limit_are_told_to_come_again(
     service: RunningService,
 ) -> None:
-    counted = service.metric(REJECTED, why="overload")
+    counted = service.metric(REJECTED, reason="overload")
     asked = [review() for _ in range(IN_FLIGHT_LIMIT)]
     with contextlib.ExitStack() as stack:
         held: list[ssl.SSLSocket] = [stack.enter_context(connect(service)) for _ in asked]
@@ -70,7 +70,7 @@ def test_more_requests_at_once_than_the_limit_are_told_to_come_again(
     assert answer.status == 503
     assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
     assert answer.body == b"too many requests at once; try again\n"
-    assert service.metric(REJECTED, why="overload") == counted + 1
+    assert service.metric(REJECTED, reason="overload") == counted + 1
     assert uids == [body["request"]["uid"] for body in asked]
     assert service.metric(in_flight) == 0
     assert service.client.post("/inject/pod", json=review()).status_code == 200

@@ -22,9 +22,9 @@ def line_about(
     service: RunningService, asked: dict[str, Any], endpoint: str = "pod"
 ) -> dict[str, Any]:
     """The one line that a review causes."""
-    written = len(service.decisions_logged())
+    written = len(service.events())
     service.ask(asked, endpoint)
-    (line,) = service.decisions_logged()[written:]
+    (line,) = service.events()[written:]
     return line
 
 
@@ -43,7 +43,7 @@ def test_a_decision_is_one_line(service: RunningService) -> None:
         "injected",
     )
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line["timestamp"])
-    assert line["milliseconds"] > 0
+    assert line["duration_ms"] > 0
 
 
 def test_a_name_is_shown_rather_than_what_it_is_made_from(service: RunningService) -> None:

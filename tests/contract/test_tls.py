@@ -56,7 +56,7 @@ def test_the_chain_is_served(own_service: RunningService, certificates: Certific
     issued = root.create_child_ca().issue_cert("localhost")
     chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
     certificates.put(chain, issued.private_key_pem.bytes())
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     context = ssl.create_default_context(cadata=root.cert_pem.bytes().decode())
     with connect(own_service, context, "localhost") as connection:
         connection.sendall(request(review()))

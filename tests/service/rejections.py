@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import httpx
-from service.running import RunningService
+from service.asking import ServiceUnderTest
 
 JSON = {"content-type": "application/json"}
 REJECTED = "dind_webhook_rejected_requests_total"
@@ -24,7 +24,7 @@ class Bad(NamedTuple):
     headers: Mapping[str, str] = JSON
 
 
-def check_rejection(service: RunningService, bad: Bad) -> None:
+def check_rejection(service: ServiceUnderTest, bad: Bad) -> None:
     """Send a bad request: the answer says what is wrong, and it is counted and logged once."""
     counted = service.metric(REJECTED, reason=bad.reason)
     decided = service.decisions()
@@ -34,7 +34,7 @@ def check_rejection(service: RunningService, bad: Bad) -> None:
     assert_rejected(answer, bad.status, bad.message)
     assert service.metric(REJECTED, reason=bad.reason) == counted + 1
     assert service.decisions() == decided
-    (line,) = service.await_event("request rejected", logged + 1)[logged:]
+    (line,) = service.events("request rejected")[logged:]
     assert (line["reason"], line["status"], line["path"]) == (
         bad.reason,
         bad.status,

@@ -5,7 +5,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from kube.process import ServerProcess
 from kube.waiting import until
+from service.asking import ServiceUnderTest
 from service.mounting import MountedFolder
 
 from certs.authority import Authority, issue_authority, issue_leaf
@@ -71,7 +72,7 @@ def _issue(
     return issued.pem, issued.key
 
 
-class RunningService:
+class RunningService(ServiceUnderTest):
     """A process that serves.
 
     Attributes:
@@ -88,38 +89,18 @@ class RunningService:
         self.port = port
         self.ca = ca
         self.context = ssl.create_default_context(cadata=ca.pem.decode())
-        self.client = httpx.Client(
+        self.client: httpx.Client = httpx.Client(
             base_url=f"https://127.0.0.1:{port}", verify=self.context, trust_env=False
         )
-        self.admin = httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", trust_env=False)
+        self.admin: httpx.Client = httpx.Client(
+            base_url=f"http://127.0.0.1:{admin_port}", trust_env=False
+        )
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log so far, of one event or of all."""
         lines = self.process.log.read_bytes().splitlines(keepends=True)
         parsed = [json.loads(line) for line in lines if line.endswith(b"\n")]
         return [line for line in parsed if name in (None, line["event"])]
-
-    def metric(self, name: str, **labels: str) -> float:
-        """The value of one series, the sum over those that have the given labels."""
-        total = 0.0
-        for line in self.admin.get("/metrics").text.splitlines():
-            series, _, value = line.rpartition(" ")
-            if series.partition("{")[0] != name:
-                continue
-            if all(f'{label}="{wanted}"' in series for label, wanted in labels.items()):
-                total += float(value)
-        return total
-
-    def decisions(self) -> int:
-        """How many reviews it has decided."""
-        return int(self.metric("dind_webhook_decisions_total"))
-
-    def ask(self, review: Mapping[str, Any], endpoint: str = "pod") -> dict[str, Any]:
-        """The response of the AdmissionReview that answers one."""
-        answer = self.client.post(f"/inject/{endpoint}", json=review)
-        answer.raise_for_status()
-        response: dict[str, Any] = answer.json()["response"]
-        return response
 
     def await_event(self, name: str, count: int = 1, **fields: Any) -> list[dict[str, Any]]:
         """Wait for that many lines of the log that have the given fields; return all of them."""

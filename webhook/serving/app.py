@@ -54,13 +54,13 @@ def create_app(service: Service, lifespan: Lifespan[FastAPI] | None = None) -> F
 
     @app.exception_handler(BadRequest)
     async def bad_request(request: Request, error: BadRequest) -> Response:
-        service.reject(error, request.url.path)
+        service.reject(error, request.scope["path"])
         return PlainTextResponse(f"{error.message}\n", error.status)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         bad = _bad_request_of(error, request.method)
-        service.reject(bad, request.url.path)
+        service.reject(bad, request.scope["path"])
         return PlainTextResponse(f"{bad.message}\n", bad.status, error.headers)
 
     @app.exception_handler(ClientDisconnect)

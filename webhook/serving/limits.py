@@ -155,7 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
             raise HttpParserError
         super().on_headers_complete()
         self._request = self.cycle
-        if self.parser.should_upgrade():  # httptools reads nothing after such a request
+        if self.parser.should_upgrade():  # httptools takes the body for another protocol
             self._request.keep_alive = False
         self._close_if_draining()
 
