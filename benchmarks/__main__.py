@@ -30,11 +30,18 @@ def main() -> None:
 )
 @_ROUNDS
 @click.option("--seconds", type=_SECONDS, default=0.6, show_default=True, help="Length of a turn.")
-def compare(*, pods: Sequence[str], rounds: int, seconds: float) -> None:
+@click.option(
+    "--idle-connections",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    show_default=True,
+    help="Connections with which memory is measured.",
+)
+def compare(*, pods: Sequence[str], rounds: int, seconds: float, idle_connections: int) -> None:
     """CPU, latency, start and memory: the service, a bare uvicorn echo, and a Go handler."""
     from benchmarks.compare import report  # noqa: PLC0415 - each command imports what it needs
 
-    _print(report(pods, rounds, seconds))
+    _print(report(pods, rounds, seconds, idle_connections))
 
 
 @main.command()

@@ -41,24 +41,24 @@ class Goal(Struct, frozen=True):
     Attributes:
         figure: what is measured, with its unit.
         measured: the median.
-        at_most: the bound.
+        at_most: the bound; None for a figure to compare with.
     """
 
     figure: str
     measured: float
-    at_most: float
+    at_most: float | None
 
 
 def goal_table(goals: Sequence[Goal]) -> Iterator[str]:
     """Each bound with the measured figure and whether it is met."""
-    rows = [
-        (goal.figure, f"{goal.measured:.2f}", f"{goal.at_most:g}", _verdict(goal)) for goal in goals
-    ]
+    rows = [(goal.figure, f"{goal.measured:.2f}", *_verdict(goal)) for goal in goals]
     return table(("bound", "measured", "at most", ""), rows)
 
 
-def _verdict(goal: Goal) -> str:
-    return "met" if goal.measured <= goal.at_most else "**missed**"
+def _verdict(goal: Goal) -> tuple[str, str]:
+    if goal.at_most is None:
+        return "", ""
+    return f"{goal.at_most:g}", "met" if goal.measured <= goal.at_most else "**missed**"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

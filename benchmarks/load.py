@@ -77,7 +77,6 @@ class Connection:
         """Start a request; `advance` sends it."""
         self._unsent = memoryview(request)
         self._chunks, self._complete = [], False
-        self._parser = httptools.HttpResponseParser(self)
         self.started = time.perf_counter()
 
     def advance(self) -> bool:

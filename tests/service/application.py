@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from service.asking import ServiceUnderTest
 from service.memorylog import MemoryLog
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
 from webhook.serving.metrics import Metrics
@@ -25,7 +25,9 @@ class ApplicationClient:
         """Send a request, and return its answer."""
 
         async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://app") as client:
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://app"
+            ) as client:
                 return await client.request(method, url, **parts)
 
         return asyncio.run(send())

@@ -68,6 +68,7 @@ def test_create_prints_a_row_for_each_kind_of_pod() -> None:
         *(f"| {row.name}" for row in new_rows()),
         "| bound",
         "| p99 of an ordinary create beside huge pods / alone",
+        "| p99 of an ordinary create beside huge pods / beside huge pods without the webhook",
         "| peak memory of the service, MB",
     ]
 
@@ -75,11 +76,13 @@ def test_create_prints_a_row_for_each_kind_of_pod() -> None:
 def test_disturbed_creates_are_compared_with_undisturbed_ones() -> None:
     rows = new_rows()
     rows[2].samples.append(Sample(0, 1, [0.010] * 10))
+    rows[3].samples.append(Sample(0, 1, [0.020] * 10))
     rows[4].samples.append(Sample(0, 1, [0.020] * 9))
     rows[4].samples.append(Sample(0, 1, [0.040]))
 
     assert [(goal.measured, goal.at_most) for goal in goals(rows, 100_000_000)] == [
         (4.0, 5.0),
+        (2.0, None),
         (100.0, 268.435456),
     ]
 

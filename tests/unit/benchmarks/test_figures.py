@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks import compare
-from benchmarks.compare import Process, Row
 from benchmarks.figures import Goal, Spread, goal_table, ratio, spread, table
 from benchmarks.load import Sample
+from benchmarks.measuring import Process, Row
 
 MICROSECOND = 1e-6
 
@@ -49,11 +49,12 @@ def test_tables_are_markdown() -> None:
 
 
 def test_bounds_are_met_up_to_the_bound() -> None:
-    goals = [Goal("this", 2.5, 2.5), Goal("that", 2.51, 2.5)]
+    goals = [Goal("this", 2.5, 2.5), Goal("that", 2.51, 2.5), Goal("other", 1.0, None)]
 
-    assert list(goal_table(goals))[-2:] == [
+    assert list(goal_table(goals))[-3:] == [
         "| this | 2.50 | 2.5 | met |",
         "| that | 2.51 | 2.5 | **missed** |",
+        "| other | 1.00 |  |  |",
     ]
 
 
@@ -78,11 +79,11 @@ def test_latency_table_shows_p99_in_milliseconds() -> None:
 
 
 def test_process_table_shows_start_and_memory() -> None:
-    process = Process([100.0, 120.0], [30.0, 32.0], connected_mb=80.0, loaded_mb=50.0)
+    process = Process([100.0, 120.0], [30.0, 32.0], connected_mb=80.0)
 
-    *_, cells = compare.process_table({"echo": process})
+    *_, cells = compare.process_table({"echo": process}, 1000)
 
-    assert cells == "| echo | 110 (100..120) | 31 (30..32) | 80 | 50 |"
+    assert cells == "| echo | 110 (100..120) | 31 (30..32) | 80 |"
 
 
 def test_every_size_has_its_bounds() -> None:
@@ -113,9 +114,9 @@ def test_the_largest_pod_is_compared_with_an_ordinary_one() -> None:
 
 
 def test_memory_has_its_bounds() -> None:
-    process = Process([100.0], [70.0, 72.0, 90.0], connected_mb=80.0, loaded_mb=50.0)
+    process = Process([100.0], [70.0, 72.0, 90.0], connected_mb=80.0)
 
-    assert [(goal.measured, goal.at_most) for goal in compare.process_goals(process)] == [
+    assert [(goal.measured, goal.at_most) for goal in compare.process_goals(process, 1000)] == [
         (72.0, 80.0),
         (80.0, 268.435456),
     ]

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.managed import managed_fields
 from benchmarks.pods import created_pod
 from benchmarks.reviews import LARGEST, OVER, SHAPES, UID, go_json, review
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, Reason, decide
-from webhook.injection.config import Config
 from webhook.serving.review import decode
 
 SIZES = pytest.mark.parametrize("size", SHAPES, ids="{} kB".format)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from webhook.serving.certificate import CertificateError, Pair, context_of, read_pair
 
 from certs.authority import issue_authority, issue_leaf
-from webhook.serving.certificate import CertificateError, Pair, context_of, read_pair
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LEAF = issue_leaf(issue_authority(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))

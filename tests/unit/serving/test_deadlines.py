@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 from service.memorylog import MemoryLog
-
-from webhook.injection.config import Config
 from webhook.serving.connection import REQUEST_SECONDS, sweep
 from webhook.serving.connection import Connection as ServerConnection
 from webhook.serving.endpoint import ReviewEndpoint
+
+from webhook.config import Config
 from webhook.serving.metrics import Metrics
 from webhook.serving.server import KEEP_ALIVE_SECONDS, Server
 from webhook.serving.service import Service

@@ -5,10 +5,10 @@ from typing import cast
 
 from service.memorylog import MemoryLog
 from service.reviews import review
-
-from webhook.injection import Endpoint
-from webhook.injection.config import Config, Profile
 from webhook.serving.endpoint import ReviewEndpoint
+
+from webhook.config import Config, Profile
+from webhook.injection import Endpoint
 from webhook.serving.metrics import Metrics
 from webhook.serving.service import Service
 

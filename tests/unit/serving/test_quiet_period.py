@@ -9,8 +9,8 @@ import pytest
 from service.memorylog import MemoryLog
 from service.reviews import review
 
+from webhook.config import Config
 from webhook.injection import Endpoint
-from webhook.injection.config import Config
 from webhook.serving.metrics import Metrics
 from webhook.serving.server import Options, _quiet
 from webhook.serving.service import Service

@@ -2,10 +2,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from service.memorylog import MemoryLog
-
-from webhook.operator import ConfigError
-from webhook.serving.metrics import Metrics
 from webhook.serving.reloading import Followed, follow
+
+from webhook.config import ConfigError
+from webhook.serving.metrics import Metrics
 
 
 def followed(
@@ -39,7 +39,7 @@ def test_a_return_to_the_content_in_use_is_a_change_too(log: MemoryLog) -> None:
 
     def make(content: str) -> str:
         if content == "broken":
-            raise ConfigError("f: broken")
+            raise ConfigError("f", ["broken"])
         return content
 
     contents = iter(["broken", "broken", "a"])

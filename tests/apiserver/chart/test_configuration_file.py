@@ -1,11 +1,12 @@
-"""`helm install` refuses an operator's file that the service would refuse."""
+"""`helm install` refuses a configuration file that the service would refuse."""
 
 import json
 
 import pytest
 from apiserver.chart.helm import Helm, HelmRefused
+from unit.config.files import FIVE_ERRORS
 
-from webhook import operator
+from webhook.config import ConfigError, parse_config
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -24,7 +25,8 @@ DENIED = {
     "a mirror without a scheme": {"profiles": {"a": {"daemon": {"registryMirrors": ["mirror"]}}}},
     "an argument that is no flag": {"profiles": {"a": {"daemon": {"extraArgs": ["debug"]}}}},
     "the group of root": {"profiles": {"a": {"socket": {"gid": 0}}}},
-    "a relative folder": {"profiles": {"a": {"socket": {"directory": "run"}}}},
+    "an unknown version": {"apiVersion": "dind.io/v2"},
+    "a relative directory": {"profiles": {"a": {"socket": {"directory": "run"}}}},
     "a profile's name in capitals": {"profiles": {"Fast": {}}},
     "a Secret without a name": {"profiles": {"a": {"imagePullSecrets": [{}]}}},
     "an unknown annotation": {"policy": {"annotations": ["privileged"]}},
@@ -35,6 +37,7 @@ DENIED = {
 
 ACCEPTED = {
     "every default": {},
+    "the version": {"apiVersion": "dind.io/v1alpha1"},
     "amounts as numbers": {"profiles": {"a": {"resources": {"limits": {"cpu": 2.5}}}}},
     "a default of its own": {"defaultProfile": "a", "profiles": {"a": {}}},
     "the built-in profile, named": {"policy": {"profiles": {"ci-*": ["default"]}}},
@@ -47,8 +50,8 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("config", DENIED.values(), ids=DENIED)
 def test_what_the_service_refuses_is_refused(helm: Helm, config: dict[str, object]) -> None:
-    with pytest.raises(operator.ConfigError):
-        operator.parse(json.dumps(config), "config.yaml")
+    with pytest.raises(ConfigError):
+        parse_config(json.dumps(config).encode(), "config.yaml")
 
     with pytest.raises(HelmRefused, match=r"at '/config|config\.|propertyName 'Fast'"):
         helm.template(f"--set-json=config={json.dumps(config)}")
@@ -63,5 +66,21 @@ def test_what_the_service_accepts_reaches_it_as_it_was(
     (file,) = [
         item["data"]["config.yaml"] for item in rendered if "config.yaml" in item.get("data", {})
     ]
-    expected = operator.parse(json.dumps(config), "config.yaml")
-    assert operator.parse(file, "config.yaml") == expected
+    expected = parse_config(json.dumps(config).encode(), "config.yaml")
+    assert parse_config(file.encode(), "config.yaml") == expected
+
+
+def test_five_errors_are_named_at_the_same_places(helm: Helm) -> None:
+    with pytest.raises(ConfigError) as service:
+        parse_config(json.dumps(FIVE_ERRORS).encode(), "config.yaml")
+    paths = [problem.partition(":")[0] for problem in service.value.problems]
+    assert len(paths) == 5
+
+    with pytest.raises(HelmRefused) as chart:
+        helm.template(f"--set-json=config={json.dumps(FIVE_ERRORS)}")
+    for path in paths:
+        mapping, _, key = path.rpartition(".")
+        # An unknown key is named beside its mapping.
+        named = (f"'/config/{path}'", f"'/config/{mapping}': additional properties '{key}'")
+        refusal = str(chart.value)
+        assert any(place.replace(".", "/") in refusal for place in named), (path, refusal)

@@ -107,7 +107,7 @@ def load(chunk: Chunk) -> Document:
     """
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - see the composer
 
-    from webhook.operator.composer import compose  # noqa: PLC0415
+    from webhook.cli.composer import compose  # noqa: PLC0415
 
     try:
         node = compose(chunk.body)

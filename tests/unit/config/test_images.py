@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhook.injection.image import LONGEST, is_allowed, parse
+from webhook.config.image import LONGEST, is_allowed, parse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

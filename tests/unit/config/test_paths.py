@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhook.injection.paths import is_clear_of, is_within, normal, real
+from webhook.config.paths import is_clear_of, is_within, normal, real
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from webhook.config.wording import dotted, shown
 from webhook.injection.decisions import quoted
-from webhook.operator.schema import Rules
 
 Path = tuple[str | int, ...]
 
@@ -21,20 +21,84 @@ _MESSAGE = re.compile(r"(?P<what>.*?)(?: - at (?P<key>`key` in )?`\$(?P<path>.*)
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[0-9]+)\]|(?P<any>\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_DEFINITION = "#/$defs/"
+_TYPES = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "object": "a mapping",
+}
 
 
-def dotted(path: Sequence[str | int]) -> str:
-    """Write a path for people: `profiles.fast.daemon.mtu`, `containers[0]`, `a["b.c"]`."""
-    text = ""
-    for step in path:
+class Rules:
+    """A JSON Schema as answers to questions about paths.
+
+    Args:
+        root: the schema of a whole file.
+    """
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._definitions: dict[str, dict[str, Any]] = root["$defs"]
+        self._root = root
+
+    def at(self, path: Sequence[str | int]) -> dict[str, Any]:
+        """Find what is allowed at a path; an empty schema where the path is not known."""
+        fragment = self._resolved(self._root)
+        for step in path:
+            fragment = self._resolved(self._below(fragment, step))
+        return fragment
+
+    def keys(self, path: Sequence[str | int]) -> list[str]:
+        """List the known keys of the mapping at a path."""
+        return list(self.at(path).get("properties", {}))
+
+    def allowed(self, path: Sequence[str | int]) -> str:
+        """Say in words what is allowed at a path."""
+        return self._words(self.at(path))
+
+    def allowed_keys(self, path: Sequence[str | int]) -> str:
+        """Say in words which keys a mapping of names may have."""
+        return self._words({"type": "string", **self.at(path).get("propertyNames", {})})
+
+    def _resolved(self, fragment: dict[str, Any]) -> dict[str, Any]:
+        """Follow references, and the one alternative to null."""
+        if "$ref" in fragment:
+            return self._resolved(self._definitions[fragment["$ref"].removeprefix(_DEFINITION)])
+        options = [option for option in fragment.get("anyOf", []) if option.get("type") != "null"]
+        return self._resolved(options[0]) if len(options) == 1 else fragment
+
+    @staticmethod
+    def _below(fragment: dict[str, Any], step: str | int) -> dict[str, Any]:
         if isinstance(step, int):
-            text += f"[{step}]"
-        elif _PLAIN_KEY.fullmatch(step):
-            text += f".{step}"
+            found = fragment.get("items")
         else:
-            text += f"[{quoted(step)}]"
-    return text.removeprefix(".")
+            found = fragment.get("properties", {}).get(step, fragment.get("additionalProperties"))
+        return found if isinstance(found, dict) else {}
+
+    def _words(self, fragment: dict[str, Any]) -> str:
+        fragment = self._resolved(fragment)
+        options = [self._words(o) for o in fragment.get("anyOf", []) if o.get("type") != "null"]
+        if options:
+            return " or ".join(options)
+        if "enum" in fragment:
+            return ", ".join(json.dumps(value) for value in fragment["enum"])
+        if fragment.get("type") == "array":
+            items = self._resolved(fragment.get("items", {}))
+            return f"a list, each item {self._words(items)}" if items else "a list"
+        words = _TYPES.get(fragment.get("type", ""), "any value")
+        return words + _bounds(fragment)
+
+
+def _bounds(fragment: dict[str, Any]) -> str:
+    """Say the bounds of a number or of a text's length; an upper one never stands alone."""
+    if "minLength" in fragment:
+        least, most, unit = fragment["minLength"], fragment.get("maxLength"), " characters"
+        return f" of {least} to {most}{unit}" if most else f" of {least} or more{unit}"
+    if "minimum" in fragment:
+        least, most = fragment["minimum"], fragment.get("maximum")
+        return f" from {least} to {most}" if most else f" of {least} or more"
+    return ""
 
 
 def sentence(
@@ -93,21 +157,6 @@ def _unknown(key: str, path: Path, rules: Rules, within: Path) -> str:
     suggestion = f" (did you mean {close[0]}?)" if close else ""
     where = dotted((*within, *path, key))
     return f"{where} is not a key{suggestion}; allowed are {', '.join(known)}"
-
-
-def shown(value: object) -> str:
-    """Repeat what a person wrote, in short."""
-    match value:
-        case dict():
-            return "a mapping"
-        case list():
-            return "a list"
-        case None:
-            return "empty"
-        case str():
-            return quoted(value)
-        case _:
-            return json.dumps(value)
 
 
 def _real_path(text: str, message: str, data: object, kind: type) -> Path:

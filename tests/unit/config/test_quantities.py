@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from webhook.injection.quantity import parse, total
+from webhook.config.quantity import parse, total
 
 ACCEPTED = {
     "0": "0",

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from webhook.operator.yamltext import Chunk, YAMLTextError, load, split
+from webhook.cli.yamltext import Chunk, YAMLTextError, load, split
 
 
 def data(text: str) -> Any:

@@ -3,8 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from webhook.operator.problem import dotted, sentence
-from webhook.operator.schema import Rules
+from webhook.cli.problem import Rules, sentence
 
 
 class Item(msgspec.Struct):
@@ -38,17 +37,3 @@ def test_what_is_missing_is_named() -> None:
 
 def test_the_whole_may_be_at_fault() -> None:
     assert told([]) == "within[3] is a list; allowed is a mapping"
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ((), ""),
-        (("profiles", "fast", "daemon", "mtu"), "profiles.fast.daemon.mtu"),
-        (("containers", 0, "name"), "containers[0].name"),
-        (("annotations", "dind.io/inject"), 'annotations["dind.io/inject"]'),
-        (("a\nb",), r'["a\nb"]'),
-    ],
-)
-def test_a_path_for_people(path: tuple[str | int, ...], text: str) -> None:
-    assert dotted(path) == text
