@@ -1,4 +1,4 @@
-"""Clients with kept-alive connections that behave as an API server: they never send a POST twice."""
+"""Clients with kept-alive connections that, as an API server, never send a POST twice."""
 
 import random
 import select

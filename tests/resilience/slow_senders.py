@@ -62,9 +62,7 @@ class SlowSenders:
                 writer.transport.abort()
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _receive(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bytes:
+    async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """Receive the first line of an answer, and send a byte a second until it comes."""
         line = asyncio.create_task(reader.readline())
         try:

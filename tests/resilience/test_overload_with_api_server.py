@@ -42,15 +42,18 @@ class SlowLink:
         self._sent = 0
 
     def write(self, data: bytes) -> None:
+        """Pass on the first bytes."""
         self._writer.write(data[: max(0, HELD_AFTER - self._sent)])
         self._sent += len(data)
 
     async def drain(self) -> None:
+        """Wait for ever once they are sent."""
         await self._writer.drain()
         if self._sent >= HELD_AFTER:
             await asyncio.Event().wait()
 
     def close(self) -> None:
+        """Close the connection."""
         self._writer.close()
 
 

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from kube.waiting import until
 from resilience.balancer import Balancer
 from resilience.clients import Clients, Failure, running_clients
 from resilience.figures import Record, show
-from kube.waiting import until
 from service.running import CertificateFolder, RunningService, running_service
 
 pytestmark = pytest.mark.resilience

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kube.waiting import until
 from resilience.figures import Record, show
 from resilience.wrapped import wrapped_service
-from kube.waiting import until
 from service.reviews import review
 from service.running import CertificateFolder, RunningService
 from service.traffic import traffic

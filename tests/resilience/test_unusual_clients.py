@@ -9,10 +9,10 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from kube.waiting import until
 from resilience.figures import Record, show
 from resilience.hostile import GOOD
 from resilience.memory import CHART_LIMIT, MB, memory_usage
-from kube.waiting import until
 from service.reviews import review
 from service.running import CertificateFolder, RunningService
 from service.traffic import traffic
@@ -70,7 +70,9 @@ def test_1000_short_connections_leave_nothing(
 
 
 @pytest.mark.parametrize("sent", [b"", GOOD[:100], GOOD[:-1], GOOD], ids=len)
-def test_reset_connections_leave_no_descriptor_and_no_error(own_service: RunningService, sent: bytes) -> None:
+def test_reset_connections_leave_no_descriptor_and_no_error(
+    own_service: RunningService, sent: bytes
+) -> None:
     own_service.ask(review())
     open_before = descriptors(own_service)
     for open_connection in (dial, connect):

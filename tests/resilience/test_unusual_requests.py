@@ -109,7 +109,7 @@ TINY = b"POST / HTTP/1.1\r\nhost: a\r\n\r\n"
 def test_endless_pipelined_requests_are_closed_within_bounded_memory(
     service: RunningService, pipelined: bytes, status: int, record_property: Record
 ) -> None:
-    """uvicorn alone keeps an object of several kB for each request that it has read."""
+    """Uvicorn alone keeps an object of several kB for each request that it has read."""
     chunk = pipelined * (65536 // len(pipelined))
     with memory_usage(service.process.pid) as usage:
         outcome = exchange(service, [chunk] * 1000)
@@ -127,16 +127,6 @@ def test_requests_before_an_invalid_one_are_answered_and_the_connection_is_close
     assert outcome.statuses == [200] * 3
 
 
-def test_complete_requests_are_answered_after_the_client_half_closes(
-    service: RunningService,
-) -> None:
-    with connect(service) as connection:
-        connection.sendall(GOOD)
-        half_close(connection)
-        assert receive(connection).status == 200
-        assert is_closed(connection)
-
-
 @pytest.mark.parametrize("part", [HEADERS, GOOD[:-1]], ids=["headers", "body"])
 def test_incomplete_requests_are_dropped_when_the_client_half_closes(
     service: RunningService, part: bytes
@@ -151,7 +141,9 @@ def test_incomplete_requests_are_dropped_when_the_client_half_closes(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
-def test_tls_before_1_2_is_rejected_in_the_handshake(service: RunningService, version: ssl.TLSVersion) -> None:
+def test_tls_before_1_2_is_rejected_in_the_handshake(
+    service: RunningService, version: ssl.TLSVersion
+) -> None:
     context = ssl.create_default_context(cadata=service.ca.pem.decode())
     context.set_ciphers("ALL:@SECLEVEL=0")  # otherwise this client would not try
     with warnings.catch_warnings():
