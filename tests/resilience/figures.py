@@ -1,4 +1,4 @@
-"""Figures that a test reached: printed, and kept in the report."""
+"""The figures that a test measured: printed, and kept in the report."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,13 @@ Record = Callable[[str, object], None]
 
 
 def show(record: Record, **figures: float | str) -> None:
-    """Note figures under their names; `record` is pytest's `record_property`.
+    """Record figures by name.
 
-    With `pytest -s` they are on the screen, with `--junit-xml` in the file.
+    `pytest -s` prints them, `--junit-xml` writes them to the file.
+
+    Args:
+        record: pytest's `record_property`.
+        figures: by name; underscores are printed as spaces.
     """
     for name, value in figures.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
 """One conversation with the service in which sending and reading go on side by side.
 
-A server that refuses early answers while the client is still sending. A client that only sends
-would fill the buffers and wait for ever; one that only reads would never come to the point.
+A server that rejects a request early answers while the client is still sending. A client that only
+sends would fill the buffers and wait for ever; one that only reads would never send enough.
 """
 
 import re
@@ -19,14 +19,14 @@ _STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d) ")
 
 
 class Outcome(NamedTuple):
-    """What came of it.
+    """The result of a conversation.
 
     Attributes:
         statuses: of the answers, in order.
         received: every byte of them.
-        sent: bytes that the service's side took; buffers of the kernel included.
-        closed: the service ended the connection.
-        seconds: until that, or until the client gave up.
+        sent: bytes that the kernel accepted.
+        closed: the service closed the connection.
+        seconds: until it did, or until the client gave up.
     """
 
     statuses: list[int]
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 def exchange(
     service: RunningService, chunks: Iterable[bytes], *, tls: bool = True, seconds: float = 15
 ) -> Outcome:
-    """Send chunks while reading, until the service closes or so many seconds have passed."""
+    """Send chunks while reading, until the service closes the connection or time is over."""
     connection = connect(service) if tls else dial(service)
     with connection:
         connection.setblocking(False)
@@ -63,7 +63,7 @@ def _converse(connection: socket.socket, chunks: Iterator[bytes], deadline: floa
                     taken = connection.send(unsent)
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
                     continue
-                except OSError:  # the other side is gone; what it said may still be there
+                except OSError:  # the connection is closed; its answer may still be unread
                     unsent = memoryview(b"")
                     continue
                 sent += taken
@@ -73,10 +73,10 @@ def _converse(connection: socket.socket, chunks: Iterator[bytes], deadline: floa
 
 
 def _read(connection: socket.socket) -> bytes | None:
-    """What is there; empty where the connection has ended, None where nothing has come."""
+    """What has arrived; empty where the connection has ended, None where nothing has arrived."""
     try:
         return connection.recv(65536)
     except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
         return None
-    except OSError:  # reset, or TLS that ended without a word
+    except OSError:  # reset, or TLS that ended without close_notify
         return b""

@@ -1,4 +1,4 @@
-"""A balancer for replicas on ports of their own, which passes over one that refuses."""
+"""A balancer for replicas on ports of their own, which skips a replica that refuses connections."""
 
 import asyncio
 import itertools
@@ -11,8 +11,8 @@ from kube import balancer
 class Balancer(balancer.Balancer):
     """Listens on 127.0.0.1 until `close`; each connection goes to the next target.
 
-    A target that refuses is passed over, as balancers with a connect check do. What was sent to one
-    is never sent to another.
+    A target that refuses is skipped, as by a balancer with a connect check. Bytes that were sent
+    to one target are never sent to another.
 
     Attributes:
         targets: ports of the replicas that get new connections; replaced as a whole.

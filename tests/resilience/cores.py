@@ -1,10 +1,10 @@
-"""Who runs on which core, so that measured programs do not wait for each other."""
+"""CPU affinity, so that the load and the service do not compete for one core."""
 
 import os
 
 
 def cores() -> tuple[int, int]:
-    """A core for the load and one for the service; the same one where there is no other."""
+    """A core for the load and one for the service; the same one where there is only one."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[-1]
 

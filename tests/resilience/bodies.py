@@ -1,4 +1,4 @@
-"""Bodies as no API server writes them, made of a good review."""
+"""Request bodies that no API server sends, made from a valid review."""
 
 import itertools
 import json
@@ -10,12 +10,12 @@ MIB = 1024 * 1024
 LIMIT = 7 * MIB  # bytes of a body
 DEEP = 100_000
 DIGITS = "9" * (5 * MIB)
-#: Characters that JSON takes as they are, for keys that are as short as different keys can be.
+#: Characters that need no escape in JSON, for the shortest different keys.
 _PLAIN = [chr(code) for code in range(0x20, 0x80) if chr(code) not in '"\\']
 
 
-def crowded(count: int, value: str = "0") -> str:
-    """An object of so many different keys, in the fewest bytes."""
+def object_with_keys(count: int, value: str = "0") -> str:
+    """An object with so many different keys, in the fewest bytes."""
     words = itertools.chain.from_iterable(
         itertools.product(_PLAIN, repeat=length) for length in itertools.count()
     )
@@ -24,46 +24,23 @@ def crowded(count: int, value: str = "0") -> str:
 
 
 def nested(opening: str, closing: str, inside: str = "", depth: int = DEEP) -> str:
-    """A value within others."""
+    """Nested arrays or objects."""
     return opening * depth + inside + closing * depth
 
 
-def put(path: str, value: str) -> bytes:
-    """A good review that has one more field, or another value of one.
+def with_field(path: str, value: str) -> bytes:
+    """A valid review in which one field is added or replaced.
 
     Args:
-        path: of the field: keys and indexes with spaces between them.
-        value: JSON, as it is to stand in the text.
+        path: of the field: keys and indexes, separated by spaces.
+        value: JSON, inserted as it is.
     """
-    whole = review(full_pod())
-    inner, last = _found(whole, path)
-    inner[last] = "<value>"
-    return compact(whole).replace(b'"<value>"', value.encode())
-
-
-def twice(path: str, value: str | None = None, spelling: str | None = None) -> bytes:
-    """A good review with a key twice in one object, first with this value and then as it was.
-
-    Args:
-        path: of the key, which is there already.
-        value: JSON; None is the value that is there.
-        spelling: of the first key, as it stands in the text.
-    """
-    whole = review(full_pod())
-    inner, key = _found(whole, path)
-    first = compact(inner[key]).decode() if value is None else value
-    original = dict(inner)
-    inner.clear()
-    inner |= {"<first>": 0, **original}
-    text = compact(whole).decode()
-    return text.replace('"<first>":0', f'"{spelling or key}":{first}').encode()
-
-
-def _found(whole: Any, path: str) -> tuple[Any, str]:
+    whole = inner = review(full_pod())
     *parents, last = path.split()
     for parent in parents:
-        whole = whole[int(parent)] if isinstance(whole, list) else whole[parent]
-    return whole, last
+        inner = inner[int(parent)] if isinstance(inner, list) else inner[parent]
+    inner[last] = "<value>"
+    return compact(whole).replace(b'"<value>"', value.encode())
 
 
 def compact(value: Any) -> bytes:
@@ -72,14 +49,14 @@ def compact(value: Any) -> bytes:
 
 
 def replaced(old: bytes, new: bytes) -> bytes:
-    """A good review of which one piece of text is replaced."""
+    """A valid review in which one piece of text is replaced."""
     text = compact(review(full_pod()))
     assert old in text
     return text.replace(old, new, 1)
 
 
 def full_pod() -> dict[str, Any]:
-    """A pod in which every object that the service reads has something in it."""
+    """A pod in which no object that the service reads is empty."""
     subject = pod(
         {"dind.io/inject": "true"},
         volumes=[{"name": "work", "hostPath": {"path": "/srv"}}],

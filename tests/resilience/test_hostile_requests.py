@@ -1,28 +1,28 @@
-"""Requests that no honest client sends: refused early, by one answer, and soon forgotten."""
+"""Requests that no API server sends are rejected early, with one answer, and leave nothing."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fire import hostile
-from fire.exchange import Outcome, exchange
-from fire.figures import Record, show
-from fire.hostile import MIB, Hostile
-from fire.memory import MB, growth
+from resilience import hostile
+from resilience.exchange import Outcome, exchange
+from resilience.figures import Record, show
+from resilience.hostile import MIB, Hostile
+from resilience.memory import MB, memory_usage
 from service.reviews import review
 from service.running import CertificateFolder, RunningService, running_service
 
-pytestmark = pytest.mark.fire
+pytestmark = pytest.mark.resilience
 
 LIMIT = 32 * MB
-AT_ONCE = 8
-#: What a refused client may still get rid of: both kernels' buffers of a loopback connection.
+CLIENTS = 8
+#: Bytes that a rejected client may still send: the buffers of both ends of a loopback connection.
 BUFFERED = 40 * MIB
 
 ALL = {
     f"{family}: {name}": case
     for family, cases in {
-        "headers": hostile.HEADERS,
+        "headers": hostile.OVERSIZED_HEADERS,
         "body": hostile.BODIES,
         "length": hostile.LENGTHS,
         "syntax": hostile.SYNTAX,
@@ -35,42 +35,46 @@ ALL = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """Shared: whatever comes, the next test must find it as it was."""
+    """Shared by all tests: each must leave it as it was."""
     folder = tmp_path_factory.mktemp("service")
     with running_service(folder, CertificateFolder(folder / "tls")) as running:
         running.ask(review())
         yield running
 
 
-def at_once(service: RunningService, case: Hostile) -> list[Outcome]:
-    """The same from several clients."""
-    with ThreadPoolExecutor(AT_ONCE) as clients:
+def send_from_several_clients(service: RunningService, case: Hostile) -> list[Outcome]:
+    with ThreadPoolExecutor(CLIENTS) as clients:
         sending = [
-            clients.submit(exchange, service, case.chunks(), tls=case.tls, seconds=5)
-            for _ in range(AT_ONCE)
+            clients.submit(exchange, service, case.chunks(), tls=case.tls) for _ in range(CLIENTS)
         ]
-        return [one.result() for one in sending]
+        return [each.result() for each in sending]
 
 
 @pytest.mark.parametrize("case", ALL.values(), ids=ALL.keys())
-def test_it_is_refused_early_and_leaves_nothing(
+def test_hostile_requests_are_rejected_early_and_leave_nothing(
     service: RunningService, case: Hostile, record_property: Record
 ) -> None:
     decided = service.decisions()
-    with growth(service.process.pid) as risen:
-        outcomes = at_once(service, case)
+    with memory_usage(service.process.pid) as usage:
+        outcomes = send_from_several_clients(service, case)
     show(
         record_property,
-        seconds_to_refuse=max(outcome.seconds for outcome in outcomes),
-        memory_risen_MB=risen.peak / MB,
+        seconds_to_reject=max(outcome.seconds for outcome in outcomes),
+        memory_rise_MB=usage.rise / MB,
     )
     for outcome in outcomes:
         assert outcome.closed
         assert outcome.sent < BUFFERED
-        # An answer to a client that is still sending may be lost with what the kernel drops.
+        # The kernel may drop an answer to a client that is still sending.
         assert len(outcome.statuses) == 1 or not outcome.received
         assert set(outcome.statuses) <= set(case.statuses)
     assert any(outcome.statuses for outcome in outcomes) or not case.statuses
-    assert risen.peak < LIMIT
+    assert usage.rise < LIMIT
     assert service.decisions() == decided
     assert service.ask(review())["allowed"] is True
+
+
+def test_slow_headers_after_an_answered_request_get_status_408(service: RunningService) -> None:
+    outcome = exchange(service, [hostile.GOOD + hostile.HEADERS], seconds=60)
+    assert outcome.closed
+    assert outcome.statuses == [200, 408]

@@ -1,4 +1,4 @@
-"""A service of its own for one test: what is done to it here, no other test should meet."""
+"""Fixtures: a service of its own for each test that disturbs it."""
 
 from service.fixtures import certificates, mounted_config, own_service
 

@@ -1,4 +1,4 @@
-"""The service in another environment, made by a program that then becomes the service."""
+"""The service in another environment, prepared by a program that then executes the service."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,12 @@ _FLAGS = ("--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--poll-int
 def wrapped_service(
     wrapper: Sequence[str | Path], folder: Path, certificates: CertificateFolder
 ) -> Iterator[RunningService]:
-    """Run it while the block runs; that it serves is seen by its ports, since its log may be gone.
+    """Run it while the block runs. Its ports are found without its log, which may be unreadable.
 
     Args:
-        wrapper: a program and arguments; it gets the service's command after them, and must
-            become it.
-        folder: for the log, if there is one.
+        wrapper: a program and arguments; the service's command is appended, and the program must
+            execute it in its own process.
+        folder: for the log.
         certificates: what it serves.
     """
     command = [*wrapper, COMMAND, "serve", *_FLAGS, "--tls-dir", certificates.path]
@@ -30,7 +30,7 @@ def wrapped_service(
         until(lambda: process.ended or len(_ports(process.pid)) == 2, "the service to listen")
         assert not process.ended, process.log_tail()
         webhook, admin = _ports(process.pid)
-        service = RunningService(process, webhook, admin, certificates.authority)
+        service = RunningService(process, webhook, admin, certificates.ca)
         with service.client, service.admin:
             yield service
     finally:

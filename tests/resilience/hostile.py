@@ -1,4 +1,4 @@
-"""Requests that no honest client sends, as the chunks in which they are written."""
+"""Requests that no API server sends, as the chunks in which they are sent."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -8,23 +8,23 @@ from service.wire import request
 
 KIB, MIB = 1024, 1024 * 1024
 _FILL = b"y" * (64 * KIB)
-HEAD = b"POST /inject/pod HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-_CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+HEADERS = b"POST /inject/pod HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+_CHUNKED = HEADERS + b"transfer-encoding: chunked\r\n\r\n"
 _TRAILED = _CHUNKED + b"1\r\n \r\n0\r\n"
 GOOD = request(review())
 _SECOND = b"POST /inject/pod HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n"
-_HIDDEN = b"0\r\n\r\n" + _SECOND  # an end for one reading of the length, a body for the other
+_HIDDEN = b"0\r\n\r\n" + _SECOND  # a second request, or part of the first one's body
 
 Chunks = Callable[[], Iterator[bytes]]
 
 
 class Hostile(NamedTuple):
-    """A request and what must come of it.
+    """A request and its answer.
 
     Attributes:
-        statuses: of which one is the only answer; without any, the connection just ends.
-        chunks: makes what is sent.
-        tls: whether it goes over TLS.
+        statuses: one of them is the only answer; where there are none, the connection just ends.
+        chunks: returns what is sent.
+        tls: whether it is sent over TLS.
     """
 
     statuses: tuple[int, ...]
@@ -33,7 +33,7 @@ class Hostile(NamedTuple):
 
 
 def _filled(front: bytes, size: int) -> Chunks:
-    """A beginning that goes on and on."""
+    """A beginning, then so many bytes of filling."""
 
     def chunks() -> Iterator[bytes]:
         yield front
@@ -44,7 +44,7 @@ def _filled(front: bytes, size: int) -> Chunks:
 
 
 def _repeated(front: bytes, piece: bytes, size: int) -> Chunks:
-    """A beginning, and a piece again and again; some of them in each chunk."""
+    """A beginning, then so many bytes of one repeated piece; each chunk has several pieces."""
 
     def chunks() -> Iterator[bytes]:
         if front:
@@ -64,11 +64,11 @@ def _version(line: bytes) -> Chunks:
     return _whole(GOOD.replace(b"HTTP/1.1", line))
 
 
-HEADERS = {
-    "a header of 64 KiB": Hostile((431,), _filled(HEAD + b"x: ", 64 * KIB)),
-    "a header of 64 MiB": Hostile((431,), _filled(HEAD + b"x: ", 64 * MIB)),
-    "64 KiB of headers": Hostile((431,), _repeated(HEAD, b"x: y\r\n", 64 * KIB)),
-    "64 MiB of headers": Hostile((431,), _repeated(HEAD, b"x: y\r\n", 64 * MIB)),
+OVERSIZED_HEADERS = {
+    "a header of 64 KiB": Hostile((431,), _filled(HEADERS + b"x: ", 64 * KIB)),
+    "a header of 64 MiB": Hostile((431,), _filled(HEADERS + b"x: ", 64 * MIB)),
+    "64 KiB of headers": Hostile((431,), _repeated(HEADERS, b"x: y\r\n", 64 * KIB)),
+    "64 MiB of headers": Hostile((431,), _repeated(HEADERS, b"x: y\r\n", 64 * MIB)),
     "a path of 64 MiB": Hostile((431,), _filled(b"POST /", 64 * MIB)),
     "64 MiB of empty lines": Hostile((431,), _repeated(b"", b"\r\n", 64 * MIB)),
     "64 MiB of trailers": Hostile(
@@ -79,19 +79,19 @@ HEADERS = {
 }
 BODIES = {
     "7 MiB and a byte, declared": Hostile(
-        (413,), _whole(HEAD + b"content-length: 7340033\r\n\r\n")
+        (413,), _whole(HEADERS + b"content-length: 7340033\r\n\r\n")
     ),
     "64 MiB, declared and sent": Hostile(
-        (413,), _filled(HEAD + b"content-length: 67108864\r\n\r\n", 64 * MIB)
+        (413,), _filled(HEADERS + b"content-length: 67108864\r\n\r\n", 64 * MIB)
     ),
     "64 MiB, declared with Expect": Hostile(
-        (413,), _whole(HEAD + b"expect: 100-continue\r\ncontent-length: 67108864\r\n\r\n")
+        (413,), _whole(HEADERS + b"expect: 100-continue\r\ncontent-length: 67108864\r\n\r\n")
     ),
     "16 EiB, declared": Hostile(
-        (413,), _whole(HEAD + b"content-length: 18446744073709551615\r\n\r\n")
+        (413,), _whole(HEADERS + b"content-length: 18446744073709551615\r\n\r\n")
     ),
     "more than 64 bits, declared": Hostile(
-        (400, 413), _whole(HEAD + b"content-length: 99999999999999999999\r\n\r\n")
+        (400, 413), _whole(HEADERS + b"content-length: 99999999999999999999\r\n\r\n")
     ),
     "chunks without end": Hostile(
         (413, 503), _repeated(_CHUNKED, b"10000\r\n" + _FILL + b"\r\n", 256 * MIB)
@@ -102,38 +102,38 @@ BODIES = {
     "a chunk's extension without end": Hostile((413, 431), _filled(_CHUNKED + b"1;x=", 256 * MIB)),
 }
 LENGTHS = {
-    "negative": Hostile((400,), _whole(HEAD + b"content-length: -1\r\n\r\n")),
-    "a word": Hostile((400,), _whole(HEAD + b"content-length: two\r\n\r\n{}")),
-    "a list": Hostile((400,), _whole(HEAD + b"content-length: 2, 2\r\n\r\n{}")),
+    "negative": Hostile((400,), _whole(HEADERS + b"content-length: -1\r\n\r\n")),
+    "a word": Hostile((400,), _whole(HEADERS + b"content-length: two\r\n\r\n{}")),
+    "a list": Hostile((400,), _whole(HEADERS + b"content-length: 2, 2\r\n\r\n{}")),
     "two that differ": Hostile(
-        (400,), _whole(HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{} ")
+        (400,), _whole(HEADERS + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{} ")
     ),
     "length and chunks": Hostile(
         (400,),
-        _whole(HEAD + b"content-length: 69\r\ntransfer-encoding: chunked\r\n\r\n" + _HIDDEN),
+        _whole(HEADERS + b"content-length: 69\r\ntransfer-encoding: chunked\r\n\r\n" + _HIDDEN),
     ),
     "chunks and length": Hostile(
         (400,),
-        _whole(HEAD + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n" + _HIDDEN),
+        _whole(HEADERS + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n" + _HIDDEN),
     ),
     "chunks, then not": Hostile(
         (400,),
         _whole(
-            HEAD + b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n" + _HIDDEN
+            HEADERS + b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n" + _HIDDEN
         ),
     ),
     "an unknown coding": Hostile(
-        (400, 501), _whole(HEAD + b"transfer-encoding: xchunked\r\n\r\n" + _HIDDEN)
+        (400, 501), _whole(HEADERS + b"transfer-encoding: xchunked\r\n\r\n" + _HIDDEN)
     ),
     "a space before the colon": Hostile(
-        (400,), _whole(HEAD + b"transfer-encoding : chunked\r\n\r\n" + _HIDDEN)
+        (400,), _whole(HEADERS + b"transfer-encoding : chunked\r\n\r\n" + _HIDDEN)
     ),
     "a chunk of negative size": Hostile((400,), _whole(_CHUNKED + b"-1\r\n")),
     "a chunk over 64 bits": Hostile((400, 413), _whole(_CHUNKED + b"f" * 18 + b"\r\n")),
 }
 SYNTAX = {
-    "a folded header": Hostile((400,), _whole(HEAD + b"x: a\r\n b\r\n\r\n")),
-    "a NUL in a header": Hostile((400,), _whole(HEAD + b"x: a\0b\r\n\r\n")),
+    "a folded header": Hostile((400,), _whole(HEADERS + b"x: a\r\n b\r\n\r\n")),
+    "a NUL in a header": Hostile((400,), _whole(HEADERS + b"x: a\0b\r\n\r\n")),
     "lines without CR": Hostile((400,), _whole(GOOD.replace(b"\r\n", b"\n"))),
     "a path without a slash": Hostile((400,), _whole(GOOD.replace(b"/inject", b"inject"))),
     "a byte over 127 in the path": Hostile((400,), _whole(GOOD.replace(b"/pod", b"/p\xe9d"))),
