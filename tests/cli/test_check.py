@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from cli.running import run
 
-from certs.authority import issue_authority
-from certs.pem import certificates_in
+from certs.certificates import certificates_in
+from certs.issuing import issue_ca
 from webhook.cli.check.report import (
     Finding,
     Report,
@@ -137,7 +137,7 @@ def test_explain_takes_pods_only(argument: str) -> None:
 )
 def test_certificate_dates_are_checked(left: timedelta, status: Status, message: str) -> None:
     lifetime = timedelta(days=365)
-    authority = issue_authority(NOW + left - lifetime, validity=lifetime)
+    authority = issue_ca(NOW + left - lifetime, validity=lifetime)
     (certificate,) = certificates_in(authority.pem)
     assert check_validity(certificate, NOW) == (status, message)
 

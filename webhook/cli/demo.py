@@ -23,7 +23,7 @@ import click
 import jsonpatch
 from rich.console import Console
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 from webhook.cli.manifests.blocks import block
 from webhook.cli.manifests.text import parse_yaml
 from webhook.injection.scripts import START, WAIT
@@ -45,10 +45,10 @@ def demo() -> None:
     _heading(console, "Pod, as written")
     console.print(text.strip(), markup=False)
     with tempfile.TemporaryDirectory(prefix="dind-webhook-") as directory:
-        authority = issue_authority(datetime.now(UTC), validity=_LIFETIME)
-        _write_certificate(authority, Path(directory))
+        ca = issue_ca(datetime.now(UTC), validity=_LIFETIME)
+        _write_certificate(ca, Path(directory))
         with _service(Path(directory)) as port:
-            context = ssl.create_default_context(cadata=authority.pem.decode())
+            context = ssl.create_default_context(cadata=ca.pem.decode())
             connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
             with contextlib.closing(connection):
                 connection.connect()
@@ -74,16 +74,16 @@ def demo() -> None:
     )
 
 
-def _write_certificate(authority: Authority, directory: Path) -> None:
-    leaf = issue_leaf(
-        authority,
+def _write_certificate(ca: KeyPair, directory: Path) -> None:
+    certificate = issue_serving_certificate(
+        ca,
         datetime.now(UTC),
         dns_names=["localhost"],
         ip_addresses=[ip_address("127.0.0.1")],
         validity=_LIFETIME,
     )
-    (directory / "tls.crt").write_bytes(leaf.pem)
-    (directory / "tls.key").write_bytes(leaf.key)
+    (directory / "tls.crt").write_bytes(certificate.pem)
+    (directory / "tls.key").write_bytes(certificate.key)
 
 
 @contextlib.contextmanager

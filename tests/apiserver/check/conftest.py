@@ -17,7 +17,7 @@ from apiserver.check import podnetwork
 from apiserver.product import Installed, installed_product, product_cluster
 from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
-from kube.standin import NETWORK, Settings
+from kube.standin_pod import NETWORK, Settings
 from kube.waiting import until
 
 READER = "reader"

@@ -11,7 +11,7 @@ from kubernetes.client import (
     V1MutatingWebhookConfiguration,
 )
 
-from certs.pem import certificates_in, fingerprint, pem_of
+from certs.certificates import certificates_in, fingerprint, pem_of
 from webhook.cli.check.expected import WEBHOOKS
 from webhook.cli.check.report import Finding, Status, check_validity, listed
 from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT
