@@ -31,9 +31,7 @@ def test_bad_requests_are_answered_counted_and_logged(service: RunningService, b
         (POST + b"content-length: 2\r\n\r\n{]", 400),
     ],
 )
-def test_connections_outlive_bad_requests(
-    service: RunningService, bad: bytes, status: int
-) -> None:
+def test_connections_outlive_bad_requests(service: RunningService, bad: bytes, status: int) -> None:
     with connect(service) as connection:
         for _ in range(2):
             connection.sendall(bad)
@@ -103,7 +101,7 @@ def test_what_is_not_http_gets_status_400_and_the_connection_is_closed(
 def test_requests_that_ask_for_another_protocol_end_their_connection(
     service: RunningService,
 ) -> None:
-    """httptools takes what follows the headers for the other protocol, and no body comes."""
+    """Httptools takes what follows the headers for the other protocol, and no body comes."""
     upgrade = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhost:"
     with connect(service) as connection:
         connection.sendall(request(review()).replace(b"host:", upgrade))

@@ -25,7 +25,9 @@ class ApplicationClient:
         """Send a request, and return its answer."""
 
         async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://app") as client:
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://app"
+            ) as client:
                 return await client.request(method, url, **parts)
 
         return asyncio.run(send())

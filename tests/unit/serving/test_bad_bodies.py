@@ -136,8 +136,7 @@ BAD = {
     "a boolean for an annotation": Bad(
         400,
         "not-a-review",
-        UNREADABLE
-        + "Expected `str`, got `bool` - at `$.request.object.metadata.annotations[...]`",
+        UNREADABLE + "Expected `str`, got `bool` - at `$.request.object.metadata.annotations[...]`",
         subject(metadata={"annotations": {"dind.io/inject": True}}),
     ),
     "a number among variables": Bad(
@@ -149,7 +148,8 @@ BAD = {
     "a text for variables": Bad(
         400,
         "not-a-review",
-        UNREADABLE + "Expected `array | null`, got `str` - at `$.request.object.spec.containers[0].env`",
+        UNREADABLE
+        + "Expected `array | null`, got `str` - at `$.request.object.spec.containers[0].env`",
         review(pod(OPTED_IN, containers=[{"env": "text"}])),
     ),
     "an object for containers": Bad(
