@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from service.reviews import pod, review
-from service.running import COMMAND, CertificateFolder, RunningService, running_service
+from service.running import COMMAND, CertificateFolder, RunningService
 
 OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "build", "uid": "u", "controller": True}
 FORGED = 'job\n{"event":"injected","reason":"forged"}\r\n\x1b[2Jforged'
@@ -94,17 +94,6 @@ def test_fields_that_users_choose_are_cut_at_253_characters(service: RunningServ
         "owner": 253,
     }
     assert len(json.dumps(line)) < 3000
-
-
-def test_images_that_users_choose_are_cut_in_the_log(tmp_path: Path) -> None:
-    image = "/".join(["registry.example", *["x" * 60] * 20, "dind"])
-    config = tmp_path / "config.yaml"
-    config.write_text("policy: {annotations: [image], images: ['**']}\n")
-    certificates = CertificateFolder(tmp_path / "tls")
-    with running_service(tmp_path, certificates, "--config", config) as service:
-        line = line_about(service, review(pod({"dind.io/inject": "true", "dind.io/image": image})))
-    assert line["event"] in ("injected", "denied")
-    assert all(len(str(value)) <= 500 for value in line.values())
 
 
 @pytest.fixture
