@@ -5,7 +5,8 @@ tools/chart.py --check   fails when one is not what it would write
 
 The values' meaning and rules stand in values.yaml, as comments above each key: text, and lines
 `# @schema {...}` with a piece of JSON Schema. Out of them come values.schema.json and the table in
-README.md. The operator's schema, the start script and the version come from `webhook`.
+README.md. The schema of the configuration file, the start script and the version come from
+`webhook`.
 """
 
 import json
@@ -19,7 +20,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node
 
-from webhook import __version__, operator
+from webhook import __version__
+from webhook.config import json_schema
 from webhook.injection.scripts import START
 
 CHART = Path(__file__).parents[1] / "charts" / "dind-webhook"
@@ -125,7 +127,7 @@ def values_schema(tree: Sequence[Value]) -> str:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart dind-webhook",
         **root,
-        "$defs": operator.schema()["$defs"],
+        "$defs": json_schema()["$defs"],
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from webhook.cli.edit import CannotEditError, edited
 from webhook.cli.render import Style, block
-from webhook.operator.yamltext import load, split
+from webhook.cli.yamltext import load, split
 
 ITEM = {"name": "x"}
 

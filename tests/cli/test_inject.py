@@ -166,7 +166,7 @@ def test_the_systems_namespaces_are_never_touched() -> None:
 
 
 def test_the_namespace_decides_about_profiles(tmp_path: Path) -> None:
-    config = tmp_path / "operator.yaml"
+    config = tmp_path / "config.yaml"
     config.write_text(
         "profiles: {large: {startTimeout: 9}}\npolicy: {profiles: {team-*: [large]}}\n"
     )
@@ -305,7 +305,7 @@ BAD = {
     ),
     "no template": (
         "{kind: Job, apiVersion: batch/v1, metadata: {name: a}, spec: {}}",
-        "job/a (line 1): spec.template is empty; allowed is a mapping",
+        "job/a (line 1): spec.template is null; allowed is a mapping",
     ),
     "a wrong type deep in a list": (
         (

@@ -4,7 +4,6 @@ Closed loop over kept-alive connections. Any answer but 200, and any connection 
 error of the phase in which it happens.
 """
 
-import itertools
 import multiprocessing
 import os
 import ssl
@@ -93,28 +92,25 @@ def steady_load(service: RunningService, size: str = "9") -> Iterator[Steady]:
 
 _server: Server
 _connections: list[load.Connection]
-_requests: Iterator[bytes]
+_request: bytes
 
 
 def _connect(server: Server, authority: bytes, size: str, core: int) -> None:
     """Prepare the other process, whose phases share its connections."""
-    global _server, _connections, _requests  # noqa: PLW0603 - a pool's initializer has no other place
+    global _server, _connections, _request  # noqa: PLW0603 - a pool's initializer has no other place
     pin(os.getpid(), core)
     tls = ssl.create_default_context(cadata=authority.decode())
     _server = server
     _connections = [load.Connection(server, tls) for _ in range(_CONNECTIONS)]
-    bodies = reviews.reviews(size)
-    _requests = itertools.cycle(
-        [load.request_of("/inject/pod?timeout=5s", body) for body in bodies]
-    )
+    _request = load.http_request("/inject/pod?timeout=5s", reviews.review(size))
 
 
 def _phase(seconds: float) -> Phase:
     count = max(1, round(seconds / _SLICE))
-    parts = [load.run(_server, _connections, _requests, seconds / count) for _ in range(count)]
+    parts = [load.run(_server, _connections, _request, seconds / count) for _ in range(count)]
     return Phase(
         [part.quantile(0.99) for part in parts],
         sum(part.requests for part in parts),
         sum(part.seconds for part in parts),
-        max(part.latencies[-1] for part in parts),
+        max(part.quantile(1) for part in parts),
     )

@@ -7,7 +7,6 @@ from typing import Self
 from service.reviews import review
 from service.running import RunningService
 from service.wire import Answer, connect, receive, request
-
 from webhook.serving.connection import WAITING_LIMIT
 
 

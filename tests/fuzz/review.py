@@ -15,8 +15,8 @@ from golden.cases import cases
 from property.generated import EVERY_ANNOTATION, NONSENSE, PATHS, READABLE, SOURCES, VARIABLES
 from service.reviews import review
 
+from webhook.config import Config
 from webhook.injection import Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.serving import logs
 from webhook.serving.metrics import Metrics
@@ -35,7 +35,8 @@ _FILES: list[dict[str, Any]] = [
 _MESSAGE_LENGTH = 500  # characters; a line for people
 _LOG = io.TextIOWrapper(io.BytesIO())
 _SERVICES = [
-    Service(msgspec.convert(file, Config), Metrics(), logs.configure(_LOG)) for file in _FILES
+    Service(Config.model_validate_json(json.dumps(file)), Metrics(), logs.configure(_LOG))
+    for file in _FILES
 ]
 _NASTY: list[Any] = [
     *NONSENSE,
@@ -49,7 +50,7 @@ _NASTY: list[Any] = [
 
 
 def run(body: bytes) -> None:
-    """Ask every endpoint under every operator's file, and again for the pod that it makes.
+    """Ask every endpoint under every configuration file, and again for the pod that it makes.
 
     Raises:
         AssertionError: an answer breaks a rule of the API server's.

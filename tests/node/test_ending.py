@@ -24,7 +24,7 @@ STUBBORN = "sh -c 'trap : TERM; while :; do sleep 1; done'"
     [("true", 8), (f"{RUN_DETACHED} {STUBBORN}", GRACE_SECONDS)],
     ids=["an idle daemon", "a nested container that ignores TERM"],
 )
-def test_a_job_completes_soon_after_its_app(
+def test_job_completes_within_the_grace_period_after_its_app(
     cluster: Cluster, namespace: str, left: str, seconds: int
 ) -> None:
     asked = as_job(patient(job("short", left)))
@@ -41,7 +41,7 @@ def test_a_job_completes_soon_after_its_app(
 
 
 @pytest.mark.timeout(300)
-def test_a_deleted_pod_leaves_nothing(cluster: Cluster, namespace: str) -> None:
+def test_deleted_pod_leaves_nothing_behind(cluster: Cluster, namespace: str) -> None:
     marks = run_nested(cluster, namespace, f"sh -c '{IDLE}'")
     assert len(traces(cluster, marks)) == 4
     assert records(cluster, marks)
@@ -50,7 +50,7 @@ def test_a_deleted_pod_leaves_nothing(cluster: Cluster, namespace: str) -> None:
     until(lambda: not records(cluster, marks), "the end of all that tells of it", seconds=150)
 
 
-def test_a_nested_container_that_ignores_term_does_not_outlast_the_grace_period(
+def test_nested_container_that_ignores_sigterm_ends_with_the_grace_period(
     cluster: Cluster, namespace: str
 ) -> None:
     marks = run_nested(cluster, namespace, STUBBORN)

@@ -40,7 +40,7 @@ HELD_BUILD = (
     [("dockerd", 10), ("containerd", 60), ("the container", 10)],
     ids=["dockerd", "dockerd's containerd", "the container"],
 )
-def test_the_next_build_works_soon_after_a_kill_during_a_build(
+def test_next_build_works_after_the_daemon_is_killed_during_a_build(
     cluster: Cluster, namespace: str, killed: str, seconds: int
 ) -> None:
     start(cluster, namespace, "killed")
@@ -61,7 +61,7 @@ def test_the_next_build_works_soon_after_a_kill_during_a_build(
 
 
 @pytest.mark.parametrize("part", ["containerd", "kubelet"])
-def test_a_build_goes_on_through_a_crash_of_what_runs_the_pod(
+def test_build_continues_through_a_crash_of_the_kubelet_or_containerd(
     cluster: Cluster, namespace: str, part: str
 ) -> None:
     script = f"{MAKE_IMAGE}\n{HELD_BUILD} 2>/dev/null\ndocker run --rm held cat /said"
@@ -80,7 +80,7 @@ def test_a_build_goes_on_through_a_crash_of_what_runs_the_pod(
     assert restarts(cluster, namespace, "held") == 0
 
 
-def test_without_the_webhook_opted_in_pods_wait_and_others_do_not(
+def test_without_the_webhook_only_opted_in_pods_wait(
     cluster: Cluster, namespace: str, profiles: Product
 ) -> None:
     build = f"{MAKE_IMAGE}\ndocker run --rm made cat /said"
@@ -128,7 +128,7 @@ def away(product: Product) -> Iterator[None]:
     ],
     ids=["a bad flag", "no iptables"],
 )
-def test_a_daemon_that_cannot_start_says_why_and_its_pod_goes_at_once(
+def test_daemon_that_cannot_start_reports_why_and_its_pod_is_deleted_at_once(
     cluster: Cluster, namespace: str, profile: str, why: str
 ) -> None:
     create(cluster, namespace, using(profile, job("wrong", "true")))
@@ -137,7 +137,7 @@ def test_a_daemon_that_cannot_start_says_why_and_its_pod_goes_at_once(
     assert seconds_to_delete(cluster, namespace, "wrong", bound=60) < 10
 
 
-def test_no_hook_outlives_its_bound(cluster: Cluster, namespace: str) -> None:
+def test_hook_ends_at_its_deadline(cluster: Cluster, namespace: str) -> None:
     """A daemon that hangs: it is ended, says what the hook waited for, and begins anew."""
     create(cluster, namespace, using("short-start", job("slow", "true")))
     await_event(cluster, namespace, "slow", "FailedPostStartHook")

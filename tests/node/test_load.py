@@ -36,7 +36,7 @@ def light(profiles: Product, tmp_path_factory: pytest.TempPathFactory) -> Produc
 
 
 @pytest.mark.usefixtures("light")
-def test_thirty_pods_run_at_once_and_build(
+def test_thirty_pods_build_at_the_same_time(
     cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = latency(cluster)
@@ -51,7 +51,7 @@ def test_thirty_pods_run_at_once_and_build(
 
 
 @pytest.mark.usefixtures("profiles")
-def test_thirty_pods_with_default_requests_build_as_the_node_has_room(
+def test_thirty_pods_with_default_requests_build_as_the_node_has_capacity(
     cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = latency(cluster)

@@ -1,4 +1,4 @@
-"""Strategies: pods over the whole shape that the core reads, and operator's files for them.
+"""Strategies: pods over the whole shape that the core reads, and configuration files for them.
 
 Pods are valid as the API server sees it (names and paths are unique, mounts have volumes), and
 everything else about them is as nasty as the lists below.
@@ -62,7 +62,7 @@ DOCKER_HOSTS: list[Json] = [
     {"name": "DOCKER_HOST", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
 ]
 UNKNOWN: list[Json] = [{}, {"tty": True}, {"futureField": {"deep": [None, {"a/b~c": 1}]}}]
-READABLE = {  # annotations that a lenient operator's file accepts
+READABLE = {  # annotations that a lenient configuration file accepts
     "mode": ["sidecar", "node"],
     "cpu": ["1m", "2", "100m"],
     "memory": ["64Mi", "8Gi", "1e9"],
@@ -227,7 +227,7 @@ UNPRIVILEGED = {"privileged": False, "runtimeClassName": "sysbox-runc"}
 
 @st.composite
 def configs(draw: DrawFn, *, hostile: bool) -> Json:
-    """An operator's file; without `hostile`, one that allows pods all that is readable."""
+    """A configuration file; without `hostile`, one that allows pods all that is readable."""
     profiles = {
         name: {
             **draw(PROFILES),

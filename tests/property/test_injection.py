@@ -12,6 +12,7 @@ from property.strict import apply
 from unit.injection.pods import named, operations, patched
 from unit.injection.rules import breaches
 
+from webhook.config import Config, Mode
 from webhook.injection import (
     Admission,
     Decision,
@@ -24,7 +25,6 @@ from webhook.injection import (
     decide,
     examine,
 )
-from webhook.injection.config import Config, Mode
 from webhook.injection.decisions import WARNING_LENGTH
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings, resolve
@@ -37,7 +37,7 @@ ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), endpoint=
 
 def decided(raw: Json, config: Json, endpoint: Endpoint = Endpoint.NAMESPACE) -> Decision:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    return decide(admission, msgspec.convert(config, Config))
+    return decide(admission, Config.model_validate_json(json.dumps(config)))
 
 
 def injected(raw: Json, config: Json) -> Json:
@@ -48,7 +48,7 @@ def injected(raw: Json, config: Json) -> Json:
 
 def settings_of(raw: Json, config: Json) -> Settings:
     reading = annotations.read(raw["metadata"].get("annotations") or {})
-    settings = resolve(reading, msgspec.convert(config, Config), "ci").settings
+    settings = resolve(reading, Config.model_validate_json(json.dumps(config)), "ci").settings
     assert settings is not None
     return settings
 
@@ -84,7 +84,7 @@ def test_an_explanation_agrees_with_the_decision(
     raw: Json, config: Json, endpoint: Endpoint
 ) -> None:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    findings = examine(admission, msgspec.convert(config, Config))
+    findings = examine(admission, Config.model_validate_json(json.dumps(config)))
     answers = [finding.answer for finding in findings]
     refused = any(answer and not isinstance(answer, Skipped) for answer in answers)
     skipped = isinstance(answers[-1], Skipped)

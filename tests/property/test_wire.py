@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from property.generated import ENDPOINTS, Json, configs, pods
 from service.reviews import review
 
+from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 from webhook.serving.review import admission, decode
 
@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
 def test_a_review_is_decided_like_the_pod_in_it(
     raw: Json, config: Json, endpoint: Endpoint, indent: int | None
 ) -> None:
-    operators = msgspec.convert(config, Config)
+    operators = Config.model_validate_json(json.dumps(config))
     body = json.dumps(review(raw, namespace="ci"), indent=indent).encode()
     decision = decide(admission(decode(body), endpoint), operators)
     assert decision == decide(Admission(endpoint, "ci", msgspec.convert(raw, Pod)), operators)

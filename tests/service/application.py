@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from service.asking import ServiceUnderTest
 from service.memorylog import MemoryLog
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
 from webhook.serving.metrics import Metrics

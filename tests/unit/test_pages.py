@@ -79,8 +79,8 @@ def test_shell_examples_can_be_parsed(page: str) -> None:
 
 
 @each_page
-def test_examples_of_the_operators_file_are_accepted(page: str, tmp_path: Path) -> None:
-    file = tmp_path / "operator.yaml"
+def test_examples_of_the_configuration_file_are_accepted(page: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
     for block in blocks(page, "yaml"):
         if block.startswith("profiles:"):
             file.write_text(block)
@@ -119,7 +119,7 @@ def test_each_flag_that_the_sidecars_page_explains_is_a_flag_of_the_daemon() -> 
 
 def test_the_page_of_mode_node_shows_what_is_injected(tmp_path: Path) -> None:
     asks, shown = documents("node-mode")
-    file = tmp_path / "operator.yaml"
+    file = tmp_path / "config.yaml"
     file.write_text(NODE_PROFILE)
     before = {
         "metadata": {"name": "build", **asks["metadata"]},

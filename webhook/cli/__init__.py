@@ -11,11 +11,11 @@ Exit codes:
   1   explain: a pod is left alone; check: there are warnings
   2   a pod is refused; check: something is broken
   64  the command line is wrong
-  65  the input is wrong: not YAML, not a Kubernetes object, a bad operator's file
+  65  the input is wrong: not YAML, not a Kubernetes object, a bad configuration file
   66  explain: the cluster has no such pod
   69  the cluster cannot be reached, or the package that could is missing
   77  the cluster does not let you read what is needed
-  78  serve: no usable certificate, operator's file or address
+  78  serve: no usable certificate, configuration file or address
 """
 
 # A command's module is imported when it is called: `serve` pays for no YAML tables, and nobody
@@ -25,7 +25,7 @@ COMMANDS = {
     "inject": Command("webhook.cli.inject", "inject", "Inject Docker into manifests, offline."),
     "explain": Command("webhook.cli.explain", "explain", "Say why pods are injected, or not."),
     "check": Command("webhook.cli.check", "check", "Say whether a cluster's webhook is well."),
-    "config": Command("webhook.cli.config", "config", "Check and show the operator's file."),
+    "config": Command("webhook.cli.config", "config", "Check and show the configuration file."),
     "demo": Command("webhook.cli.demo", "demo", "See a pod before and after, with no cluster."),
 }
 

@@ -7,12 +7,12 @@ from typing import Any
 from msgspec import Struct
 
 from webhook.cli.manifests import Object, Template
+from webhook.config import Config
+from webhook.config.wording import dotted
 from webhook.injection import Admission, Reason
 from webhook.injection.annotations import PREFIX, STATUS
-from webhook.injection.config import Config
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT, MIRROR_POD, route
-from webhook.operator.problem import dotted
 
 _CLOSE = 0.8  # similarity from which a name counts as a slip of the pen; "dind.io/profile" is 0.6
 
@@ -39,7 +39,7 @@ class Cluster(Struct, frozen=True):
     Attributes:
         namespace: of objects that name none.
         label: the namespace's label dind.io/inject, None where it has none.
-        config: the operator's file.
+        config: the configuration file.
     """
 
     namespace: str

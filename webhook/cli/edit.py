@@ -9,10 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from webhook.cli import yamltext
 from webhook.cli.places import Places
 from webhook.cli.render import block, flow, indented, pair, scalar
-from webhook.operator import yamltext
-from webhook.operator.yamltext import Chunk, Document, Node, Origin, YAMLTextError
+from webhook.cli.yamltext import Chunk, Document, Node, Origin, YAMLTextError
 
 
 class CannotEditError(ValueError):

@@ -15,9 +15,9 @@ from webhook.cli.live import LiveCluster
 from webhook.cli.manifests import Object, Template
 from webhook.cli.objects import Configuration, LivePod, Namespace
 from webhook.cli.tables import Explanation, Note, Row
+from webhook.config import Config, Mode
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
-from webhook.injection.config import Config, Mode
 from webhook.injection.decisions import Audit, printable
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from webhook.cli import problem, yamltext
 from webhook.cli.group import BadInput
+from webhook.cli.problem import Rules
+from webhook.cli.yamltext import Chunk, Document, YAMLTextError
+from webhook.config.wording import dotted, shown
 from webhook.injection.decisions import printable
 from webhook.injection.pod import Pod
-from webhook.operator import problem, yamltext
-from webhook.operator.schema import Rules
-from webhook.operator.yamltext import Chunk, Document, YAMLTextError
 
 Path = tuple[str | int, ...]
 
@@ -144,7 +145,7 @@ def _objects(data: object, chunk: Chunk) -> Iterator[Object]:
         return
     where = f"line {chunk.line + 1}"
     if not isinstance(data, dict):
-        raise _WrongError(f"{where}: {problem.shown(data)}; allowed is a Kubernetes object")
+        raise _WrongError(f"{where}: {shown(data)}; allowed is a Kubernetes object")
     yield from _in_object(data, where, (), {})
 
 
@@ -160,20 +161,20 @@ def _in_object(
         yield _object(data, kind, version, where, path)
         return
     if not isinstance(items, list):
-        raise _WrongError(f"{where}: items is {problem.shown(items)}; allowed is a list")
+        raise _WrongError(f"{where}: items is {shown(items)}; allowed is a list")
     inherits = {} if kind == "List" else {"kind": kind.removesuffix("List"), "apiVersion": version}
     for index, item in enumerate(items):
         below = (*path, "items", index)
         if not isinstance(item, dict):
-            name = problem.dotted(below)
-            raise _WrongError(f"{where}: {name} is {problem.shown(item)}; allowed is an object")
+            name = dotted(below)
+            raise _WrongError(f"{where}: {name} is {shown(item)}; allowed is an object")
         yield from _in_object(item, where, below, inherits)
 
 
 def _text(value: object, key: str, where: str) -> str:
     if isinstance(value, str) and value:
         return value
-    said = f"its {key} is {problem.shown(value)}" if value is not None else f"it has no {key}"
+    said = f"its {key} is {shown(value)}" if value is not None else f"it has no {key}"
     raise _WrongError(f"{where}: not a Kubernetes object, since {said}")
 
 
@@ -202,8 +203,8 @@ def _template(data: dict[str, Any], pod_at: Path, where: str, path: Path) -> Tem
     for depth, key in enumerate(pod_at, 1):
         found = found.get(key)
         if not isinstance(found, dict):
-            name = problem.dotted((*path, *pod_at[:depth]))
-            raise _WrongError(f"{where}{name} is {problem.shown(found)}; allowed is a mapping")
+            name = dotted((*path, *pod_at[:depth]))
+            raise _WrongError(f"{where}{name} is {shown(found)}; allowed is a mapping")
     # The API server fills in what may be absent: a template often has no metadata.
     read = {**found, "metadata": found.get("metadata") or {}}
     try:

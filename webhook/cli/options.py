@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook import operator
 from webhook.cli.group import BadInput
-from webhook.injection.config import Config
+from webhook.config import Config, ConfigError, parse_config, read_config_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -26,7 +25,7 @@ config_option = click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
-    help="The operator's file; without it, every default holds.",
+    help="Configuration file. Unset: every setting has its default.",
 )
 _ASSUMED = (
     click.option(
@@ -71,7 +70,7 @@ def input_options(*, required: bool) -> Callable[[Function], Function]:
 
 
 def read_config(path: Path | None) -> Config:
-    """Read the operator's file, or take the defaults.
+    """Read the configuration file, or take the defaults.
 
     Raises:
         BadInput: it is not valid.
@@ -79,6 +78,6 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        return operator.read(path)
-    except operator.ConfigError as error:
+        return parse_config(read_config_file(path), str(path))
+    except ConfigError as error:
         raise BadInput(str(error)) from error

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from webhook.cli.render import Style
-from webhook.operator.yamltext import Node
+from webhook.cli.yamltext import Node
 
 
 class Places:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import uvloop
 
-from webhook import operator
+from webhook.config import ConfigError
 from webhook.logs import configure_logging
 from webhook.serving import server
 from webhook.serving.clients import ClientCAError
@@ -33,7 +33,7 @@ _PORT = click.IntRange(0, 65535)
 
 
 @click.command()
-@_option("--config", _PATH, "The operator's file; without it, every setting has its default.")
+@_option("--config", _PATH, "Configuration file. Unset: every setting has its default.")
 @_option("--tls-dir", _PATH, "Folder of tls.crt and tls.key, as a Secret mounts.", required=True)
 @_option("--client-ca", _PATH, "Certificates, one of which must sign a caller's; else any may.")
 @_option("--client-name", str, "Name that a caller's certificate must have; needs --client-ca.")
@@ -43,7 +43,7 @@ _PORT = click.IntRange(0, 65535)
 @_option(
     "--poll-interval",
     click.FloatRange(0.01, 60),
-    "Seconds between looks at the certificate and the operator's file.",
+    "Seconds between looks at the certificate and the configuration file.",
     default=1.0,
 )
 @_option(
@@ -67,14 +67,14 @@ _PORT = click.IntRange(0, 65535)
 def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
     """Answer the API server's admission reviews until SIGTERM.
 
-    A changed certificate or operator's file takes effect without a restart; a broken one is logged,
-    counted and ignored. Started with a broken one, it exits with status 78 and says why.
+    A changed certificate or configuration file takes effect without a restart; a broken one is
+    logged, counted and ignored. Started with a broken one, it exits with status 78 and says why.
     """
     _require_authority(options["client_ca"], options["client_name"])
     log = configure_logging(sys.stderr, log_level)
     try:
         uvloop.run(server.serve(server.Options(**options), log))
-    except (CertificateError, ClientCAError, operator.ConfigError) as error:
+    except (CertificateError, ClientCAError, ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
         sys.exit(EX_CONFIG)
     except OSError as error:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from webhook.cli.cluster import Cluster, NotAsked
 from webhook.cli.manifests import Object, Template
 from webhook.cli.tables import Explanation, Note, Row
+from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,
@@ -17,7 +18,6 @@ from webhook.injection import (
     decide,
     examine,
 )
-from webhook.injection.config import Config
 from webhook.injection.decisions import printable
 from webhook.injection.optin import INJECT
 

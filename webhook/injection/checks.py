@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from webhook.config import Config, Mode, Placement
 from webhook.injection import annotations, node, shape
-from webhook.injection.config import Config, Mode, Placement
 from webhook.injection.decisions import (
     Decision,
     Denied,

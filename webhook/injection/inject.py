@@ -7,13 +7,13 @@ import msgspec
 from msgspec import Struct
 
 from webhook import __version__
+from webhook.config import Mode, Placement
+from webhook.config.paths import real
 from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
-from webhook.injection.config import Mode, Placement
 from webhook.injection.decisions import Audit, Injected, warning
 from webhook.injection.mirror import mirrored
 from webhook.injection.patch import Operation, add, append, escaped, remove
-from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Settings

@@ -8,8 +8,8 @@ never secrets, config maps, projected tokens or host paths.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from webhook.config.paths import PROTECTED, is_clear_of, normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.paths import PROTECTED, is_clear_of, normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
 
 

@@ -1,13 +1,11 @@
 """Settings: a profile with a pod's options applied, after the operator's policy had its say."""
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from webhook.injection import quantity
+from webhook.config import Config, Mode, Policy, Profile, Resources, Storage, quantity
+from webhook.config.image import is_allowed
 from webhook.injection.annotations import PREFIX, Options, Reading
-from webhook.injection.config import Config, Mode, Policy, Profile, Resources, Storage
 from webhook.injection.decisions import Problem, listed, quoted
-from webhook.injection.image import is_allowed
 from webhook.injection.reasons import Reason
 
 _DIRECTORIES = {Mode.SIDECAR: "/var/run", Mode.NODE: "/var/run/dind"}
@@ -57,8 +55,8 @@ def resolve(reading: Reading, config: Config, namespace: str) -> Resolution:
     profile = config.profiles[name]
     if options.mode is not None and options.mode is not profile.mode:
         # A folder of the profile's own belongs to the profile's own mode.
-        socket = replace(profile.socket, directory=None)
-        profile = replace(profile, mode=options.mode, socket=socket)
+        socket = profile.socket.model_copy(update={"directory": None})
+        profile = profile.model_copy(update={"mode": options.mode, "socket": socket})
     problems += _against_mode(options, profile.mode)
     if not problems:
         profile = _apply(options, profile)
@@ -149,11 +147,11 @@ def _against_mode(options: Options, mode: Mode) -> list[Problem]:
 
 def _apply(options: Options, profile: Profile) -> Profile:
     if options.image is not None:
-        profile = replace(profile, image=options.image)
+        profile = profile.model_copy(update={"image": options.image})
     if options.cpu is not None or options.memory is not None:
-        profile = replace(profile, resources=_limited(profile.resources, options))
+        profile = profile.model_copy(update={"resources": _limited(profile.resources, options)})
     if options.storage is not None:
-        profile = replace(profile, storage=_sized(profile.storage, options.storage))
+        profile = profile.model_copy(update={"storage": _sized(profile.storage, options.storage)})
     return profile
 
 
@@ -164,12 +162,12 @@ def _limited(resources: Resources, options: Options) -> Resources:
         wanted = getattr(options, name)
         if wanted is None:
             continue
-        limits = replace(limits, **{name: wanted})
+        limits = limits.model_copy(update={name: wanted})
         request = getattr(requests, name)
         if request is not None and quantity.parse(str(request)) > quantity.parse(wanted):
-            requests = replace(requests, **{name: wanted})
-    return Resources(requests=requests, limits=limits)
+            requests = requests.model_copy(update={name: wanted})
+    return resources.model_copy(update={"requests": requests, "limits": limits})
 
 
 def _sized(storage: Storage, size: str) -> Storage:
-    return replace(storage, size_limit=size)
+    return storage.model_copy(update={"size_limit": size})

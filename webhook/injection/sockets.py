@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from webhook.config.paths import normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.paths import normal, real
 from webhook.injection.pod import Container, Volume, VolumeMount
 
 DOCKER_HOST = "DOCKER_HOST"

@@ -14,10 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter
 
-from webhook import operator
-from webhook.injection.config import Config
+from webhook.config import Config, ConfigError, parse_config, read_config_file
 from webhook.logs import Logger
-from webhook.operator import ConfigError
 from webhook.serving.clients import ClientCAError, read_client_ca
 from webhook.serving.service import Service
 from webhook.serving.tls import (
@@ -136,8 +134,8 @@ def follow_configuration(path: Path, content: bytes, service: Service) -> Follow
 
     return Followed(
         "configuration",
-        read=lambda: operator.load(path),
-        parse=lambda content: operator.parse(content, str(path)),
+        read=lambda: read_config_file(path),
+        parse=lambda content: parse_config(content, str(path)),
         apply=apply,
         content=content,
         results=service.metrics.configuration_reloads,

@@ -14,8 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from msgspec import Struct
 
-from webhook import __version__, operator
-from webhook.injection.config import Config
+from webhook import __version__
+from webhook.config import Config, parse_config, read_config_file
 from webhook.logs import Logger
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
@@ -148,7 +148,7 @@ async def serve(options: Options, log: Logger) -> None:
     Raises:
         CertificateError: there is no certificate to serve.
         ClientCAError: there is nothing to verify clients with.
-        operator.ConfigError: the configuration file is not valid.
+        webhook.config.ConfigError: the configuration file is not valid.
         OSError: an address cannot be bound.
     """
     service, certificate, followed = _prepare(options, log)
@@ -179,8 +179,8 @@ def _prepare(
     """Read every file once."""
     content, config = b"", Config()
     if options.config is not None:
-        content = operator.load(options.config)
-        config = operator.parse(content, str(options.config))
+        content = read_config_file(options.config)
+        config = parse_config(content, str(options.config))
     client_ca = None if options.client_ca is None else read_client_ca(options.client_ca)
     certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC), client_ca)
     service = Service(config, Metrics(), log)

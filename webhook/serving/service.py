@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, decide
-from webhook.injection.config import Config
 from webhook.logs import Logger
 from webhook.serving.metrics import Metrics
 from webhook.serving.review import BadRequest, Request, decode, encode

@@ -58,18 +58,6 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* The Kubernetes client is most of it, and serving pods never load that: so it is one of its own. */}}
-{{- define "dind-webhook.certsImage" -}}
-{{- with .Values.certificates.self.image -}}
-{{- $repository := .repository | default (printf "%s-certs" $.Values.image.repository) -}}
-{{- if .digest -}}
-{{ $repository }}@{{ .digest }}
-{{- else -}}
-{{ $repository }}:{{ .tag | default $.Values.image.tag | default $.Chart.AppVersion }}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
 {{/* A pod that needs nothing of its node. The image says which user it runs as. */}}
 {{- define "dind-webhook.podSecurityContext" -}}
 runAsNonRoot: true

@@ -21,11 +21,6 @@
 {{- if and .Values.image.tag .Values.image.digest -}}
 {{- $problems = append $problems "image.tag and image.digest are both set, and the digest alone decides: remove one of them." -}}
 {{- end -}}
-{{- with .Values.certificates.self.image -}}
-{{- if and .tag .digest -}}
-{{- $problems = append $problems "certificates.self.image.tag and .digest are both set, and the digest alone decides: remove one of them." -}}
-{{- end -}}
-{{- end -}}
 {{- if and .Values.checker.subjects (not .Values.checker.create) -}}
 {{- $problems = append $problems "checker.subjects is set, but checker.create is false, so there is no role to give them: set checker.create to true or remove the subjects." -}}
 {{- end -}}

@@ -16,13 +16,6 @@ pytestmark = pytest.mark.apiserver("helm")
             {"image.tag": '"1"', "image.digest": f'"{DIGEST}"'},
             "image.tag and image.digest are both set",
         ),
-        (
-            {
-                "certificates.self.image.tag": '"1"',
-                "certificates.self.image.digest": f'"{DIGEST}"',
-            },
-            "certificates.self.image.tag and .digest are both set",
-        ),
         ({"nameOverride": '"Dind"'}, 'The objects would be called "ci-Dind"'),
         ({"fullnameOverride": '"9lives"'}, 'The objects would be called "9lives"'),
         ({"checker.subjects": '[{"kind": "User", "name": "jane"}]'}, "checker.create is false"),

@@ -14,8 +14,8 @@ from unit.injection.pods import (
     problems,
 )
 
+from webhook.config import Socket
 from webhook.injection import Denied, Skipped
-from webhook.injection.config import Socket
 from webhook.injection.scripts import START, WAIT
 
 

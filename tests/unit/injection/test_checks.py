@@ -1,14 +1,15 @@
 """The gates: `decide` and `examine` ask the same questions, and every reason can be reached."""
 
+import json
 import re
 
 import msgspec
 import pytest
 from unit.injection.pods import LENIENT, Json, container, decided, pod
 
+from webhook.config import Config
 from webhook.injection import Admission, Denied, Endpoint, Outcome, Reason, Skipped, examine
 from webhook.injection.checks import CHECKS
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 
 MIRROR = {"kubernetes.io/config.mirror": "hash", "dind.io/inject": "true"}
@@ -75,7 +76,7 @@ def test_every_reason_has_a_pod() -> None:
 def test_an_explanation_says_what_the_decision_says(reason: Reason) -> None:
     raw, config, endpoint = CASES[reason]
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    findings = examine(admission, msgspec.convert(config, Config))
+    findings = examine(admission, Config.model_validate_json(json.dumps(config)))
     problems = [
         problem
         for finding in findings

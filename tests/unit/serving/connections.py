@@ -10,7 +10,7 @@ import httptools
 import uvloop
 from service.memorylog import MemoryLog
 
-from webhook.injection.config import Config
+from webhook.config import Config
 from webhook.serving.app import create_app
 from webhook.serving.limits import LimitedProtocol
 from webhook.serving.metrics import Metrics

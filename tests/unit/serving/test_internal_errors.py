@@ -10,7 +10,7 @@ from service.reviews import review
 from service.wire import request
 from unit.serving.connections import listening, run
 
-from webhook.injection.config import Config, Profile
+from webhook.config import Config, Profile
 
 
 @pytest.fixture

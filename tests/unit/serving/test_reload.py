@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 
 from service.memorylog import MemoryLog
 
-from webhook.operator import ConfigError
+from webhook.config import ConfigError
 from webhook.serving.metrics import Metrics
 from webhook.serving.reload import Followed, follow
 
