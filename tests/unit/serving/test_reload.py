@@ -44,7 +44,7 @@ def test_the_content_in_force_is_applied_again_after_a_broken_one(log: MemoryLog
 
     def parse(content: str) -> str:
         if content == "broken":
-            raise ConfigError("f: broken")
+            raise ConfigError("f", ["broken"])
         return content
 
     contents = iter(["broken", "broken", "a"])
@@ -59,13 +59,13 @@ def test_the_content_in_force_is_applied_again_after_a_broken_one(log: MemoryLog
 
 def test_errors_of_reading_are_logged_once(log: MemoryLog) -> None:
     def read() -> str:
-        raise ConfigError("f: No such file or directory")
+        raise ConfigError("f", ["cannot be read"])
 
     metrics = Metrics()
     poll(followed(read, metrics), log, 3)
     (line,) = log.lines()
     assert line["event"] == "file not reloaded, the last valid one stays"
-    assert line["message"] == "f: No such file or directory"
+    assert line["message"] == "f: cannot be read"
     assert results(metrics) == {"failure": 1, "success": 0}
 
 
