@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from service.application import Application
 from service.memorylog import MemoryLog
+from service.reviews import pod, review
 
+from webhook.config import Config
 from webhook.logs import configure_logging
 
 FORGED = 'a\r\n{"event": "forged"}\x1b[2J\u2028é'
@@ -80,3 +83,12 @@ def test_of_uvicorn_only_errors_become_lines(log: MemoryLog) -> None:
     logging.getLogger("uvicorn.error").error("Exception in ASGI application")
     (line,) = log.lines()
     assert (line["event"], line["level"]) == ("Exception in ASGI application", "error")
+
+
+def test_images_that_users_choose_are_cut(log: MemoryLog) -> None:
+    policy = {"annotations": ["image"], "images": ["**"]}
+    application = Application(log, Config.model_validate_json(json.dumps({"policy": policy})))
+    image = f"{'x' * 200}:{'y' * 128}"
+    application.ask(review(pod({"dind.io/inject": "true", "dind.io/image": image})))
+    (line,) = application.events("injected")
+    assert line["image"] == image[:250] + "..."
