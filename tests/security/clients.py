@@ -27,20 +27,13 @@ def expired(ca: trustme.CA) -> ClientCertificate:
     return leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
 
 
-<<<<<<< HEAD
 def for_a_server(ca: trustme.CA) -> ClientCertificate:
     """A certificate of the accepted name for servers only."""
-    signer = Authority(ca.cert_pem.bytes(), ca.private_key_pem.bytes())
-    leaf = issue_leaf(signer, datetime.now(UTC), dns_names=[NAME], validity=timedelta(hours=1))
-=======
-def for_a_server(authority: trustme.CA) -> Shown:
-    """The right name, issued for a server and not for a client."""
-    signer = KeyPair(authority.cert_pem.bytes(), authority.private_key_pem.bytes())
-    leaf = issue_serving_certificate(
+    signer = KeyPair(ca.cert_pem.bytes(), ca.private_key_pem.bytes())
+    certificate = issue_serving_certificate(
         signer, datetime.now(UTC), dns_names=[NAME], validity=timedelta(hours=1)
     )
->>>>>>> main
-    return leaf.pem, leaf.key
+    return certificate.pem, certificate.key
 
 
 def context(

@@ -5,20 +5,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-<<<<<<< HEAD:tests/unit/serving/test_tls.py
-from certs.authority import issue_authority, issue_leaf
+from certs.issuing import issue_ca, issue_serving_certificate
 from webhook.serving.tls import CertificateError, KeyPair, read_key_pair, server_context
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ISSUED = issue_leaf(issue_authority(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))
-OTHER = issue_leaf(issue_authority(NOW), NOW, dns_names=["x"])
-=======
-from certs.issuing import issue_ca, issue_serving_certificate
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-LEAF = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))
+ISSUED = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))
 OTHER = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"])
->>>>>>> main:tests/unit/serving/test_certificate.py
 FOREIGN_BLOCK = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
