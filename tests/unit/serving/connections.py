@@ -1,6 +1,7 @@
-"""The webhook's server in the event loop of a test, and clients of its connections, without TLS."""
+"""The webhook's server in the event loop of a test, and clients of its connections."""
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, NamedTuple
 
@@ -136,9 +137,11 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def listening(log: MemoryLog, config: Config | None = None) -> AsyncIterator[Listening]:
+async def listening(
+    log: MemoryLog, config: Config | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Listening]:
     """Run the webhook's server."""
     service = Service(config or Config(), Metrics(), log.logger)
-    server = Server(create_app(service), service, "127.0.0.1", 0, tls=None)
+    server = Server(create_app(service), service, "127.0.0.1", 0, tls)
     async with server.listening():
         yield Listening(server, service)

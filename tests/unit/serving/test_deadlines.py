@@ -2,15 +2,19 @@
 
 import os
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 import pytest
 from service.memorylog import MemoryLog
 from service.reviews import review
+from service.running import CertificateFolder
 from service.wire import request
 from unit.serving.connections import POST, listening, run, until
 
 from webhook.serving import limits, server
+from webhook.serving.tls import Certificate
 
 HALVES = {
     "a byte": b"P",
@@ -151,3 +155,22 @@ def test_requests_that_arrived_in_time_are_answered_after_a_standstill(
             assert (await connection.answer()).status == 200
 
     run(scenario)
+
+
+def test_tls_handshakes_have_a_deadline(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.1)
+    certificate = Certificate(CertificateFolder(tmp_path / "tls").path, datetime.now(UTC))
+
+    async def scenario() -> None:
+        async with listening(log, tls=certificate.listening) as webhook:
+            host, _, port = webhook.server.address.rpartition(":")
+            async with await anyio.connect_tcp(host, int(port)) as client:
+                await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
+                with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                    await client.receive()
+            assert webhook.server.server_state.connections == set()
+
+    run(scenario)
+    assert log.lines() == []
