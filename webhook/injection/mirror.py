@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from webhook.injection.decisions import warning
 from webhook.config.paths import PROTECTED, is_within, normal, real
+from webhook.injection.decisions import warning
 from webhook.injection.pod import Container, Volume, VolumeMount
 from webhook.injection.shared_socket import SharedSocket
 
