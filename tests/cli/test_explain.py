@@ -68,7 +68,7 @@ def test_a_refusal_names_its_gate_the_reason_and_the_way_out() -> None:
     assert (
         "\n  annotations  Are its dind.io annotations valid and allowed?    no, refused\n" in told
     )
-    assert '\n               why: annotation dind.io/cpu is "2x", which is not a ' in told
+    assert '\n               why: annotation dind.io/cpu: "2x" is not a ' in told
     assert "\n               way out: Correct the value, or remove the annotation" in told
     assert told.endswith("\nDecided by: annotations\n")
 

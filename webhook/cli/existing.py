@@ -19,10 +19,10 @@ from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.config import Config, Mode
 from webhook.injection.decisions import Audit, printable
+from webhook.injection.existing import ExistingInjection, find_existing_injection
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
-from webhook.injection.shape import ExistingInjection, find_existing_injection
 
 
 class NoSuchPod(click.ClickException):

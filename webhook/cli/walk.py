@@ -9,9 +9,12 @@ from webhook.injection import (
     Admission,
     CheckResult,
     Decision,
+    Denied,
     Endpoint,
     Injected,
+    NotEvaluated,
     Outcome,
+    Passed,
     Reason,
     Skipped,
     decide,
@@ -89,9 +92,15 @@ def notes(why: str, fix: str) -> list[Note]:
 
 
 def _row(finding: CheckResult) -> Row:
-    gate, answer = finding.gate, finding.answer
-    if isinstance(answer, Skipped):
-        told = notes(answer.reason.sentence, answer.reason.fix)
-        return Row(gate.name, gate.question, Outcome.SKIPPED, told)
-    told = [note for problem in answer for note in notes(problem.message, problem.reason.fix)]
-    return Row(gate.name, gate.question, Outcome.DENIED if told else None, told)
+    check = finding.check
+    match finding.answer:
+        case Skipped(reason):
+            told = notes(reason.sentence, reason.fix)
+            return Row(check.name, check.question, Outcome.SKIPPED, told)
+        case Denied(problems):
+            told = [note for p in problems for note in notes(p.message, p.reason.fix)]
+            return Row(check.name, check.question, Outcome.DENIED, told)
+        case NotEvaluated(cause):
+            return Row(check.name, check.question, None, [("not evaluated", cause)])
+        case Passed():
+            return Row(check.name, check.question, None, [])

@@ -3,7 +3,7 @@
 Other fields are skipped while decoding. They survive in the pod, since a patch changes only fields
 that are read here. Every list may be absent or null, since Go encodes an empty slice either way.
 Lists that are read have a bound in `bounds`. No object here refers back to its parent, so that the
-garbage collector need not track them (gc=False). Source of names and meanings: Kubernetes API, core/v1.
+garbage collector need not track them (gc=False). Source: Kubernetes API, core/v1.
 """
 
 from collections.abc import Sequence

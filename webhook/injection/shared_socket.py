@@ -103,12 +103,10 @@ def _is_suitable(pod: Pod, name: str, directory: str) -> bool:
 
 
 def free_volume_name(name: str, taken: Collection[str]) -> str:
-    """Find a volume name that is not taken: `name`, `dind-NAME`, `dind-NAME-2` and so on."""
-    if name not in taken:
-        return name
+    """Find a volume name that is not taken: `name`, else with `dind-` before it and a number."""
     prefixed = name if name.startswith("dind-") else f"dind-{name}"
-    candidate, number = prefixed, 1
+    candidate, number = name, 1
     while candidate in taken:
+        candidate = prefixed if number == 1 and prefixed != name else f"{prefixed}-{number}"
         number += 1
-        candidate = f"{prefixed}-{number}"
     return candidate
