@@ -96,6 +96,20 @@ def send(request: Callable[..., Any]) -> Response:
         return Response(answer.data, _date(answer.headers))
 
 
+def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the client's models
+    """Send one request, and return the object as the client's model.
+
+    Args:
+        request: A method of one of the client's API classes, with its arguments bound.
+
+    Raises:
+        RejectedError: The API server answered with an error.
+        ClusterError: The API server did not answer, or not with such an object.
+    """
+    with _translated_errors():
+        return request(_request_timeout=_TIMEOUT)
+
+
 def watch(list_request: Callable[..., Any], name: str) -> Iterator[None]:
     """Watch one object: yields when it may have changed; ends after five minutes.
 
