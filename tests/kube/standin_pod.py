@@ -3,8 +3,8 @@
 import base64
 import json
 import os
-import socket
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
