@@ -30,10 +30,11 @@ def exceeded(pod: Pod, *, is_injected: bool) -> list[Problem]:
 
     Args:
         pod: the pod.
-        is_injected: it carries an injection. An injection adds at most as much as the pod had, and
-            the API server may call the webhook again with the result: that is twice as much.
+        is_injected: it carries an injection, and the API server calls the webhook again. An
+            injection adds a mount to each container, and at most every mount to the daemon: three
+            times a bound is room for that.
     """
-    factor = 2 if is_injected else 1
+    factor = 3 if is_injected else 1
     counts = [
         (subject, count, what, bound * factor) for subject, count, what, bound in _counts(pod)
     ]
