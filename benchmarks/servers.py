@@ -20,7 +20,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from certs.authority import issue_authority, issue_leaf
+from certs.issuing import issue_ca, issue_serving_certificate
 
 ECHO, GO, SERVICE = "echo", "Go", "service"
 _START_SECONDS = 30.0
@@ -125,9 +125,11 @@ def build_go_handler(directory: Path) -> Path:
 def issue_certificate(directory: Path) -> None:
     """Write a certificate for 127.0.0.1 (tls.crt, tls.key) and its CA (ca.crt)."""
     now = datetime.now(UTC)
-    authority = issue_authority(now)
+    authority = issue_ca(now)
     addresses = [ip_address("127.0.0.1")]
-    leaf = issue_leaf(authority, now, ip_addresses=addresses, validity=timedelta(days=1))
+    leaf = issue_serving_certificate(
+        authority, now, ip_addresses=addresses, validity=timedelta(days=1)
+    )
     (directory / "tls.crt").write_bytes(leaf.pem)
     (directory / "tls.key").write_bytes(leaf.key)
     (directory / "ca.crt").write_bytes(authority.pem)

@@ -5,8 +5,8 @@ tools/chart.py --check   fails when one is not what it would write
 
 The values' meaning and rules stand in values.yaml, as comments above each key: text, and lines
 `# @schema {...}` with a piece of JSON Schema. Out of them come values.schema.json and the table in
-README.md. The schema of the configuration file, the start script and the version come from
-`webhook`.
+README.md. The schema of the configuration file, the start script, the webhooks' selectors and
+expressions, and the version come from `webhook`.
 """
 
 import json
@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node
 
 from webhook import __version__
+from webhook.cli.check.expected import WEBHOOKS
 from webhook.config import json_schema
 from webhook.injection.scripts import START
 
@@ -187,6 +188,7 @@ def generated() -> dict[Path, str]:
         CHART / "README.md": readme((CHART / "README.md").read_text(), tree),
         CHART / "values.schema.json": values_schema(tree),
         CHART / "files" / "dind-start.sh": START + "\n",
+        CHART / "files" / "webhooks.json": json.dumps(WEBHOOKS, indent=2) + "\n",
     }
 
 

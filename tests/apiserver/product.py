@@ -10,7 +10,8 @@ from uuid import uuid4
 from apiserver.chart.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Helm
 from kube.controllers import controllers
 from kube.controlplane import SERVICES_ON_LOOPBACK, ControlPlane
-from kube.standin import Settings, StandInNode, register_node, stand_in_node
+from kube.standin import StandInNode, register_node, stand_in_node
+from kube.standin_pod import Settings
 from kube.waiting import until
 
 

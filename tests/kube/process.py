@@ -59,7 +59,7 @@ class ServerProcess:
         """Whether the process has ended by itself."""
         return self._process.poll() is not None
 
-    def wait(self, seconds: float = 10) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """Waits until the process ends; returns its exit status.
 
         Raises:

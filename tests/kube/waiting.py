@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
     """Returns as soon as the condition holds; polls it every 50 ms.
 
     Raises:

@@ -23,8 +23,8 @@ from tools.cache import cache_directory
 _STATE = cache_directory() / "cluster"
 _NOTE = _STATE / "running.json"
 _LOG = _STATE / "cluster.log"
-_UP_SECONDS = 240
-_DOWN_SECONDS = 60
+_UP_SECONDS = 600
+_DOWN_SECONDS = 180
 
 
 def up() -> int:

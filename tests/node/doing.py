@@ -45,7 +45,7 @@ def await_nested(cluster: Cluster, namespace: str, name: str, command: str) -> N
     until(
         lambda: cluster.kubectl(*look, check=False).returncode == 0,
         f"a nested {command}",
-        seconds=60,
+        seconds=240,
     )
 
 
@@ -81,7 +81,7 @@ def events(cluster: Cluster, namespace: str, name: str) -> list[dict[str, Any]]:
 
 
 def await_event(
-    cluster: Cluster, namespace: str, name: str, reason: str, *, seconds: float = 30
+    cluster: Cluster, namespace: str, name: str, reason: str, *, seconds: float = 120
 ) -> dict[str, Any]:
     """Waits for an event of an object; returns the first with this reason."""
 

@@ -24,7 +24,7 @@ NODE_ADDRESS = "10.20.0.1"
 SERVICE_RANGE = "10.96.0.0/16"
 
 _CGROUPS = Path("/sys/fs/cgroup")
-_END_SECONDS = 20
+_END_SECONDS = 60
 
 # The kubelet requires these values. They belong to the machine, so the node sees files instead.
 _SYSCTLS = {

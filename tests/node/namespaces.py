@@ -13,7 +13,7 @@ from typing import Self
 from kube.process import ServerProcess
 from node import holder
 
-_END_SECONDS = 60
+_END_SECONDS = 120
 
 
 class NodeProcess(ServerProcess):

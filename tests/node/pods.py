@@ -39,7 +39,7 @@ def status(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
 
 
 def await_phase(
-    cluster: Cluster, namespace: str, name: str, phase: str, *, seconds: float = 90
+    cluster: Cluster, namespace: str, name: str, phase: str, *, seconds: float = 240
 ) -> None:
     """Waits until a pod reaches a phase.
 
@@ -60,7 +60,7 @@ def await_phase(
 
 
 def completed(
-    cluster: Cluster, namespace: str, manifest: Mapping[str, Any], *, seconds: float = 90
+    cluster: Cluster, namespace: str, manifest: Mapping[str, Any], *, seconds: float = 240
 ) -> str:
     """Creates a pod and waits until it has succeeded; returns the log of its first container."""
     name = create(cluster, namespace, manifest)

@@ -14,7 +14,7 @@ from node.product_image import product_archive
 
 from tools.build import ensure
 
-_READY_SECONDS = 120
+_READY_SECONDS = 300
 _RELOADS = re.compile(
     r'^dind_webhook_configuration_reloads_total\{result="success"\} (\S+)$', re.MULTILINE
 )

@@ -30,7 +30,7 @@ docker build --quiet --build-arg BASE=BASE_IMAGE \
   --build-arg PIP_FLAGS='--no-index --find-links=wheels' --tag dind-webhook:VERSION /made/context
 docker save --output /made/images.tar dind-webhook:VERSION
 """
-_BUILD_SECONDS = 600
+_BUILD_SECONDS = 1200
 
 
 @functools.cache  # of the files at the first call

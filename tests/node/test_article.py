@@ -16,7 +16,7 @@ from node.pods import story
 from node.product import Product
 from ruamel.yaml import YAML
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 
 # The article's own way to wait. Where the webhook injects, it ends at once.
 WAIT = (

@@ -74,7 +74,7 @@ def test_check_reports_no_problem(product: Product) -> None:
     ]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("product")
 def test_uninstall_leaves_nothing_behind(cluster: Cluster) -> None:
     """A second release beside the first, in a namespace that Helm need not create."""
@@ -88,7 +88,7 @@ def test_uninstall_leaves_nothing_behind(cluster: Cluster) -> None:
 
     second.helm("uninstall", second.release)
 
-    until(lambda: not objects(cluster, kinds) & made, f"the end of {made}", seconds=90)
+    until(lambda: not objects(cluster, kinds) & made, f"the end of {made}", seconds=180)
 
 
 def objects(cluster: Cluster, kinds: list[str]) -> set[str]:

@@ -108,7 +108,7 @@ def test_pod_survives_a_crash_of_the_kubelet_or_containerd(
     until(
         lambda: cluster.kubectl(*call, check=False).stdout == "running\n",
         f"an answer after the crash of {part}",
-        seconds=30,
+        seconds=120,
     )
     container = status(cluster, namespace, "running")["containerStatuses"][0]
     assert container["restartCount"] == 0
@@ -139,7 +139,7 @@ def test_cluster_leaves_nothing_behind_when_the_test_run_is_killed(tmp_path: Pat
         name = run.stdout.readline().strip()
         assert list(traces(name))
         run.kill()
-    until(lambda: not list(traces(name)), f"the end of everything that names {name}", seconds=30)
+    until(lambda: not list(traces(name)), f"the end of everything that names {name}", seconds=120)
 
 
 def dind_pod(name: str, script: str) -> dict[str, Any]:

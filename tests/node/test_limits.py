@@ -38,7 +38,7 @@ def test_memory_limit_kills_the_nested_container_and_not_the_daemon(
     assert restarts(cluster, namespace, "hungry") == 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_full_image_store_evicts_the_pod_and_its_status_has_the_reason(
     cluster: Cluster, namespace: str
 ) -> None:

@@ -53,7 +53,7 @@ def test_containerd_has_no_socket_to_mount(cluster: Cluster, namespace: str) -> 
     volume = {"name": "socket", "hostPath": {"path": path, "type": "Socket"}}
     create(cluster, namespace, pod("stuck", client, volumes=[volume]))
     why = f"hostPath type check failed: {path} is not a socket"
-    until(lambda: why in story(cluster, namespace, "stuck"), "the event that says it", seconds=30)
+    until(lambda: why in story(cluster, namespace, "stuck"), "the event that says it", seconds=120)
 
 
 def test_pod_neither_sees_nor_changes_images_of_the_node_or_other_pods(

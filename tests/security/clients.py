@@ -7,7 +7,7 @@ from pathlib import Path
 import trustme
 from service.running import RunningService
 
-from certs.authority import Authority, issue_leaf
+from certs.issuing import KeyPair, issue_serving_certificate
 
 NAME = "kube-apiserver"  # of the caller that the tests let in
 
@@ -29,8 +29,10 @@ def expired(authority: trustme.CA) -> Shown:
 
 def for_a_server(authority: trustme.CA) -> Shown:
     """The right name, issued for a server and not for a client."""
-    signer = Authority(authority.cert_pem.bytes(), authority.private_key_pem.bytes())
-    leaf = issue_leaf(signer, datetime.now(UTC), dns_names=[NAME], validity=timedelta(hours=1))
+    signer = KeyPair(authority.cert_pem.bytes(), authority.private_key_pem.bytes())
+    leaf = issue_serving_certificate(
+        signer, datetime.now(UTC), dns_names=[NAME], validity=timedelta(hours=1)
+    )
     return leaf.pem, leaf.key
 
 

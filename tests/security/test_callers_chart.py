@@ -10,7 +10,8 @@ from apiserver.chart.helm import NAMESPACE
 from apiserver.product import installed_product
 from kube.controllers import controllers
 from kube.controlplane import SERVICES_ON_LOOPBACK, ControlPlane
-from kube.standin import Settings, register_node
+from kube.standin import register_node
+from kube.standin_pod import Settings
 from kube.waiting import until
 from security.clients import NAME, issued
 from security.identity import admission_configuration

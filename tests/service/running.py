@@ -18,7 +18,7 @@ from kube.waiting import until
 from service.asking import ServiceUnderTest
 from service.mounting import MountedFolder
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 
 COMMAND = Path(sys.executable).with_name("dind-webhook")
 
@@ -33,7 +33,7 @@ class CertificateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.ca = issue_authority(datetime.now(UTC))
+        self.ca = issue_ca(datetime.now(UTC))
         self._folder = MountedFolder(path, _files(*self.issue()))
 
     def issue(self, validity: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
@@ -43,7 +43,7 @@ class CertificateFolder:
     def issue_expired(self) -> tuple[bytes, bytes]:
         """A certificate that expired a day ago, and its key, as PEM."""
         then = datetime.now(UTC) - timedelta(days=2)
-        return _issue(issue_authority(then), then)
+        return _issue(issue_ca(then), then)
 
     def put(self, certificate: bytes, key: bytes) -> None:
         """Show other files, all at once."""
@@ -60,9 +60,9 @@ def _files(certificate: bytes, key: bytes) -> dict[str, bytes]:
 
 
 def _issue(
-    ca: Authority, now: datetime, validity: timedelta = timedelta(days=1)
+    ca: KeyPair, now: datetime, validity: timedelta = timedelta(days=1)
 ) -> tuple[bytes, bytes]:
-    issued = issue_leaf(
+    issued = issue_serving_certificate(
         ca,
         now,
         dns_names=["localhost"],
@@ -84,7 +84,7 @@ class RunningService(ServiceUnderTest):
         process: the process.
     """
 
-    def __init__(self, process: ServerProcess, port: int, admin_port: int, ca: Authority) -> None:
+    def __init__(self, process: ServerProcess, port: int, admin_port: int, ca: KeyPair) -> None:
         self.process = process
         self.port = port
         self.ca = ca

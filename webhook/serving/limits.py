@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
+from httptools import HttpParserError
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -25,8 +26,10 @@ HEADERS_LIMIT: Final = 32 * 1024  # bytes of request line, headers, trailers, an
 REQUEST_SECONDS: Final = 10.0  # from the first byte to the last
 INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
+PIPELINE_LIMIT: Final = 16  # requests of a connection that wait for the answer to another one
 LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
+_VERSIONS: Final = ("1.0", "1.1")
 
 _NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
 _TOO_SLOW: Final = BadRequest(408, "too-slow", "the request did not arrive within 10 s")
@@ -120,11 +123,16 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._deadline is None:
             if self.timeout_keep_alive_task is None:
                 self._await_request()
-        elif self._body_bytes and not self._is_answered():
+        elif self._is_answered():
+            if self._body_bytes > _LINGER_BYTES:
+                self.transport.close()
+        elif self._body_bytes:
             self.incomplete.hold(self, self._body_bytes)
 
     def on_message_begin(self) -> None:
-        """Start the request's deadline."""
+        """Start the request's deadline, unless too many others wait for their answers."""
+        if len(self.pipeline) >= PIPELINE_LIMIT:
+            raise _TooManyPipelinedError
         super().on_message_begin()
         self._header_bytes = self._body_bytes = 0
         due = self.loop.time() + REQUEST_SECONDS
@@ -142,7 +150,9 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer."""
+        """Begin to answer; the parser also takes versions of HTTP that do not exist."""
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise HttpParserError
         super().on_headers_complete()
         self._request = self.cycle
         if self.parser.should_upgrade():  # httptools takes the body for another protocol
@@ -165,13 +175,23 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Hold no bytes of a body that was answered before its end."""
+        """Read the rest of a body that was answered before its end only for a moment."""
         if self._is_answered():
             self.incomplete.release(self)
+            self._stop_deadline()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
-        """Answer where httptools stopped: it is not HTTP, or `on_header` raised."""
+        """Answer where httptools stopped: it is not HTTP, or a callback of ours raised.
+
+        Where requests before it wait for their answers, the connection closes after those.
+        """
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._request is None and cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            self._rejected, self._overhead = True, 0
+            return
         too_large = self._header_bytes > HEADERS_LIMIT
         self.reject(_HEADERS_TOO_LARGE if too_large else _NOT_HTTP)
 
@@ -231,6 +251,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class _HeadersTooLargeError(Exception):
+    """Stops httptools."""
+
+
+class _TooManyPipelinedError(Exception):
     """Stops httptools."""
 
 

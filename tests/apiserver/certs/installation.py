@@ -20,15 +20,14 @@ from kube.process import ServerProcess
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
 
-from certs.actions import Wait
+from certs.actions import Wait, contents
+from certs.certificates import certificates_in, issued_by
 from certs.cluster import Cluster
-from certs.names import service_names
-from certs.objects import Names
-from certs.pem import certificates_in, issued_by
+from certs.issuing import service_names
+from certs.parsing import Names
 from certs.plan import Policy
 from certs.rotation import next_action
-from certs.state import StoredAuthority, read_authorities
-from certs.writes import contents
+from certs.state import StoredCA, read_authorities
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
 ENDPOINTS = ("pod.dind.io", "namespace.dind.io")
@@ -179,7 +178,7 @@ class Installation:
         """Delete a Secret."""
         self._client.delete(f"{self._secrets}/{name}").raise_for_status()
 
-    def authorities(self) -> tuple[StoredAuthority, ...]:
+    def authorities(self) -> tuple[StoredCA, ...]:
         """The stored authorities."""
         return read_authorities(self.data(self.names.ca_secret))
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from apiserver.certs.installation import CALM, ENDPOINTS, Installation
 
-from certs.authority import issue_authority, issue_leaf
+from certs.issuing import issue_ca, issue_serving_certificate
 
 pytestmark = pytest.mark.apiserver
 
@@ -18,7 +18,7 @@ def _wipe_bundle(installation: Installation) -> None:
 
 
 def _overwrite_bundle(installation: Installation) -> None:
-    installation.put_bundle(issue_authority(NOW).pem)
+    installation.put_bundle(issue_ca(NOW).pem)
 
 
 def _damage_bundle(installation: Installation) -> None:
@@ -34,14 +34,14 @@ def _half_write_leaf(installation: Installation) -> None:
 
 
 def _mix_leaf(installation: Installation) -> None:
-    authority = issue_authority(NOW)
-    other = issue_leaf(authority, NOW, dns_names=["hook"])
+    authority = issue_ca(NOW)
+    other = issue_serving_certificate(authority, NOW, dns_names=["hook"])
     installation.put_data(installation.names.tls_secret, {"tls.key": other.key})
 
 
 def _foreign_leaf(installation: Installation) -> None:
-    authority = issue_authority(NOW)
-    leaf = issue_leaf(authority, NOW, dns_names=["hook"])
+    authority = issue_ca(NOW)
+    leaf = issue_serving_certificate(authority, NOW, dns_names=["hook"])
     foreign = {"tls.crt": leaf.pem, "tls.key": leaf.key, "ca.crt": authority.pem}
     installation.put_data(installation.names.tls_secret, foreign)
 

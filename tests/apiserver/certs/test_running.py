@@ -9,7 +9,7 @@ import pytest
 from apiserver.certs.installation import CALM, QUICK, Installation
 from kube.waiting import until
 
-from certs.pem import fingerprint
+from certs.certificates import fingerprint
 
 pytestmark = pytest.mark.apiserver
 

@@ -5,19 +5,18 @@ from typing import Any
 
 import pytest
 from apiserver.certs.installation import CALM, ENDPOINTS, Installation
+from certs.api import ConflictError
 from kube.controlplane import ControlPlane
 from kube.waiting import until
 
-from certs.api import ConflictError
-from certs.authority import issue_authority
+from certs.actions import Bundle, CASecretData, TLSSecretData
+from certs.certificates import certificates_in, dns_names
 from certs.cluster import Cluster
-from certs.names import service_names
-from certs.objects import FIELD_MANAGER
-from certs.pem import certificates_in, dns_names
+from certs.issuing import issue_ca, service_names
+from certs.parsing import FIELD_MANAGER
 from certs.plan import Policy
 from certs.rotation import next_action
-from certs.state import StoredAuthority, authorities_data
-from certs.writes import AuthoritiesSecret, Bundle, LeafSecret
+from certs.state import StoredCA, ca_secret_data
 
 pytestmark = pytest.mark.apiserver
 
@@ -98,7 +97,7 @@ def _change_leaf(installation: Installation) -> None:
 
 
 def _change_registration(installation: Installation) -> None:
-    installation.put_bundle(issue_authority(_now(installation)).pem)
+    installation.put_bundle(issue_ca(_now(installation)).pem)
 
 
 def _now(installation: Installation) -> Any:
@@ -109,8 +108,8 @@ def _now(installation: Installation) -> Any:
 @pytest.mark.parametrize(
     ("change", "written"),
     [
-        (_change_authorities, AuthoritiesSecret({})),
-        (_change_leaf, LeafSecret({"tls.crt": b"", "tls.key": b""})),
+        (_change_authorities, CASecretData({})),
+        (_change_leaf, TLSSecretData({"tls.crt": b"", "tls.key": b""})),
         (_change_registration, Bundle(b"late")),
     ],
     ids=["authorities", "leaf", "bundle"],
@@ -119,7 +118,7 @@ def test_what_has_changed_since_it_was_read_is_not_written(
     control_plane: ControlPlane,
     installation: Installation,
     change: Callable[[Installation], None],
-    written: AuthoritiesSecret | LeafSecret | Bundle,
+    written: CASecretData | TLSSecretData | Bundle,
 ) -> None:
     installation.bring_to_rest()
     with control_plane.api_client() as client:
@@ -134,11 +133,11 @@ def test_what_has_changed_since_it_was_read_is_not_written(
 
 @pytest.mark.parametrize(
     "late",
-    [AuthoritiesSecret({}), LeafSecret({"tls.crt": b"", "tls.key": b""})],
+    [CASecretData({}), TLSSecretData({"tls.crt": b"", "tls.key": b""})],
     ids=["authorities", "leaf"],
 )
 def test_what_was_made_since_it_was_missed_is_not_written(
-    control_plane: ControlPlane, installation: Installation, late: AuthoritiesSecret | LeafSecret
+    control_plane: ControlPlane, installation: Installation, late: CASecretData | TLSSecretData
 ) -> None:
     with control_plane.api_client() as client:
         cluster = Cluster(client, installation.names)
@@ -188,9 +187,9 @@ def test_a_lost_authority_that_a_replica_needs_stays_trusted(installation: Insta
 def test_an_authority_that_nobody_needs_goes(installation: Installation) -> None:
     installation.bring_to_rest()
     installation.add_ready_pod()
-    stranger = issue_authority(_now(installation))
-    extra = StoredAuthority(certificates_in(stranger.pem)[0])
-    stored = authorities_data([extra, *installation.authorities()])
+    stranger = issue_ca(_now(installation))
+    extra = StoredCA(certificates_in(stranger.pem)[0])
+    stored = ca_secret_data([extra, *installation.authorities()])
     installation.put_data(installation.names.ca_secret, stored)
     with installation.running(*CALM):
         until(lambda: len(installation.authorities()) == 1, "one authority")

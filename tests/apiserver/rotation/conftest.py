@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from apiserver.product import Installed, installed_product, product_cluster
 from kube.controlplane import ControlPlane
-from kube.standin import Settings
+from kube.standin_pod import Settings
 
 __all__ = ["DELIVERY", "HASTE", "SECONDS", "Installed"]
 

@@ -9,7 +9,7 @@ import pytest
 from apiserver.chart.helm import FULLNAME, NAMESPACE
 from apiserver.rotation.conftest import DELIVERY, HASTE, SECONDS, Installed
 from apiserver.rotation.creates import Creates, creating
-from kube.standin import Settings
+from kube.standin_pod import Settings
 from kube.waiting import until
 from service.running import COMMAND
 

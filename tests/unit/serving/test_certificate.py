@@ -6,11 +6,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from webhook.serving.certificate import CertificateError, Pair, context_of, read_pair
 
-from certs.authority import issue_authority, issue_leaf
+from certs.issuing import issue_ca, issue_serving_certificate
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-LEAF = issue_leaf(issue_authority(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))
-OTHER = issue_leaf(issue_authority(NOW), NOW, dns_names=["x"])
+LEAF = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))
+OTHER = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"])
 FOREIGN_BLOCK = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
