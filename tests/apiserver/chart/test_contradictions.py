@@ -83,7 +83,7 @@ pytestmark = pytest.mark.apiserver("helm")
         ),
         (
             {"certificates.self.servingCertificateDays": "366"},
-            "certificates.self.servingCertificateDays: 366 is greater than certificates.self.caDays",
+            "certificates.self.servingCertificateDays: 366 is greater than",
         ),
         (
             {"certificates.certManager.issuerRef": '{"name": "internal"}'},
