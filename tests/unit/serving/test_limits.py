@@ -225,6 +225,20 @@ def test_bodies_that_were_answered_early_take_no_room_from_other_requests(
     run(scenario)
 
 
+def test_requests_get_no_second_answer(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 60)
+
+    async def scenario() -> None:
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(CHUNKED.replace(b"/inject/pod", b"/nowhere"))
+            assert (await connection.answer()).status == 404
+            connection.protocol.data_received(b"1;x=" + LONG)
+            assert await connection.is_closed()
+            assert webhook.rejected() == webhook.rejected("path") == 1
+
+    run(scenario)
+
+
 def test_clients_that_go_on_sending_can_read_why_they_were_rejected(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
