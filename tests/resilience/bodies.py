@@ -35,7 +35,8 @@ def with_field(path: str, value: str) -> bytes:
         path: of the field: keys and indexes, separated by spaces.
         value: JSON, inserted as it is.
     """
-    whole = inner = review(full_pod())
+    whole: Any = review(full_pod())
+    inner = whole
     *parents, last = path.split()
     for parent in parents:
         inner = inner[int(parent)] if isinstance(inner, list) else inner[parent]

@@ -20,7 +20,7 @@ RESTARTS = 20
 # Longer than a client's pause: a connection that is idle for longer than this may be closed at the
 # moment at which its client sends, which no server can prevent in HTTP/1.1. In the chart it is 5 s.
 # A client on a busy machine pauses for longer than it means to.
-QUIET_PERIOD = 2.0  # seconds
+QUIET_PERIOD = 1.0  # seconds
 CLIENTS = 12  # each has one request in flight at most
 PROPAGATION_DELAY = 0.1  # seconds for which the balancer still sends to a replica that stops
 
