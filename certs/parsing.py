@@ -23,6 +23,7 @@ from certs.certificates import (
 )
 from certs.issuing import KeyPair, load_ca
 from certs.state import (
+    MAX_CAS,
     CABundle,
     Replica,
     StoredCA,
@@ -39,8 +40,6 @@ TLS_SECRET_TYPES = ("kubernetes.io/tls", "Opaque")
 Object = dict[str, Any]
 
 _CERTIFICATE_KEY = re.compile(r"([0-9]{1,9})\.crt")
-# A rotation has two. Each costs some 700 bytes per webhook, and etcd takes 1.5 MiB per object.
-_MAX_CAS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ def parse_ca_secret(secret: Object) -> StoredCAs:
     matches = filter(None, map(_CERTIFICATE_KEY.fullmatch, data))
     numbers = [match[1] for match in sorted(matches, key=lambda match: (int(match[1]), match[1]))]
     cas: dict[x509.Certificate, StoredCA] = {}
-    problems = [f"{number}.crt is one too many and is ignored" for number in numbers[:-_MAX_CAS]]
-    for number in numbers[-_MAX_CAS:]:
+    problems = [f"{number}.crt is one too many and is ignored" for number in numbers[:-MAX_CAS]]
+    for number in numbers[-MAX_CAS:]:
         try:
             certificate = read_certificate(data[f"{number}.crt"])
             if not is_ca(certificate):
@@ -132,18 +131,18 @@ def written_at(stored: Object) -> datetime:
 def parse_ca_bundle(pem: bytes) -> CABundle:
     """Parse a caBundle; what is not a CA is left out, and so is all of one that holds too many."""
     cas = tuple(dict.fromkeys(ca for ca in certificates_in(pem) if is_ca(ca)))
-    return CABundle(pem, cas if len(cas) <= _MAX_CAS else ())
+    return CABundle(pem, cas if len(cas) <= MAX_CAS else ())
 
 
 def parse_webhook_configuration(configuration: Object) -> WebhookConfiguration:
     """Parse a MutatingWebhookConfiguration."""
-    bundles = {
+    ca_bundles = {
         webhook["name"]: parse_ca_bundle(
             _decoded((webhook.get("clientConfig") or {}).get("caBundle") or "")
         )
         for webhook in configuration.get("webhooks") or []
     }
-    return WebhookConfiguration(bundles, _published(configuration, bundles.keys()))
+    return WebhookConfiguration(ca_bundles, _published(configuration, ca_bundles.keys()))
 
 
 def _published(configuration: Object, webhooks: Collection[str]) -> datetime | None:

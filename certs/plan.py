@@ -27,6 +27,7 @@ from certs.actions import (
 from certs.certificates import dns_names, fingerprint, issued_by, renewal_due, renewal_reason
 from certs.propagation import delivered_at, trusted_at, undelivered_reason
 from certs.state import (
+    MAX_CAS,
     Policy,
     Replica,
     State,
@@ -95,16 +96,16 @@ def _maintain_cas(now: datetime, state: State, policy: Policy) -> Action | None:
     if unproven is not None and _served_from(unproven, state):
         trusted = (*trusted, unproven)
     needed = _still_needed(now, state, policy, trusted)
-    kept = (*map(StoredCA, needed), *valid)
+    kept = (*map(StoredCA, needed), *valid)[-(MAX_CAS - 1) :]
 
     due = _addition_due(now, kept)
     if due is not None:
         return AddCA(kept, due)
+    if kept == state.cas:
+        return None
     if needed:
         return StoreCAs(kept, f"a replica may still need {_names(needed)}")
-    if len(valid) < len(state.cas):
-        return StoreCAs(kept, "the other CAs have expired")
-    return None
+    return StoreCAs(kept, "the other CAs have expired")
 
 
 def _unproven_issuer(now: datetime, state: State) -> x509.Certificate | None:

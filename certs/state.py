@@ -9,6 +9,8 @@ from cryptography import x509
 from certs.certificates import pem_of
 from certs.issuing import CA_VALIDITY, SERVING_VALIDITY
 
+# A rotation has two. Each costs some 700 bytes per webhook, and etcd takes 1.5 MiB per object.
+MAX_CAS = 50
 PROPAGATION_DELAY = timedelta(seconds=120)  # the kubelet takes up to 90 s to deliver a Secret
 
 
@@ -157,5 +159,5 @@ def ca_bundle_of(cas: Sequence[StoredCA]) -> bytes:
 
 def trusted_cas(webhooks: WebhookConfiguration | None) -> tuple[x509.Certificate, ...]:
     """Return the CAs that any caBundle trusts, each once."""
-    bundles = webhooks.ca_bundles.values() if webhooks else ()
-    return tuple(dict.fromkeys(ca for bundle in bundles for ca in bundle.cas))
+    ca_bundles = webhooks.ca_bundles.values() if webhooks else ()
+    return tuple(dict.fromkeys(ca for ca_bundle in ca_bundles for ca in ca_bundle.cas))

@@ -12,8 +12,15 @@ from cli.running import run
 
 from certs.certificates import certificates_in
 from certs.issuing import issue_ca
-from webhook.cli.check.configuration import check_validity
-from webhook.cli.check.report import Finding, Report, Status, as_text, listed, status_of
+from webhook.cli.check.report import (
+    Finding,
+    Report,
+    Status,
+    as_text,
+    check_validity,
+    listed,
+    status_of,
+)
 from webhook.cli.live import LiveCluster
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

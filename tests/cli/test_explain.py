@@ -206,8 +206,7 @@ def test_input_without_a_pod_is_an_error() -> None:
         "Error: standard input: no pod to explain (supported: Pod, PodTemplate, "
         "ReplicationController, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, "
         "Rollout and lists of them); taskrun/(no name): the webhook decides about its pods when "
-        "Tekton creates them; dind.io/inject is read from metadata.annotations, which Tekton "
-        "copies to the pod\n"
+        "its controller creates them; Tekton copies dind.io/inject from metadata.annotations\n"
     )
 
 

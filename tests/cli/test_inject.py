@@ -278,8 +278,8 @@ BAD = {
     "not YAML": ("a: [", "line 2, column 1: while parsing a flow node, did not find expected node"),
     "not UTF-8": (b"a: \xff", "not UTF-8 (byte 0xff at offset 3)"),
     "nothing": ("# soon\n", "no Kubernetes object"),
-    "a list": ("- a\n", "line 1: expected a Kubernetes object, got a list"),
-    "a word": (f"{POD}---\nx\n", 'line 12: expected a Kubernetes object, got "x"'),
+    "a list": ("- a\n", "line 1: expected an object, got a list"),
+    "a word": (f"{POD}---\nx\n", 'line 12: expected an object, got "x"'),
     "a duplicate key": (
         POD.replace("spec:", "metadata: {}\nspec:"),
         'line 7, column 1: the key "metadata" is already on line 3',
@@ -419,8 +419,16 @@ def test_a_labelled_namespace_in_the_input_counts_for_its_objects() -> None:
 @pytest.mark.parametrize(
     ("version", "kind", "note"),
     [
-        ("tekton.dev/v1", "TaskRun", "when Tekton creates them; dind.io/inject is read from "),
-        ("argoproj.io/v1alpha1", "Workflow", "when Argo creates them; dind.io/inject is read from"),
+        (
+            "tekton.dev/v1",
+            "TaskRun",
+            "creates them; Tekton copies dind.io/inject from metadata.annotations)",
+        ),
+        (
+            "argoproj.io/v1alpha1",
+            "Workflow",
+            "creates them; Argo copies dind.io/inject from spec.podMetadata.",
+        ),
         ("ci.example.org/v1", "Build", "when its controller creates them"),
         ("rbac.authorization.k8s.io/v1", "Role", "no pod in it"),
     ],

@@ -19,12 +19,13 @@ from webhook.injection import (
     Denied,
     Endpoint,
     Injected,
+    Passed,
     Reason,
     Skipped,
-    annotations,
     decide,
     examine,
 )
+from webhook.injection.annotations import parse_annotations
 from webhook.injection.decisions import WARNING_LENGTH
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings, resolve
@@ -47,8 +48,8 @@ def injected(raw: Json, config: Json) -> Json:
 
 
 def settings_of(raw: Json, config: Json) -> Settings:
-    reading = annotations.read(raw["metadata"].get("annotations") or {})
-    settings = resolve(reading, Config.model_validate_json(json.dumps(config)), "ci").settings
+    parsed = parse_annotations(raw["metadata"].get("annotations") or {})
+    settings = resolve(parsed, Config.model_validate_json(json.dumps(config)), "ci").settings
     assert settings is not None
     return settings
 
@@ -84,13 +85,17 @@ def test_an_explanation_agrees_with_the_decision(
     raw: Json, config: Json, endpoint: Endpoint
 ) -> None:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    findings = examine(admission, Config.model_validate_json(json.dumps(config)))
-    answers = [finding.answer for finding in findings]
-    refused = any(answer and not isinstance(answer, Skipped) for answer in answers)
+    answers = [
+        result.answer
+        for result in examine(admission, Config.model_validate_json(json.dumps(config)))
+    ]
+    denied = any(isinstance(answer, Denied) for answer in answers)
     skipped = isinstance(answers[-1], Skipped)
     decision = decided(raw, config, endpoint)
-    assert isinstance(decision, Denied) == refused
-    assert isinstance(decision, Skipped) == (skipped and not refused)
+    assert isinstance(decision, Denied) == denied
+    assert isinstance(decision, Skipped) == (skipped and not denied)
+    if isinstance(decision, Injected):
+        assert all(isinstance(answer, Passed) for answer in answers)
 
 
 @INJECTABLE

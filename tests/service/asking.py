@@ -1,6 +1,6 @@
 """What tests ask of the service, whether it runs as a process or in the process of the test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import httpx
@@ -9,8 +9,9 @@ import httpx
 class HTTPClient(Protocol):
     """The part of httpx.Client that is used."""
 
-    def request(self, method: str, url: str, **parts: Any) -> httpx.Response:
-        """Send a request, and return its answer."""
+    @property
+    def request(self) -> Callable[..., httpx.Response]:
+        """Sends a request, and returns its answer."""
         ...
 
 

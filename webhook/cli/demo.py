@@ -1,6 +1,7 @@
 """`dind-webhook demo`: starts the service and sends it a pod, as the API server does."""
 
 import base64
+import contextlib
 import difflib
 import http.client
 import json
@@ -12,7 +13,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from ipaddress import ip_address
@@ -47,10 +47,14 @@ def demo() -> None:
     with tempfile.TemporaryDirectory(prefix="dind-webhook-") as directory:
         ca = issue_ca(datetime.now(UTC), validity=_LIFETIME)
         _write_certificate(ca, Path(directory))
-        with _service(Path(directory)) as port, _connection(port, ca) as connection:
-            review, first, others = _send_all(connection, pod)
-            tls_version = connection.sock.version()
-    response = review["response"]
+        with _service(Path(directory)) as port:
+            context = ssl.create_default_context(cadata=ca.pem.decode())
+            connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+            with contextlib.closing(connection):
+                connection.connect()
+                response, first = _send(connection, pod)
+                others = [_send(connection, pod)[1] for _ in range(_REQUESTS)]
+                tls_version = connection.sock.version()
     patch = json.loads(base64.b64decode(response["patch"]))
     _heading(console, "Decision")
     for name, value in response["auditAnnotations"].items():
@@ -61,9 +65,9 @@ def demo() -> None:
     _heading(console, "Pod, as admitted (+ added)")
     _print_difference(console, pod, jsonpatch.apply_patch(pod, patch))
     _heading(console, "Latency")
-    console.print(f"{tls_version} on loopback, certificate verified", markup=False)
-    console.print(f"first request: {first:.2f} ms", markup=False)
     console.print(
+        f"{tls_version} on loopback, certificate verified\n"
+        f"first request: {first:.2f} ms\n"
         f"{len(others)} more: median {statistics.median(others):.2f} ms, "
         f"slowest {max(others):.2f} ms",
         markup=False,
@@ -82,7 +86,7 @@ def _write_certificate(ca: KeyPair, directory: Path) -> None:
     (directory / "tls.key").write_bytes(certificate.key)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _service(directory: Path) -> Iterator[int]:
     """Run the service in a process of its own; yields its port."""
     flags = ["--tls-dir", str(directory), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
@@ -104,61 +108,37 @@ def _port_of(process: "subprocess.Popen[str]") -> int:
         raise click.ClickException(f"the service did not start: {line.strip()}") from None
 
 
-@contextmanager
-def _connection(port: int, ca: KeyPair) -> Iterator[http.client.HTTPSConnection]:
-    context = ssl.create_default_context(cadata=ca.pem.decode())
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _send_all(
-    connection: http.client.HTTPSConnection, pod: dict[str, Any]
-) -> tuple[dict[str, Any], float, list[float]]:
-    """Send reviews over one connection: the first answer, its latency in ms, and the others'."""
-    connection.connect()
-    review, first = _send(connection, pod)
-    return review, first, [_send(connection, pod)[1] for _ in range(_REQUESTS)]
-
-
 def _send(
     connection: http.client.HTTPSConnection, pod: dict[str, Any]
 ) -> tuple[dict[str, Any], float]:
-    body = json.dumps(
-        {
-            "apiVersion": "admission.k8s.io/v1",
-            "kind": "AdmissionReview",
-            "request": {
-                "uid": str(uuid.uuid4()),
-                "kind": {"group": "", "version": "v1", "kind": "Pod"},
-                "resource": {"group": "", "version": "v1", "resource": "pods"},
-                "operation": "CREATE",
-                "namespace": "default",
-                "object": pod,
-            },
-        }
-    )
+    """Send one review: the response, and its latency in milliseconds."""
+    request = {
+        "uid": str(uuid.uuid4()),
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "operation": "CREATE",
+        "namespace": "default",
+        "object": pod,
+    }
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    body = json.dumps(review)
     started = time.perf_counter()
     connection.request("POST", "/inject/pod", body, {"Content-Type": "application/json"})
     content = connection.getresponse().read()
     elapsed = (time.perf_counter() - started) * 1000
-    return json.loads(content), elapsed
+    return json.loads(content)["response"], elapsed
 
 
 def _print_difference(console: Console, before: Any, after: Any) -> None:  # noqa: ANN401 - JSON
     """Print the second document, with a + before every line that the first lacks."""
-    old, new = _as_yaml(before), _as_yaml(after)
+    old, new = (
+        block(json.loads(_shortened(json.dumps(document))), dash=2) for document in (before, after)
+    )
     for line in difflib.unified_diff(old, new, n=len(new), lineterm=""):
         if line.startswith(("---", "+++", "@@")):
             continue
         style = {"+": "green", "-": "red"}.get(line[:1], "")
         console.print(line, style=style, markup=False)
-
-
-def _as_yaml(document: Any) -> list[str]:  # noqa: ANN401 - JSON
-    return block(json.loads(_shortened(json.dumps(document))), dash=2)
 
 
 def _shortened(text: str) -> str:

@@ -112,20 +112,18 @@ class LiveCluster:
         return self._read(action, request).items or []
 
     def _find(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
-        try:
-            return fetch(request)
-        except RejectedError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise self._problem(action, error) from error
-        except ClusterError as error:
-            raise self._problem(action, error) from error
+        return self._read(action, request, may_be_missing=True)
 
-    def _read(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
+    def _read(
+        self, action: str, request: Callable[..., Any], *, may_be_missing: bool = False
+    ) -> Any:  # noqa: ANN401 - models
         """Send one request; `action` completes "you may not ..."."""
         try:
             return fetch(request)
         except ClusterError as error:
+            status = error.status if isinstance(error, RejectedError) else None
+            if may_be_missing and status == HTTPStatus.NOT_FOUND:
+                return None
             raise self._problem(action, error) from error
 
     def _problem(self, action: str, error: ClusterError) -> click.ClickException:

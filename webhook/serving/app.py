@@ -69,9 +69,10 @@ def create_app(service: Service, lifespan: Lifespan[FastAPI] | None = None) -> F
 
     @app.exception_handler(Exception)
     async def internal_error(_request: Request, _error: Exception) -> Response:
-        # uvicorn logs the traceback. Status 500 lets the failurePolicy decide.
+        # Status 500 lets the failurePolicy decide. uvicorn logs the traceback, and then closes the
+        # connection: the client must know.
         service.metrics.rejected["error"].inc()
-        return PlainTextResponse("internal error; see the log\n", 500)
+        return PlainTextResponse("internal error; see the log\n", 500, {"connection": "close"})
 
     return app
 

@@ -78,8 +78,8 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and (eq .mode "self") (gt (int .self.leafDays) (int .self.authorityDays)) -}}
-{{- $problems = append $problems (printf "certificates.self.leafDays is %d, more than certificates.self.authorityDays, %d, and no certificate outlives its authority." (int .self.leafDays) (int .self.authorityDays)) -}}
+{{- if and (eq .mode "self") (gt (int .self.servingCertificateDays) (int .self.caDays)) -}}
+{{- $problems = append $problems (printf "certificates.self.servingCertificateDays is %d, more than certificates.self.caDays, %d, and no certificate outlives its CA." (int .self.servingCertificateDays) (int .self.caDays)) -}}
 {{- end -}}
 {{- if and .certManager.issuerRef (ne .mode "cert-manager") -}}
 {{- $problems = append $problems (printf "certificates.certManager.issuerRef is set, but certificates.mode is %s: remove it or set the mode to cert-manager." .mode) -}}

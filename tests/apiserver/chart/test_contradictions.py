@@ -73,8 +73,11 @@ pytestmark = pytest.mark.apiserver("helm")
             "webhook.clientCA.name is set, but no certificates vouch for it",
         ),
         (
-            {"certificates.self.leafDays": "366"},
-            "certificates.self.leafDays is 366, more than certificates.self.authorityDays, 365",
+            {"certificates.self.servingCertificateDays": "366"},
+            (
+                "certificates.self.servingCertificateDays is 366, more than "
+                "certificates.self.caDays, 365"
+            ),
         ),
         (
             {"certificates.certManager.issuerRef": '{"name": "internal"}'},

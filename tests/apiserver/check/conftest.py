@@ -39,7 +39,7 @@ def installed(
 ) -> Iterator[Installed]:
     """The chart's defaults, and its ClusterRole F-checker."""
     settings = Settings(
-        environment={"DIND_CERTS_TICK": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
+        environment={"DIND_CERTS_RESYNC_INTERVAL": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
         programs={"dind-certs": [*_THROUGH_NETWORK, "dind-certs"]},
         pod_ips=podnetwork.POD_IPS,
     )

@@ -52,8 +52,8 @@ def greeting(address: tuple[str, int], ca_pem: str, hostname: str) -> bytes:
         return secured.recv(5)
 
 
-def greeting_of(served: KeyPair, ca_pem: bytes, hostname: str, folder: Path) -> bytes:
-    certificate, key = folder / "tls.crt", folder / "tls.key"
+def greeting_of(served: KeyPair, ca_pem: bytes, hostname: str, directory: Path) -> bytes:
+    certificate, key = directory / "tls.crt", directory / "tls.key"
     certificate.write_bytes(served.pem)
     key.write_bytes(served.key)
     with serving(certificate, key) as address:

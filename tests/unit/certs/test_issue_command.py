@@ -30,28 +30,30 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def serving_in(folder: Path) -> x509.Certificate:
-    return x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
+def serving_in(directory: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((directory / "tls.crt").read_bytes())
 
 
-def names_in(folder: Path) -> tuple[list[str], Sequence[object]]:
-    names = serving_in(folder).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+def names_in(directory: Path) -> tuple[list[str], Sequence[object]]:
+    names = (
+        serving_in(directory).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    )
     return names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress)
 
 
 @pytest.fixture
 def locked() -> Iterator[Path]:
     """A directory that this process may not write to, even when the tests run as root."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o555)
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o555)
         user = os.geteuid()
         if user == 0:
             os.seteuid(65534)
         try:
-            yield Path(folder)
+            yield Path(directory)
         finally:
             os.seteuid(user)
-            Path(folder).chmod(0o700)
+            Path(directory).chmod(0o700)
 
 
 def test_a_set_has_the_names_of_a_tls_secret_and_a_private_key(tmp_path: Path) -> None:
@@ -63,18 +65,18 @@ def test_a_set_has_the_names_of_a_tls_secret_and_a_private_key(tmp_path: Path) -
 def test_the_output_names_the_files_the_expiry_and_the_next_command(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "my tls"
-    result = run("issue", "--dir", folder)
-    expiry = serving_in(folder).not_valid_after_utc
+    directory = tmp_path / "my tls"
+    result = run("issue", "--dir", directory)
+    expiry = serving_in(directory).not_valid_after_utc
     assert result.stderr == ""
     assert result.stdout == (
-        f"Wrote to {folder}:\n"
+        f"Wrote to {directory}:\n"
         "  ca.crt   the CA certificate, for clients to trust\n"
         "  tls.crt  the serving certificate\n"
         "  tls.key  its private key, readable by you alone\n"
         "Names:   localhost, 127.0.0.1, ::1\n"
         f"Expires: {expiry:%Y-%m-%d %H:%M} UTC, 30 days from now\n"
-        f"Next:    dind-webhook serve --tls-dir '{folder}'\n"
+        f"Next:    dind-webhook serve --tls-dir '{directory}'\n"
     )
 
 
@@ -193,14 +195,14 @@ def test_a_directory_that_is_not_writable_is_named(locked: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "why"),
+    ("directory", "why"),
     [("file", "Not a directory"), ("missing/tls", "No such file or directory")],
     ids=["a-file", "missing-parent"],
 )
-def test_a_directory_that_cannot_be_is_named(folder: str, why: str, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_is_named(directory: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = run("issue", "--dir", tmp_path / folder)
-    assert result.stderr == f"Error: Nothing was written to {tmp_path / folder}: {why}.\n"
+    result = run("issue", "--dir", tmp_path / directory)
+    assert result.stderr == f"Error: Nothing was written to {tmp_path / directory}: {why}.\n"
     assert result.exit_code == os.EX_CANTCREAT
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -217,16 +219,16 @@ def test_force_does_not_replace_a_directory(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     """A process that may write no file at all stands for the disk."""
-    folder = tmp_path / "tls"
+    directory = tmp_path / "tls"
     command = [sys.executable, "-c", "from certs.cli import main; main()", "issue"]
-    command += ["--dir", str(folder)]
+    command += ["--dir", str(directory)]
     result = subprocess.run(
         ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert result.stderr == f"Error: Nothing was written to {folder}: File too large.\n"
+    assert result.stderr == f"Error: Nothing was written to {directory}: File too large.\n"
     assert result.returncode == os.EX_CANTCREAT
     assert list(tmp_path.iterdir()) == []
 

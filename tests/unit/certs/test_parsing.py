@@ -175,8 +175,8 @@ def _actions_until_wait(state: State) -> list[str]:
             case "AddCA" | "StoreCAs":
                 cas = parse_ca_secret(secret(written.data)).cas  # type: ignore[union-attr]
             case "PublishCABundle":
-                bundle = parse_ca_bundle(written.pem)  # type: ignore[union-attr]
-                webhooks = WebhookConfiguration({"pod": bundle}, NOW - timedelta(hours=1))
+                ca_bundle = parse_ca_bundle(written.pem)  # type: ignore[union-attr]
+                webhooks = WebhookConfiguration({"pod": ca_bundle}, NOW - timedelta(hours=1))
             case "IssueServingCertificate":
                 serving = parse_tls_secret(secret(written.data))  # type: ignore[union-attr]
     raise AssertionError(f"the plan does not end: {done}")
@@ -310,9 +310,9 @@ def test_a_ca_bundle_may_hold_anything() -> None:
     other = trustme.CA().cert_pem.bytes()
     damaged = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     pems = {"a": b"text\n" + other + damaged + OLD.pem, "b": SERVING.pem + OLD.pem, "c": b""}
-    bundles = {name: parse_ca_bundle(pem) for name, pem in pems.items()}
+    ca_bundles = {name: parse_ca_bundle(pem) for name, pem in pems.items()}
     trusted = (certificates_in(other)[0], STORED[0].certificate)
-    assert trusted_cas(WebhookConfiguration(bundles, None)) == trusted
+    assert trusted_cas(WebhookConfiguration(ca_bundles, None)) == trusted
 
 
 def test_a_ca_bundle_with_too_many_cas_is_replaced_as_a_whole() -> None:

@@ -22,6 +22,7 @@ from certs.parsing import parse_ca_bundle
 from certs.plan import plan
 from certs.propagation import CLOCK_RESOLUTION
 from certs.state import (
+    MAX_CAS,
     Policy,
     Replica,
     State,
@@ -427,6 +428,20 @@ def test_a_state_has_one_answer(case: Case) -> None:
     assert type(action) is case.answer, action
     assert case.words in action.reason
     assert case.check(action), action
+
+
+def test_more_foreign_cas_than_can_be_stored_do_not_keep_the_plan_busy() -> None:
+    """Three caBundles trust 120 CAs, and no replica can be probed."""
+    foreign = [ca() for _ in range(120)]
+    ca_bundles = {
+        str(number): parse_ca_bundle(ca_bundle_of(foreign[number::3])) for number in range(3)
+    }
+    state = replace(CALM, webhooks=WebhookConfiguration(ca_bundles, None), replicas=replicas(None))
+    action = plan(NOW, state, POLICY)
+    assert isinstance(action, StoreCAs)
+    assert len(action.kept) < MAX_CAS
+    assert action.kept[-1] == OLD
+    assert isinstance(plan(NOW, replace(state, cas=action.kept), POLICY), PublishCABundle)
 
 
 def test_cas_are_named_by_their_fingerprints() -> None:

@@ -229,7 +229,7 @@ def test_a_daemon_that_starts_late_leaves_no_socket_at_an_odd_path() -> None:
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
     assert docker_host(after, "main") == ADDRESS
     assert warnings(raw, LATE) == [
-        "container main no longer finds a socket at /host/docker.sock",
+        "container main no longer has a Docker socket at /host/docker.sock",
     ]
 
 
@@ -288,5 +288,5 @@ def test_in_a_folder_that_is_served_the_socket_needs_no_mount_of_its_own(path: s
         expected = {"/var/run": "cache-dir", "/host/run": "cache-dir"}
         assert mounts(injected(raw, config), "main") == expected
         assert warnings(raw, config) == [
-            "container main sees the daemon's folder at /host/run, no longer the host's"
+            "container main has the injected daemon's directory at /host/run, no longer the host's"
         ]

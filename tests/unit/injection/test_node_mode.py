@@ -125,7 +125,9 @@ def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
     after = injected(raw, NODE)
     assert volumes(after) == ["dind-node", "dind-node-1"]
     assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node-1 ro"}
-    assert warnings(raw, NODE) == ["volume name dind-node is taken: ours is dind-node-1"]
+    assert warnings(raw, NODE) == [
+        "the pod has another volume dind-node: the socket's volume is dind-node-1"
+    ]
 
 
 def test_the_node_s_folder_follows_the_profile() -> None:

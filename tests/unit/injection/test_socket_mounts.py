@@ -106,7 +106,9 @@ def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
     assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage"]
     assert mounts(after, "main") == {"/cache": "cache-dir", "/var/run": "dind-cache-dir"}
     assert mounts(after, "dind")["/var/run"] == "dind-cache-dir"
-    assert warnings(raw) == ["volume name cache-dir is taken: ours is dind-cache-dir"]
+    assert warnings(raw) == [
+        "the pod has another volume cache-dir: the socket's volume is dind-cache-dir"
+    ]
 
 
 def test_both_names_taken_lead_to_a_number() -> None:

@@ -2,9 +2,8 @@
 
 import base64
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from cryptography import x509
 from kubernetes.client import (
     AdmissionregistrationV1ServiceReference,
     V1LabelSelectorRequirement,
@@ -14,7 +13,7 @@ from kubernetes.client import (
 
 from certs.certificates import certificates_in, fingerprint, pem_of
 from webhook.cli.check.expected import WEBHOOKS
-from webhook.cli.check.report import Finding, Status, listed
+from webhook.cli.check.report import Finding, Status, check_validity, listed
 from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -22,7 +21,6 @@ _PRODUCT = ("app.kubernetes.io/name", "dind-webhook")
 _EXPECTED = {f"{webhook['endpoint']}.dind.io": webhook for webhook in WEBHOOKS}
 _RULE = (["v1"], [""], ["pods"], ["CREATE"], "Namespaced")
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
-_EXPIRES_SOON = timedelta(days=3)  # or a quarter of the lifetime, if that is shorter
 _RESTORE = (
     "Restore the chart's webhooks: helm upgrade, or the next sync of your GitOps tool. Make "
     "intended changes in the chart's values."
@@ -185,23 +183,6 @@ def check_ca_bundle(
         for certificate, (_, dates) in zip(authorities, judged, strict=True)
     )
     return Finding(name, status, message, fix if status is not Status.OK else "")
-
-
-def check_validity(certificate: x509.Certificate, now: datetime) -> tuple[Status, str]:
-    """Check a certificate's dates."""
-    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if now < start:
-        return Status.BROKEN, f"not valid before {utc(start)}"
-    if now >= end:
-        return Status.BROKEN, f"expired at {utc(end)}"
-    if end - now < min(_EXPIRES_SOON, (end - start) / 4):
-        return Status.WARNING, f"expires soon, at {utc(end)}"
-    return Status.OK, f"valid until {utc(end)}"
-
-
-def utc(time: datetime) -> str:
-    """Write a time to the second, in UTC."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def certificate_fix(

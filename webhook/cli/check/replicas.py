@@ -15,10 +15,9 @@ from kubernetes.client import (
 from webhook.cli.check.configuration import (
     ca_bundles,
     certificate_fix,
-    check_validity,
     readable_certificates,
 )
-from webhook.cli.check.report import Finding, Status, listed
+from webhook.cli.check.report import Finding, Status, check_validity, listed
 from webhook.cli.live import LiveCluster, is_ready, pod_state
 from webhook.cluster.probe import Address, Handshake, handshakes
 

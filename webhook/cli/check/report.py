@@ -2,13 +2,16 @@
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography import x509
 from msgspec import Struct
 
 from webhook.cli.explain.drawing import wrapped
 from webhook.injection.decisions import printable
 
+_EXPIRES_SOON = timedelta(days=3)  # or a quarter of the lifetime, if that is shorter
 _MAX_LISTED = 10
 
 
@@ -105,3 +108,20 @@ def _lines(reports: Sequence[Report]) -> Iterator[str]:
         if (count := sum(finding.status is status for finding in findings))
     ]
     yield f"Summary: {', '.join(counts) or 'no problems'}"
+
+
+def check_validity(certificate: x509.Certificate, now: datetime) -> tuple[Status, str]:
+    """Check a certificate's dates."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < start:
+        return Status.BROKEN, f"not valid before {utc(start)}"
+    if now >= end:
+        return Status.BROKEN, f"expired at {utc(end)}"
+    if end - now < min(_EXPIRES_SOON, (end - start) / 4):
+        return Status.WARNING, f"expires soon, at {utc(end)}"
+    return Status.OK, f"valid until {utc(end)}"
+
+
+def utc(time: datetime) -> str:
+    """Write a time to the second, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

@@ -6,7 +6,7 @@ from datetime import datetime
 from kubernetes.client import V1MutatingWebhookConfiguration, V1ObjectMeta
 from msgspec import Struct
 
-from webhook.cli.check.configuration import utc
+from webhook.cli.check.report import utc
 from webhook.injection import Admission, Endpoint
 from webhook.injection.optin import INJECT
 
@@ -32,28 +32,25 @@ def find_cause(
     Args:
         pod: the pod's metadata.
         namespace: its namespace's metadata.
-        configurations: the webhook configurations of ours, at least one.
+        configurations: the webhook configurations of dind-webhook, at least one.
         admission: what the API server would send today.
     """
     created = pod.creation_timestamp
     at = f"The pod was created at {utc(created)}"
     installed = min(found.metadata.creation_timestamp for found in configurations)
-    if created < installed:
-        sentence = f"{at}, before the webhook configuration, which was created at {utc(installed)}."
-        return Cause("created-before-webhook", sentence)
-    labelled = _last_written(namespace, "labels")
-    if admission.endpoint is not Endpoint.POD and labelled is not None and created < labelled:
-        sentence = f"{at}, before its namespace's label {INJECT} was last written, {utc(labelled)}."
-        return Cause("created-before-label", sentence)
+    labelled = None
+    if admission.endpoint is not Endpoint.POD:
+        labelled = _last_written(namespace, "labels")
     annotated = _last_written(pod, "annotations")
-    if annotated is not None and created < annotated:
-        sentence = f"{at}, before its annotation {INJECT} was last written, {utc(annotated)}."
-        return Cause("annotated-later", sentence)
-    if any(
-        webhook.failure_policy == "Ignore"
-        for found in configurations
-        for webhook in found.webhooks or ()
+    for slug, time, what in (
+        ("created-before-webhook", installed, "the webhook configuration was created"),
+        ("created-before-label", labelled, f"its namespace's label {INJECT} was last written"),
+        ("annotated-later", annotated, f"its annotation {INJECT} was last written"),
     ):
+        if time is not None and created < time:
+            return Cause(slug, f"{at}, before {what}, {utc(time)}.")
+    webhooks = [webhook for found in configurations for webhook in found.webhooks or ()]
+    if any(webhook.failure_policy == "Ignore" for webhook in webhooks):
         return Cause(
             "webhook-unavailable",
             f"{at}, and failurePolicy is Ignore: the webhook was probably unavailable.",

@@ -10,8 +10,9 @@ from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, V1Pod
 from msgspec import Struct
 
 from webhook.cli.check.configuration import excluded_namespaces, is_ours, webhook_faults
-from webhook.cli.explain import history, pod_checks
+from webhook.cli.explain import pod_checks
 from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_notes
+from webhook.cli.explain.history import find_cause
 from webhook.cli.live import (
     POD_SECURITY,
     STRICT_LEVELS,
@@ -25,11 +26,11 @@ from webhook.cli.manifests.objects import Object, Template
 from webhook.config import Config, Mode
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
-from webhook.injection.decisions import Audit, listed, printable
+from webhook.injection.decisions import listed, printable
+from webhook.injection.existing import ExistingInjection, find_existing_injection
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
-from webhook.injection.shape import ExistingInjection, find_existing_injection
 
 
 class NoSuchPod(click.ClickException):
@@ -39,25 +40,14 @@ class NoSuchPod(click.ClickException):
 
 
 class _Case(Struct, frozen=True):
-    """A pod and what is known about it.
-
-    Attributes:
-        found: the pod as an object of a manifest.
-        template: the same, as the core reads it.
-        pod: as the cluster has it.
-        namespace: its namespace.
-        configurations: the webhook configurations of ours.
-        cluster: what the namespace and the configuration file say.
-        config_note: which configuration file the checks use.
-    """
+    """A pod, as a manifest's object and as the cluster has it, and what the cluster says of it."""
 
     found: Object
     template: Template
     pod: V1Pod
     namespace: V1Namespace
-    configurations: Sequence[V1MutatingWebhookConfiguration]
+    configurations: Sequence[V1MutatingWebhookConfiguration]  # of dind-webhook
     cluster: AssumedCluster
-    config_note: Note
 
 
 def explain_pod(
@@ -75,31 +65,34 @@ def explain_pod(
     Raises:
         NoSuchPod: there is no pod of that name.
     """
-    pod = live.pod(namespace, name)
-    home = live.namespace(namespace)
+    pod, home = live.pod(namespace, name), live.namespace(namespace)
     if pod is None or home is None:
         raise NoSuchPod(f"namespace {printable(namespace)} has no pod {printable(name)}")
-    data = live.as_json(pod)
+    data, label = live.as_json(pod), (home.metadata.labels or {}).get(INJECT)
     template = Template((), data, msgspec.convert(data, Pod))
-    label = (home.metadata.labels or {}).get(INJECT)
+    case = _Case(
+        Object(f"pod/{printable(name)}", namespace, data),
+        template,
+        pod,
+        home,
+        [found for found in live.configurations() if is_ours(found)],
+        AssumedCluster(config, namespace, labels={namespace: label}),
+    )
+    existing = find_existing_injection(template.pod)
+    if existing is not None:
+        return _explain_injected(case, existing)
+    admission = _admission(case)
+    if isinstance(admission, NotSent):
+        subject = pod_checks.subject_of(case.found, case.cluster)
+        return pod_checks.explain_not_sent(subject, admission)
     source = "the default configuration; --config names a file"
     if config_file is not None:
         source = f"the configuration file {config_file}"
-    case = _Case(
-        found=Object(f"pod/{name}", namespace, data),
-        template=template,
-        pod=pod,
-        namespace=home,
-        configurations=[found for found in live.configurations() if is_ours(found)],
-        cluster=AssumedCluster(config, namespace, labels={namespace: label}),
-        config_note=("", f"the checks below use {source}"),
-    )
-    existing = find_existing_injection(template.pod)
-    return _explain_skipped(case) if existing is None else _explain_injected(case, existing)
+    return _explain_skipped(case, admission, ("", f"the checks below use {source}"))
 
 
 def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
-    """Say what the pod has; its spec counts, not the annotation that anyone may change."""
+    """Say what the pod has; its spec counts, not the annotation, which may be edited."""
     containers = [
         container.name
         for container in case.template.pod.all_containers()
@@ -114,8 +107,9 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
         ("state", _container_state(case.pod, existing.container.name)),
     ]
     detail = f"mode {existing.mode.value}"
-    status = _status(case)
-    if status is None:
+    try:
+        status = msgspec.json.decode(case.template.pod.annotations.get(STATUS, ""), type=Status)
+    except msgspec.DecodeError:
         notes.append(("hint", f"annotation {STATUS} is missing or cannot be read"))
     else:
         detail = f"profile {printable(status.profile)}, {detail}"
@@ -128,24 +122,15 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
     return Explanation(*subject, Outcome.INJECTED, detail, [row])
 
 
-def _status(case: _Case) -> Status | None:
-    annotation = case.template.pod.annotations.get(STATUS, "")
-    try:
-        return msgspec.json.decode(annotation, type=Status)
-    except msgspec.DecodeError:
-        return None
-
-
 def _contradictions(status: Status, found: Status) -> Iterator[str]:
-    pairs = (
+    for name, claimed, actual in (
         ("mode", status.mode, found.mode),
         ("image", status.image, found.image),
         ("containers", listed(sorted(status.containers)), listed(sorted(found.containers))),
-    )
-    for name, told, actual in pairs:
-        if told != actual:
+    ):
+        if claimed != actual:
             yield (
-                f"annotation {STATUS} contradicts the pod: {name} {printable(told)} "
+                f"annotation {STATUS} contradicts the pod: {name} {printable(claimed)} "
                 f"(in the pod: {printable(actual)})"
             )
 
@@ -156,88 +141,79 @@ def _container_state(pod: V1Pod, name: str) -> str:
             stopped = stopped_state(status)
             if stopped is None:
                 return f"container {name} is running"
-            words = (stopped.reason, stopped.message)
-            return printable(f"container {name}: {' '.join(word for word in words if word)}")
+            words = filter(None, (stopped.reason, stopped.message))
+            return printable(f"container {name}: {' '.join(words)}")
     return f"container {name} has not started; the pod {printable(pod_state(pod))}"
-
-
-def _explain_skipped(case: _Case) -> Explanation:
-    subject = pod_checks.subject_of(case.found, case.cluster)
-    admission = _admission(case)
-    if isinstance(admission, NotSent):
-        return pod_checks.explain_not_sent(subject, admission)
-    config = case.cluster.config
-    decision = decide(admission, config)
-    rows = [
-        pod_checks.sent_row(admission, case.config_note, *_hints(case)),
-        *pod_checks.check_rows(admission, config),
-    ]
-    outcome, detail = decision.reason.outcome, pod_checks.detail_of(decision)
-    if isinstance(decision, Injected):
-        rows.append(_check_pod_security(case, decision.audit))
-        if rows[-1].answer is Answer.DENIED:
-            outcome, detail = Outcome.DENIED, "pod-security"
-    if outcome is not Outcome.SKIPPED:
-        metadata = case.pod.metadata, case.namespace.metadata
-        cause = history.find_cause(*metadata, case.configurations, admission)
-        question = "Was this the same when it was created?"
-        notes = reason_notes(cause.sentence, cause.fix)
-        rows.append(Row("this pod", question, Answer.SKIPPED, notes))
-        if outcome is Outcome.INJECTED:
-            outcome, detail = Outcome.SKIPPED, cause.slug
-    return Explanation(*subject, outcome, detail, rows, pod_checks.warnings_of(decision))
 
 
 def _admission(case: _Case) -> Admission | NotSent:
     """Return what the API server of this cluster would send for such a pod today."""
-    namespace = case.namespace.metadata.name
+    namespace = case.cluster.namespace
     if case.configurations and all(
         namespace in excluded_namespaces(found) for found in case.configurations
     ):
         return excluded(namespace)
     admission = case.cluster.admission(case.found, case.template)
     if isinstance(admission, NotSent):
-        hints = [*admission.hints, *_controller_hints(case)]
-        return msgspec.structs.replace(admission, hints=hints)
-    if not case.configurations:
-        return NotSent(
-            "not-installed",
-            "The cluster has no MutatingWebhookConfiguration of dind-webhook.",
-            "dind-webhook check shows more.",
-        )
-    return admission
+        owners = case.template.pod.metadata.owner_references or ()
+        hints = [
+            f"{owner.kind} {printable(owner.name)} created the pod; the annotation belongs in its "
+            "pod template (spec.template.metadata.annotations)"
+            for owner in owners[:1]
+        ]
+        return msgspec.structs.replace(admission, hints=[*admission.hints, *hints])
+    if case.configurations:
+        return admission
+    return NotSent(
+        "not-installed",
+        "The cluster has no MutatingWebhookConfiguration of dind-webhook.",
+        "dind-webhook check shows more.",
+    )
 
 
-def _controller_hints(case: _Case) -> list[str]:
-    owners = case.template.pod.metadata.owner_references or ()
-    return [
-        f"{owner.kind} {printable(owner.name)} created the pod; the annotation belongs in its pod "
-        "template (spec.template.metadata.annotations)"
-        for owner in owners[:1]
+def _explain_skipped(case: _Case, admission: Admission, config_note: Note) -> Explanation:
+    config = case.cluster.config
+    decision = decide(admission, config)
+    outcome, detail = decision.reason.outcome, pod_checks.detail_of(decision)
+    rows = [
+        pod_checks.sent_row(admission, config_note, *_hints(case)),
+        *pod_checks.check_rows(admission, config),
     ]
+    if isinstance(decision, Injected):
+        rows.append(_check_pod_security(case, decision))
+        if rows[-1].answer is Answer.DENIED:
+            outcome, detail = Outcome.DENIED, "pod-security"
+    if outcome is not Outcome.SKIPPED:
+        metadata = case.pod.metadata, case.namespace.metadata
+        cause = find_cause(*metadata, case.configurations, admission)
+        notes = reason_notes(cause.sentence, cause.fix)
+        question = "Was this the same when it was created?"
+        rows.append(Row("this pod", question, Answer.SKIPPED, notes))
+        if outcome is Outcome.INJECTED:
+            outcome, detail = Outcome.SKIPPED, cause.slug
+    subject = pod_checks.subject_of(case.found, case.cluster)
+    return Explanation(*subject, outcome, detail, rows, pod_checks.warnings_of(decision))
 
 
-def _hints(case: _Case) -> list[Note]:
-    hints = []
+def _hints(case: _Case) -> Iterator[Note]:
     if STATUS in case.template.pod.annotations:
-        hints.append(f"annotation {STATUS} contradicts the pod, which has no injected container")
+        yield "hint", f"annotation {STATUS} contradicts the pod, which has no injected container"
     if any(list(webhook_faults(found)) for found in case.configurations):
-        hints.append("the webhook configuration is broken: see dind-webhook check")
-    return [("hint", hint) for hint in hints]
+        yield "hint", "the webhook configuration is broken: see dind-webhook check"
 
 
-def _check_pod_security(case: _Case, audit: Audit) -> Row:
+def _check_pod_security(case: _Case, injected: Injected) -> Row:
     """Check what the API server checks after the webhook, of the pod with its sidecar."""
     name, question = "pod security", "Does the namespace admit such a pod?"
     level = (case.namespace.metadata.labels or {}).get(POD_SECURITY)
-    privileged = case.cluster.config.profiles[audit.profile].privileged
-    needs_host = audit.mode == Mode.NODE.value
+    privileged = case.cluster.config.profiles[injected.audit.profile].privileged
+    needs_host = injected.audit.mode == Mode.NODE.value
     if level not in STRICT_LEVELS or (level == "baseline" and not needs_host and not privileged):
         return Row(name, question, Answer.YES)
-    denied = "privileged sidecar" if privileged else "sidecar that runs as root"
+    sidecar = "privileged sidecar" if privileged else "sidecar that runs as root"
     notes = reason_notes(
         f"The namespace is labelled {POD_SECURITY}: {level}, which denies a "
-        f"{'hostPath volume' if needs_host else denied}.",
+        f"{'hostPath volume' if needs_host else sidecar}.",
         f"Ask its owner to label it {POD_SECURITY}: privileged, or use another namespace.",
     )
     return Row(name, question, Answer.DENIED, notes)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,10 +14,11 @@ from webhook.injection.decisions import printable, quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
 
+T = TypeVar("T")
 Path = tuple[str | int, ...]
 
 #: API version and kind, to the keys that lead to the pod.
-POD_PATHS: Mapping[tuple[str, str], Path] = {
+POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("v1", "Pod"): (),
     ("v1", "PodTemplate"): ("template",),
     ("v1", "ReplicationController"): ("spec", "template"),
@@ -31,13 +32,11 @@ POD_PATHS: Mapping[tuple[str, str], Path] = {
 }
 KINDS = ", ".join(kind for _, kind in POD_PATHS)
 _NO_POD = "no pod in it"
-_LATER = "the webhook decides about its pods when {controller} creates them"
+_LATER = "the webhook decides about its pods when its controller creates them"
 #: API group to how its objects pass an annotation on to their pods.
 _CONTROLLERS = {
-    "tekton.dev": _LATER.format(controller="Tekton")
-    + f"; {INJECT} is read from metadata.annotations, which Tekton copies to the pod",
-    "argoproj.io": _LATER.format(controller="Argo")
-    + f"; {INJECT} is read from spec.podMetadata.annotations of a Workflow",
+    "tekton.dev": f"{_LATER}; Tekton copies {INJECT} from metadata.annotations",
+    "argoproj.io": f"{_LATER}; Argo copies {INJECT} from spec.podMetadata.annotations",
 }
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -163,122 +162,90 @@ class _ObjectError(ValueError):
 
 
 def _objects(document: Document) -> Iterator[Object]:
-    if document.data is None:
-        return
-    where = f"line {document.line + 1}"
-    if not isinstance(document.data, dict):
-        raise _ObjectError(
-            f"{where}: expected a Kubernetes object, got {_described(document.data)}"
-        )
-    yield from _in_object(document.data, where, (), {})
+    if document.data is not None:
+        yield from _in_value(document.data, f"line {document.line + 1}", (), {})
 
 
-def _in_object(
-    data: dict[str, Any], where: str, path: Path, inherited: Mapping[str, str]
+def _in_value(
+    value: Any,  # noqa: ANN401 - JSON
+    where: str,
+    path: Path,
+    inherited: Mapping[str, str],
 ) -> Iterator[Object]:
     """Find an object, or the objects of a list; items of a typed list inherit kind and version."""
+    data = _require(value, dict, "an object", path, where)
     kind, version = (
-        _required(data.get(key, inherited.get(key)), (*path, key), where)
+        _require(data.get(key, inherited.get(key)), str, "a string", (*path, key), where)
         for key in ("kind", "apiVersion")
     )
-    items = data.get("items")
     if not kind.endswith("List") or "items" not in data:
-        yield _object(data, kind, version, where, path)
+        yield _object(data, kind, version, path, where)
         return
-    if not isinstance(items, list):
-        name = dotted((*path, "items"))
-        raise _ObjectError(f"{where}: {name}: expected a list, got {_described(items)}")
     inherits = {} if kind == "List" else {"kind": kind.removesuffix("List"), "apiVersion": version}
+    items = _require(data["items"], list, "a list", (*path, "items"), where)
     for index, item in enumerate(items):
-        below = (*path, "items", index)
-        if not isinstance(item, dict):
-            raise _ObjectError(
-                f"{where}: {dotted(below)}: expected an object, got {_described(item)}"
-            )
-        yield from _in_object(item, where, below, inherits)
+        yield from _in_value(item, where, (*path, "items", index), inherits)
 
 
-def _required(value: object, path: Path, where: str) -> str:
-    if isinstance(value, str) and value:
-        return value
-    if value is None:
-        raise _ObjectError(f"{where}: {dotted(path)}: required field is missing")
-    raise _ObjectError(f"{where}: {dotted(path)}: expected a string, got {_described(value)}")
-
-
-def _object(data: dict[str, Any], kind: str, version: str, where: str, path: Path) -> Object:
-    metadata = data.get("metadata")
-    if not isinstance(metadata, dict):
-        metadata = {}
-    name = printable(f"{kind.lower()}/{_name(metadata)}")
-    place = f"{name} ({where}): "
+def _object(data: dict[str, Any], kind: str, version: str, path: Path, where: str) -> Object:
+    metadata: Any = data.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    title = metadata.get("name") or f"{metadata.get('generateName', '')}*"
+    name = printable(f"{kind.lower()}/{title if title != '*' else '(no name)'}")
+    where = f"{name} ({where})"
     namespace = metadata.get("namespace")
     found = Object(name, namespace if isinstance(namespace, str) else None, data, path)
-    group = version.rpartition("/")[0]
     pod_path = POD_PATHS.get((version, kind))
     if pod_path is not None and "workloadRef" not in (data.get("spec") or {}):
-        template = _template(data, pod_path, path, place)
+        template = _template(data, pod_path, path, where)
         return msgspec.structs.replace(found, template=template)
-    if "." not in group:  # not a custom resource
-        _require_known_version(version, kind, path, place)
-        _require_strings(data, path, place)
-        return msgspec.structs.replace(found, note=_NO_POD)
-    later = _LATER.format(controller="its controller")
-    note = _CONTROLLERS.get(group, later if not group.endswith(".k8s.io") else _NO_POD)
-    return msgspec.structs.replace(found, note=note)
-
-
-def _require_known_version(version: str, kind: str, path: Path, place: str) -> None:
+    group = version.rpartition("/")[0]
     supported = [known for known, holder in POD_PATHS if holder == kind]
-    if supported:
-        raise _ObjectError(
-            f"{place}{dotted((*path, 'apiVersion'))}: unknown version {quoted(version)} of {kind} "
-            f"(supported: {', '.join(supported)})"
-        )
+    if supported and "." not in group:  # not a custom resource
+        problem = f"unknown version {quoted(version)} of {kind} (supported: {', '.join(supported)})"
+        raise _ObjectError(f"{where}: {dotted((*path, 'apiVersion'))}: {problem}")
+    _require_strings(data, path, where)
+    note = _NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
+    return msgspec.structs.replace(found, note=_CONTROLLERS.get(group, note))
 
 
-def _name(metadata: dict[str, Any]) -> str:
-    if metadata.get("name"):
-        return str(metadata["name"])
-    return f"{metadata['generateName']}*" if metadata.get("generateName") else "(no name)"
-
-
-def _template(data: dict[str, Any], pod_path: Path, path: Path, place: str) -> Template:
-    found: Any = data
-    for depth, key in enumerate((*pod_path, "spec"), 1):
-        below = found.get(key)
-        if not isinstance(below, dict):
-            name = dotted((*path, *(*pod_path, "spec")[:depth]))
-            problem = "required field is missing"
-            if below is not None:
-                problem = f"expected an object, got {_described(below)}"
-            raise _ObjectError(f"{place}{name}: {problem}")
-        if depth <= len(pod_path):
-            found = below
+def _template(data: dict[str, Any], pod_path: tuple[str, ...], path: Path, where: str) -> Template:
+    pod = data
+    for depth, key in enumerate(pod_path, 1):
+        pod = _require(pod.get(key), dict, "an object", (*path, *pod_path[:depth]), where)
     within = (*path, *pod_path)
-    _require_strings(found, within, place)
+    _require(pod.get("spec"), dict, "an object", (*within, "spec"), where)
+    _require_strings(pod, within, where)
     # The API server fills in what may be absent: a template often has no metadata.
     try:
-        pod = msgspec.convert({**found, "metadata": found.get("metadata") or {}}, Pod)
+        decoded = msgspec.convert({**pod, "metadata": pod.get("metadata") or {}}, Pod)
     except msgspec.ValidationError as error:
-        where = f"{dotted(within)}: " if within else ""
-        raise _ObjectError(f"{place}{where}{error}") from error
-    if not pod.containers:
+        raise _ObjectError(": ".join(filter(None, (where, dotted(within), str(error))))) from error
+    if not decoded.containers:
         name = dotted((*within, "spec", "containers"))
-        raise _ObjectError(f"{place}{name}: at least one container is required")
-    return Template(pod_path, found, pod)
+        raise _ObjectError(f"{where}: {name}: at least one container is required")
+    return Template(pod_path, pod, decoded)
 
 
-def _require_strings(data: dict[str, Any], path: Path, place: str) -> None:
+def _require(value: Any, kind: type[T], expected: str, path: Path, where: str) -> T:  # noqa: ANN401
+    if isinstance(value, kind) and value != "":
+        return value
+    problem = "required field is missing"
+    if value is not None:
+        problem = f"expected {expected}, got {_described(value)}"
+    raise _ObjectError(": ".join(filter(None, (where, dotted(path), problem))))
+
+
+def _require_strings(data: dict[str, Any], path: Path, where: str) -> None:
     """Require strings as labels and annotations: `true` without quotes is a common mistake."""
     for kind in ("labels", "annotations"):
         for key, value in metadata_map(data, kind).items():
             if not isinstance(value, str):
                 name = dotted((*path, "metadata", kind, key))
+                hint = f'; put it in quotes: "{json.dumps(value)}"'
                 problem = f"expected a string, got {_described(value)}"
-                if isinstance(value, bool | int | float):
-                    problem += f'; put it in quotes: "{json.dumps(value)}"'
-                raise _ObjectError(f"{place}{name}: {problem}")
+                is_scalar = isinstance(value, bool | int | float)
+                raise _ObjectError(f"{where}: {name}: {problem}{hint if is_scalar else ''}")
 
 
 def _described(value: object) -> str:
@@ -289,5 +256,4 @@ def _described(value: object) -> str:
             return "a list"
         case str():
             return quoted(value)
-        case _:
-            return json.dumps(value)
+    return json.dumps(value)

@@ -1,4 +1,4 @@
-"""A service that could not tell who may call does not start, and says why."""
+"""A service that cannot verify its clients does not start."""
 
 import subprocess
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 from service.running import COMMAND, CertificateFolder
 
 
-def started_in_vain(folder: CertificateFolder, *flags: str | Path) -> tuple[int, str]:
-    """Exit status and stderr of a service that ends by itself."""
+def failed_start(folder: CertificateFolder, *flags: str | Path) -> tuple[int, str]:
+    """Exit status and stderr of a service that cannot start."""
     ended = subprocess.run(
         [COMMAND, "serve", "--tls-dir", folder.path, "--port=0", "--admin-port=0", *flags],
         check=False,
@@ -23,19 +23,19 @@ def started_in_vain(folder: CertificateFolder, *flags: str | Path) -> tuple[int,
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "callers.pem: No such file or directory"),
-        (b"", "callers.pem does not hold certificates in PEM form"),
-        (b"-----BEGIN CERTIFICATE-----\n", "callers.pem does not hold certificates in PEM form"),
+        (None, "client-ca.pem: No such file or directory"),
+        (b"", "client-ca.pem does not hold certificates in PEM form"),
+        (b"-----BEGIN CERTIFICATE-----\n", "client-ca.pem does not hold certificates in PEM form"),
     ],
     ids=["missing", "empty", "half"],
 )
-def test_it_does_not_start_without_authorities(
+def test_the_service_does_not_start_without_a_valid_client_ca(
     certificates: CertificateFolder, tmp_path: Path, content: bytes | None, sentence: str
 ) -> None:
-    file = tmp_path / "callers.pem"
+    file = tmp_path / "client-ca.pem"
     if content is not None:
         file.write_bytes(content)
-    status, said = started_in_vain(certificates, "--client-ca", file)
+    status, said = failed_start(certificates, "--client-ca", file)
     assert status == 78
     assert said.startswith("dind-webhook: ")
     assert said.endswith(f"{sentence}\n")
@@ -48,11 +48,11 @@ def test_it_does_not_start_without_authorities(
         (("--client-name=kube-apiserver",), "--client-name needs --client-ca"),
         (("--client-name=", "--client-ca=ca.crt"), "--client-name is empty"),
     ],
-    ids=["no authority", "no name"],
+    ids=["no CA", "no name"],
 )
-def test_a_name_that_proves_nothing_is_refused(
+def test_client_names_without_a_ca_and_empty_ones_are_usage_errors(
     certificates: CertificateFolder, flags: tuple[str, ...], sentence: str
 ) -> None:
-    status, said = started_in_vain(certificates, *flags)
+    status, said = failed_start(certificates, *flags)
     assert status == 64
     assert sentence in said

@@ -1,4 +1,4 @@
-"""The chart's `webhook.clientCA`: the whole product answers its own API server, and nobody else."""
+"""The chart's `webhook.clientCA`: the product answers its own API server, and no other client."""
 
 import socket
 import ssl
@@ -24,12 +24,12 @@ POD = {
 }
 
 
-def test_the_api_server_that_the_values_name_is_answered(
-    authority: trustme.CA, tmp_path: Path
+def test_only_the_api_server_with_a_client_certificate_is_answered(
+    client_ca: trustme.CA, tmp_path: Path
 ) -> None:
-    """It knows the Service by its name, and other clients of the cluster show no certificate."""
+    """The API server calls the Service by its name; other clients have no certificate."""
     file = admission_configuration(
-        tmp_path, issued(authority, common_name=NAME), webhooks=f"*.{NAMESPACE}.svc"
+        tmp_path, issued(client_ca, common_name=NAME), webhooks=f"*.{NAMESPACE}.svc"
     )
     server_args = (*SERVICES_ON_LOOPBACK, f"--admission-control-config-file={file}")
     with (
@@ -42,7 +42,7 @@ def test_the_api_server_that_the_values_name_is_answered(
             f"/api/v1/namespaces/{NAMESPACE}/configmaps",
             json={
                 "metadata": {"name": "api-server-ca"},
-                "data": {"ca.crt": authority.cert_pem.bytes().decode()},
+                "data": {"ca.crt": client_ca.cert_pem.bytes().decode()},
             },
         ).raise_for_status()
         flags = (
@@ -57,18 +57,18 @@ def test_the_api_server_that_the_values_name_is_answered(
 
             until(injected, "a pod to be injected", seconds=60)
             for pod in product.node.of("webhook"):
-                assert _stranger(pod.address) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+                assert _alert(pod.address) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
-def _stranger(address: str) -> str:
-    """What a pod says to a client without a certificate."""
+def _alert(address: str) -> str:
+    """The alert that a client without a certificate gets from a pod."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
         socket.create_connection((address, 8443), timeout=20) as plain,
         context.wrap_socket(plain) as secured,
-        pytest.raises(ssl.SSLError) as refused,
+        pytest.raises(ssl.SSLError) as rejected,
     ):
         secured.recv(1)
-    return refused.value.reason or ""
+    return rejected.value.reason or ""

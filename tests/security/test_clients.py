@@ -1,4 +1,4 @@
-"""Who may call is decided in the handshake: nothing of a stranger's is read as HTTP."""
+"""Client certificates are verified in the handshake; rejected clients are not read as HTTP."""
 
 import ssl
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import trustme
-from security.clients import NAME, Shown, context, expired, for_a_server, issued
+from security.clients import NAME, ClientCertificate, context, expired, for_a_server, issued
 from service.reviews import review
 from service.running import RunningService
 from service.wire import connect, dial, receive, request
 
-EVENT = "caller refused"
-DENIED = "dind_webhook_rejected_clients_total"
+EVENT = "client rejected"
+REJECTED = "dind_webhook_rejected_clients_total"
 V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
@@ -34,10 +34,10 @@ def status(service: RunningService, client: ssl.SSLContext) -> int:
         return receive(connection).status
 
 
-def refused(service: RunningService, client: ssl.SSLContext) -> tuple[str, dict[str, Any]]:
-    """How the connection of a client that may not call ends, and what the log says of it.
+def rejected(service: RunningService, client: ssl.SSLContext) -> tuple[str, dict[str, Any]]:
+    """How the connection of a rejected client ends, and the log line about it.
 
-    The end is what OpenSSL was told, or nothing where the connection was closed or cut.
+    The end is the alert that OpenSSL received, empty where the connection was closed or cut.
     """
     before = len(service.events(EVENT))
     end = ""
@@ -55,22 +55,22 @@ def refused(service: RunningService, client: ssl.SSLContext) -> tuple[str, dict[
 @pytest.mark.parametrize("version", [V1_2, V1_3], ids=["TLS 1.2", "TLS 1.3"])
 @pytest.mark.parametrize(
     ("names", "common_name"),
-    [((NAME,), None), ((), NAME), (("10.0.0.1", NAME), "somebody")],
+    [((NAME,), None), ((), NAME), (("10.0.0.1", NAME), "another")],
     ids=["DNS name", "common name", "one of several"],
 )
-def test_who_is_called_so_may_call(
+def test_clients_of_the_accepted_name_are_answered(
     guarded: RunningService,
-    authority: trustme.CA,
+    client_ca: trustme.CA,
     tmp_path: Path,
     *,
     names: tuple[str, ...],
     common_name: str | None,
     version: ssl.TLSVersion,
 ) -> None:
-    before = guarded.metric(DENIED)
-    client = context(guarded, tmp_path, issued(authority, *names, common_name=common_name))
+    before = guarded.metric(REJECTED)
+    client = context(guarded, tmp_path, issued(client_ca, *names, common_name=common_name))
     assert status(guarded, only(client, version)) == 200
-    assert guarded.metric(DENIED) == before
+    assert guarded.metric(REJECTED) == before
 
 
 @pytest.mark.parametrize(
@@ -78,43 +78,43 @@ def test_who_is_called_so_may_call(
     [(V1_2, "HANDSHAKE_FAILURE"), (V1_3, "CERTIFICATE_REQUIRED")],
     ids=["TLS 1.2", "TLS 1.3"],
 )
-def test_without_a_certificate_a_client_is_told_what_is_missing(
+def test_clients_without_a_certificate_are_rejected_with_an_alert(
     guarded: RunningService, tmp_path: Path, version: ssl.TLSVersion, alert: str
 ) -> None:
-    before = guarded.metric(DENIED, why="no-certificate")
-    end, line = refused(guarded, only(context(guarded, tmp_path), version))
+    before = guarded.metric(REJECTED, reason="no-certificate")
+    end, line = rejected(guarded, only(context(guarded, tmp_path), version))
     assert alert in end
-    assert (line["why"], line["message"]) == ("no-certificate", "it shows no certificate")
-    assert guarded.metric(DENIED, why="no-certificate") == before + 1
+    assert (line["reason"], line["message"]) == ("no-certificate", "it sent no certificate")
+    assert guarded.metric(REJECTED, reason="no-certificate") == before + 1
 
 
-def foreign(_: trustme.CA) -> Shown:
+def foreign(_: trustme.CA) -> ClientCertificate:
     return issued(trustme.CA(), NAME)
 
 
 @pytest.mark.parametrize("version", [V1_2, V1_3], ids=["TLS 1.2", "TLS 1.3"])
 @pytest.mark.parametrize(
-    ("show", "alert", "words"),
+    ("issue", "alert", "words"),
     [
         (foreign, "UNKNOWN_CA", "unable to get local issuer certificate"),
         (expired, "CERTIFICATE_EXPIRED", "certificate has expired"),
         (for_a_server, "UNSUPPORTED_CERTIFICATE", "unsuitable certificate purpose"),
     ],
-    ids=["another authority's", "expired", "a server's"],
+    ids=["of another CA", "expired", "for servers"],
 )
-def test_a_certificate_that_proves_nothing_is_refused_with_the_cause(
+def test_certificates_that_cannot_be_trusted_are_rejected_with_the_cause(
     guarded: RunningService,
-    authority: trustme.CA,
+    client_ca: trustme.CA,
     tmp_path: Path,
     *,
-    show: Callable[[trustme.CA], Shown],
+    issue: Callable[[trustme.CA], ClientCertificate],
     alert: str,
     words: str,
     version: ssl.TLSVersion,
 ) -> None:
-    end, line = refused(guarded, only(context(guarded, tmp_path, show(authority)), version))
+    end, line = rejected(guarded, only(context(guarded, tmp_path, issue(client_ca)), version))
     assert alert in end
-    assert line["why"] == "not-trusted"
+    assert line["reason"] == "not-trusted"
     assert line["message"].startswith("its certificate is not trusted: ")
     assert words in line["message"]
 
@@ -123,26 +123,26 @@ def test_a_certificate_that_proves_nothing_is_refused_with_the_cause(
 @pytest.mark.parametrize(
     "name", ["kube-apiserver.example.com", "Kube-Apiserver", "*", "kube-apiserver-kubelet-client"]
 )
-def test_another_name_of_the_same_authority_is_refused(
+def test_certificates_of_another_name_are_rejected(
     guarded: RunningService,
-    authority: trustme.CA,
+    client_ca: trustme.CA,
     tmp_path: Path,
     name: str,
     version: ssl.TLSVersion,
 ) -> None:
-    before = guarded.metric(DENIED, why="other-name")
-    client = only(context(guarded, tmp_path, issued(authority, common_name=name)), version)
-    _, line = refused(guarded, client)
-    assert line["why"] == "other-name"
+    before = guarded.metric(REJECTED, reason="other-name")
+    client = only(context(guarded, tmp_path, issued(client_ca, common_name=name)), version)
+    _, line = rejected(guarded, client)
+    assert line["reason"] == "other-name"
     assert line["message"] == f"its certificate is for {name}, not for {NAME}"
-    assert guarded.metric(DENIED, why="other-name") == before + 1
+    assert guarded.metric(REJECTED, reason="other-name") == before + 1
 
 
-def test_a_session_of_tls_1_3_cannot_be_resumed(
-    guarded: RunningService, authority: trustme.CA, tmp_path: Path
+def test_tls_1_3_sessions_cannot_be_resumed(
+    guarded: RunningService, client_ca: trustme.CA, tmp_path: Path
 ) -> None:
-    """The certificate of a resumed session would not be verified anew, so no ticket is given."""
-    client = only(context(guarded, tmp_path, issued(authority, NAME)), V1_3)
+    """A resumed session is not verified again, so the server sends no ticket."""
+    client = only(context(guarded, tmp_path, issued(client_ca, NAME)), V1_3)
     with connect(guarded, client) as connection:
         connection.sendall(request(review()))
         assert receive(connection).status == 200
@@ -150,10 +150,10 @@ def test_a_session_of_tls_1_3_cannot_be_resumed(
         assert not connection.session.has_ticket
 
 
-def test_a_session_of_tls_1_2_that_is_resumed_is_refused(
-    guarded: RunningService, authority: trustme.CA, tmp_path: Path
+def test_resumed_tls_1_2_sessions_are_rejected(
+    guarded: RunningService, client_ca: trustme.CA, tmp_path: Path
 ) -> None:
-    client = only(context(guarded, tmp_path, issued(authority, NAME)), V1_2)
+    client = only(context(guarded, tmp_path, issued(client_ca, NAME)), V1_2)
     with connect(guarded, client) as first:  # OpenSSL forgets the session of a connection cut off
         with (
             dial(guarded) as plain,
@@ -164,18 +164,18 @@ def test_a_session_of_tls_1_2_that_is_resumed_is_refused(
         ):
             resumed.sendall(request(review()))
             assert resumed.recv(1) == b""
-        guarded.await_event(EVENT, why="resumed")
+        guarded.await_event(EVENT, reason="resumed")
         first.sendall(request(review()))
         assert receive(first).status == 200
 
 
-def test_whoever_is_refused_is_not_read(guarded: RunningService, tmp_path: Path) -> None:
+def test_requests_of_rejected_clients_are_not_read(guarded: RunningService, tmp_path: Path) -> None:
     before = guarded.decisions()
-    refused(guarded, context(guarded, tmp_path))
+    rejected(guarded, context(guarded, tmp_path))
     assert guarded.decisions() == before
     assert guarded.metric("dind_webhook_rejected_requests_total") == 0
 
 
-def test_probes_and_metrics_need_no_certificate(guarded: RunningService) -> None:
+def test_the_admin_port_needs_no_client_certificate(guarded: RunningService) -> None:
     assert guarded.admin.get("/readyz").status_code == 200
     assert guarded.admin.get("/metrics").status_code == 200

@@ -1,4 +1,4 @@
-"""A real API server shows its certificate to the webhook, or another one, or none."""
+"""A real API server presents its client certificate to the webhook, or another one, or none."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ POD = {
 def created(
     control_plane: ControlPlane, service: RunningService, certificates: CertificateFolder
 ) -> tuple[int, str]:
-    """What the API server says to a pod that opts in, while it calls this service."""
+    """How the API server answers the CREATE request of a pod that opts in."""
     configuration = webhook_configuration(service.port, certificates.ca.pem)
     with registered(control_plane, configuration):
         answer = control_plane.create_pod("ci", POD)
     return answer.status_code, answer.json().get("message", "")
 
 
-def test_an_api_server_with_its_certificate_gets_its_answers(
+def test_an_api_server_with_its_certificate_is_answered(
     identified: ControlPlane, guarded: RunningService, guarded_tls: CertificateFolder
 ) -> None:
     before = guarded.decisions()
@@ -35,7 +35,7 @@ def test_an_api_server_with_its_certificate_gets_its_answers(
     assert guarded.decisions() == before + 1
 
 
-def test_an_api_server_without_one_says_what_is_missing(
+def test_an_api_server_without_a_certificate_reports_the_alert(
     guarded: RunningService, guarded_tls: CertificateFolder
 ) -> None:
     before = guarded.decisions()
@@ -48,25 +48,25 @@ def test_an_api_server_without_one_says_what_is_missing(
     assert guarded.decisions() == before
 
 
-def test_an_api_server_of_another_name_is_refused_and_told_of(
-    identified: ControlPlane, authority: trustme.CA, certificates: CertificateFolder, tmp_path: Path
+def test_an_api_server_of_another_name_is_rejected_and_logged(
+    identified: ControlPlane, client_ca: trustme.CA, certificates: CertificateFolder, tmp_path: Path
 ) -> None:
-    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    client_ca.cert_pem.write_to_path(tmp_path / "ca.crt")
     flags = ("--client-ca", tmp_path / "ca.crt", "--client-name", "another-cluster")
     with running_service(tmp_path, certificates, *flags) as service:
         status, message = created(identified, service, certificates)
         assert status == 500
         assert 'failed calling webhook "pod.dind.io"' in message
-        (line, *_) = service.await_event("caller refused")
+        (line, *_) = service.await_event("client rejected")
         assert line["message"] == f"its certificate is for {NAME}, not for another-cluster"
-        assert service.metric("dind_webhook_rejected_clients_total", why="other-name") >= 1
+        assert service.metric("dind_webhook_rejected_clients_total", reason="other-name") >= 1
         assert service.decisions() == 0
 
 
-def test_an_impostor_of_the_webhook_is_not_believed(
+def test_webhooks_whose_certificate_is_of_another_ca_are_not_trusted(
     identified: ControlPlane, guarded: RunningService, certificates: CertificateFolder
 ) -> None:
-    """Somebody to whom the traffic was led has a certificate, but not of the bundle's authority."""
+    """Whoever intercepts the traffic has no certificate of the caBundle's CA."""
     before = guarded.decisions()
     status, message = created(identified, guarded, certificates)
     assert status == 500
@@ -74,14 +74,14 @@ def test_an_impostor_of_the_webhook_is_not_believed(
     assert guarded.decisions() == before
 
 
-def test_while_nobody_answers_only_pods_that_ask_are_refused(
+def test_while_the_webhook_is_down_only_pods_that_opt_in_are_denied(
     identified: ControlPlane, certificates: CertificateFolder
 ) -> None:
-    nobody = webhook_configuration(1, certificates.ca.pem)
+    down = webhook_configuration(1, certificates.ca.pem)
     ordinary = {**POD, "metadata": {"generateName": "job-"}}
-    with registered(identified, nobody):
-        refused = identified.create_pod("ci", POD)
+    with registered(identified, down):
+        denied = identified.create_pod("ci", POD)
         answer = identified.create_pod("ci", ordinary)
-    assert refused.status_code == 500
-    assert 'failed calling webhook "pod.dind.io"' in refused.json()["message"]
+    assert denied.status_code == 500
+    assert 'failed calling webhook "pod.dind.io"' in denied.json()["message"]
     assert answer.status_code == 201
