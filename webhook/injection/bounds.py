@@ -34,34 +34,44 @@ def exceeded(pod: Pod, *, is_injected: bool) -> list[Problem]:
             the API server may call the webhook again with the result: that is twice as much.
     """
     factor = 2 if is_injected else 1
-    counts = [(what, count, bound * factor) for what, count, bound in _counts(pod)]
+    counts = [
+        (subject, count, what, bound * factor) for subject, count, what, bound in _counts(pod)
+    ]
     counts += _annotation_counts(pod)
-    return [over(what, count, bound) for what, count, bound in counts if count > bound]
+    return [
+        too_large(subject, count, what, bound)
+        for subject, count, what, bound in counts
+        if count > bound
+    ]
 
 
-def over(what: str, count: int, bound: int) -> Problem:
+def too_large(subject: str, count: int, what: str, bound: int) -> Problem:
     """Describe an exceeded bound."""
-    return Problem(Reason.POD_TOO_LARGE, f"{what}: {count:,} (accepted: up to {bound:,})")
+    message = f"{subject} has {count:,} {what} (accepted: up to {bound:,})"
+    return Problem(Reason.POD_TOO_LARGE, message)
 
 
-def _counts(pod: Pod) -> Iterator[tuple[str, int, int]]:
+def _counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:
     spec, metadata = pod.spec, pod.metadata
     containers = pod.all_containers()
-    groups = spec.security_context.supplemental_groups if spec.security_context else None
     mounts = sum(len(container.volume_mounts or ()) for container in containers)
-    words = sum(len(c.command or ()) + len(c.args or ()) for c in containers)
-    yield "number of containers and init containers", len(containers), CONTAINERS
-    yield "number of volumeMounts in all containers", mounts, MOUNTS
-    yield "number of volumes", len(pod.volumes), VOLUMES
     variables = sum(len(container.env or ()) for container in containers)
-    yield "number of environment variables in all containers", variables, VARIABLES
-    yield "number of words of command and args in all containers", words, WORDS
+    words = sum(len(c.command or ()) + len(c.args or ()) for c in containers)
     text = sum(map(_text, containers)) + sum(len(volume.name) for volume in pod.volumes)
-    yield "characters of names, images, commands, arguments and mount paths", text, TEXT
-    yield "number of annotations", len(pod.annotations), ITEMS
-    yield "number of ownerReferences", len(metadata.owner_references or ()), ITEMS
-    yield "number of imagePullSecrets", len(spec.image_pull_secrets or ()), ITEMS
-    yield "number of supplementalGroups", len(groups or ()), ITEMS
+    groups = spec.security_context.supplemental_groups if spec.security_context else None
+    for count, what, bound in (
+        (len(containers), "containers, init containers included", CONTAINERS),
+        (mounts, "volumeMounts in all containers", MOUNTS),
+        (len(pod.volumes), "volumes", VOLUMES),
+        (variables, "environment variables in all containers", VARIABLES),
+        (words, "words in command and args of all containers", WORDS),
+        (text, "characters in names, images, commands, arguments and mount paths", TEXT),
+        (len(pod.annotations), "annotations", ITEMS),
+        (len(metadata.owner_references or ()), "ownerReferences", ITEMS),
+        (len(spec.image_pull_secrets or ()), "imagePullSecrets", ITEMS),
+        (len(groups or ()), "supplementalGroups", ITEMS),
+    ):
+        yield "the pod", count, what, bound
 
 
 def _text(container: Container) -> int:
@@ -77,10 +87,10 @@ def _text(container: Container) -> int:
     )
 
 
-def _annotation_counts(pod: Pod) -> Iterator[tuple[str, int, int]]:
-    own = [key for key in pod.annotations if key.startswith(PREFIX)]
-    yield f"number of annotations below {PREFIX}", len(own), OWN_ANNOTATIONS
-    for key in own[: OWN_ANNOTATIONS + 1]:
+def _annotation_counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:
+    keys = [key for key in pod.annotations if key.startswith(PREFIX)]
+    yield "the pod", len(keys), f"annotations below {PREFIX}", OWN_ANNOTATIONS
+    for key in keys[: OWN_ANNOTATIONS + 1]:
         if key != STATUS:  # written by the webhook, and long if the pod has many containers
             length = max(len(key), len(pod.annotations[key]))
-            yield f"characters of annotation {quoted(key)}", length, ANNOTATION_LENGTH
+            yield f"annotation {quoted(key)}", length, "characters", ANNOTATION_LENGTH

@@ -165,7 +165,8 @@ def _check_fit(case: Case) -> Answer:
         problems.append(Problem(Reason.NAME_TAKEN, text))
     assert case.injection is not None  # noqa: S101 - there are settings
     if (count := len(case.injection.patch)) > bounds.PATCH_OPERATIONS:
-        problems.append(bounds.over("patch operations", count, bounds.PATCH_OPERATIONS))
+        problem = ("the patch for the pod", count, "operations", bounds.PATCH_OPERATIONS)
+        problems.append(bounds.too_large(*problem))
     return _denied_if(problems)
 
 

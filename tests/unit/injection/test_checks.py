@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from unit.injection.pods import LENIENT, Json, container, decided, pod
 
-from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,
@@ -87,13 +86,13 @@ EACH = pytest.mark.parametrize("reason", CASES, ids=lambda reason: reason.slug)
 
 
 @EACH
-def test_the_pod_gets_the_answer_for_this_reason(reason: Reason) -> None:
+def test_each_reason_can_be_reached(reason: Reason) -> None:
     raw, config, endpoint = CASES[reason]
     decision = decided(raw, config, endpoint=endpoint)
     assert decision.reason is reason
 
 
-def test_every_reason_has_a_pod() -> None:
+def test_every_reason_has_a_case() -> None:
     """All but the one that needs an injected pod, which the reinvocation's tests have."""
     assert set(CASES) == set(Reason) - {Reason.ALREADY_INJECTED}
 
@@ -150,11 +149,11 @@ def test_the_checks_after_a_skip_are_not_run() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.slug)
-def test_a_reason_is_a_stable_slug_and_a_sentence(reason: Reason) -> None:
+def test_reasons_have_a_slug_and_a_sentence(reason: Reason) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", reason.slug)
     assert reason.sentence.endswith(".")
     assert (reason.fix == "") == (reason.outcome is Outcome.INJECTED)
 
 
-def test_no_two_reasons_share_a_slug() -> None:
+def test_slugs_are_unique() -> None:
     assert len({reason.slug for reason in Reason}) == len(Reason)

@@ -50,7 +50,7 @@ def annotations(value: str | None) -> dict[str, str]:
 
 
 @ROWS
-def test_the_api_server_calls_the_entry_of_the_table(
+def test_the_route_follows_the_table(
     annotation: str | None, label: str | None, endpoint: Endpoint | None, reason: Reason | None
 ) -> None:
     assert route(annotations(annotation), label) is endpoint
@@ -58,7 +58,7 @@ def test_the_api_server_calls_the_entry_of_the_table(
 
 
 @ROWS
-def test_the_verdict_is_the_table_s_even_where_the_filter_let_too_much_through(
+def test_the_rule_follows_the_table_for_pods_that_the_api_server_should_have_filtered(
     annotation: str | None, label: str | None, endpoint: Endpoint | None, reason: Reason | None
 ) -> None:
     answer = opt_in(endpoint or BY_LABEL[label], annotation)
@@ -67,20 +67,22 @@ def test_the_verdict_is_the_table_s_even_where_the_filter_let_too_much_through(
 
 
 @pytest.mark.parametrize("label", [None, "true", "false"])
-def test_a_mirror_pod_is_never_sent(label: str | None) -> None:
+def test_mirror_pods_have_no_route(label: str | None) -> None:
     assert route({MIRROR_POD: "hash", INJECT: "true"}, label) is None
 
 
-def test_a_value_that_is_neither_is_refused_with_both_that_are() -> None:
+def test_other_values_are_denied_with_the_accepted_ones() -> None:
     answer = opt_in(Endpoint.POD, "yes")
     assert isinstance(answer, Problem)
-    assert answer.message == 'annotation dind.io/inject is "yes"; allowed are "true" and "false"'
+    assert answer.message == (
+        'annotation dind.io/inject: invalid value "yes" (accepted: "true", "false")'
+    )
 
 
-def test_a_forbidden_namespace_is_named_as_the_cause() -> None:
+def test_denials_by_a_namespace_name_its_label() -> None:
     answer = opt_in(Endpoint.FORBIDDEN, "true")
     assert isinstance(answer, Problem)
     assert answer.message == (
-        'annotation dind.io/inject is "true", but the namespace is labelled '
-        'dind.io/inject: "false", which forbids Docker there'
+        "annotation dind.io/inject: the namespace forbids Docker "
+        '(its label dind.io/inject is "false")'
     )
