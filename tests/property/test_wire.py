@@ -12,7 +12,13 @@ from service.reviews import review
 from webhook.config import Config
 from webhook.injection import Admission, Endpoint, decide
 from webhook.injection.pod import Pod
-from webhook.serving.review import admission, decode
+from webhook.serving.review import decode
+
+
+def admitted(body: bytes, endpoint: Endpoint) -> Admission:
+    """What the service decides about, from the body of a review."""
+    request = decode(body)
+    return Admission(endpoint, request.namespace, request.pod)
 
 
 def escaped(text: str) -> str:
@@ -31,7 +37,7 @@ def test_a_review_is_decided_like_the_pod_in_it(
 ) -> None:
     operators = Config.model_validate_json(json.dumps(config))
     body = json.dumps(review(raw, namespace="ci"), indent=indent).encode()
-    decision = decide(admission(decode(body), endpoint), operators)
+    decision = decide(admitted(body, endpoint), operators)
     assert decision == decide(Admission(endpoint, "ci", msgspec.convert(raw, Pod)), operators)
 
 
@@ -51,6 +57,6 @@ def test_escaped_letters_hide_nothing(container: Json) -> None:
     body = json.dumps(review(raw, namespace="ci"))
     for word in ("DOCKER_HOST", "dockerd", "ephemeral-storage"):
         body = body.replace(word, escaped(word))
-    decision = decide(admission(decode(body.encode()), Endpoint.NAMESPACE), Config())
+    decision = decide(admitted(body.encode(), Endpoint.NAMESPACE), Config())
     expected = decide(Admission(Endpoint.NAMESPACE, "ci", msgspec.convert(raw, Pod)), Config())
     assert decision == expected
