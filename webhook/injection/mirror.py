@@ -82,7 +82,7 @@ def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> s
         filled_later: names of volumes to which an init container may still write.
     """
     first = mounts[0]
-    if any(mount.sub_path_expr for mount in mounts):
+    if [mount for mount in mounts if mount.sub_path_expr]:
         return "subPathExpr has another meaning in the daemon"
     if len({(mount.name, mount.sub_path or "") for mount in mounts}) > 1:
         return "containers mount different volumes there"
@@ -97,6 +97,6 @@ def _merged(mounts: Sequence[VolumeMount]) -> dict[str, Any]:
     merged: dict[str, Any] = {"name": first.name, "mountPath": normal(first.mount_path)}
     if first.sub_path:
         merged["subPath"] = first.sub_path
-    if all(mount.read_only for mount in mounts):
+    if not [mount for mount in mounts if not mount.read_only]:
         merged["readOnly"] = True
     return merged

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from webhook.config.paths import normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.host_socket import Migration, plan_migration
+from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
 from webhook.injection.patch import Operation, append, remove
 from webhook.injection.pod import Container, VolumeMount
 from webhook.injection.selection import Candidate
@@ -55,6 +55,16 @@ class SocketPlan(Struct, frozen=True, gc=False):
         ]
 
 
+def least_operations(
+    container: Container, socket: SharedSocket, host_volumes: Mapping[str, str]
+) -> int:
+    """Count operations that a container's plan has in any case, without making the plan."""
+    mounts = container.volume_mounts or ()
+    removed = len([mount for mount in mounts if mounted_host_path(mount, host_volumes)])
+    added = 0 if [mount for mount in mounts if mount.name == socket.volume] else 1
+    return removed + added + (container.variable(DOCKER_HOST) is None)
+
+
 def plan_container(
     candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
 ) -> SocketPlan:
@@ -68,7 +78,7 @@ def plan_container(
     container = candidate.container
     present = container.volume_mounts or ()
     migration = plan_migration(present, socket, host_volumes)
-    warnings = _migration_warnings(container, migration)
+    warnings = _migration_warnings(container, migration) if migration.removed else []
     directories = [
         normal(mount.mount_path)
         for mount in present
@@ -115,9 +125,9 @@ def _choose_directory(
         if real(path) == socket.real_directory:
             return path
     removed = set(migration.removed)
-    taken = {real(mount.mount_path) for i, mount in enumerate(present) if i not in removed}
-    taken.update(real(mount["mountPath"]) for mount in migration.file_mounts)
-    taken.update(map(real, migration.directories))
+    paths = [mount.mount_path for index, mount in enumerate(present) if index not in removed]
+    paths += [mount["mountPath"] for mount in migration.file_mounts]
+    taken = set(map(real, [*paths, *migration.directories]))
     if taken.isdisjoint((socket.real_directory, f"{socket.real_directory}/{SOCKET_FILE}")):
         return socket.directory
     other, number = _OTHER_DIRECTORY, 1
