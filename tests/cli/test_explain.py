@@ -26,6 +26,7 @@ mode sidecar
                by the pod's annotation (/inject/pod)
   mirror pod   Is it a pod that the API server can change?       yes
   opt-in       Do the pod and its namespace ask for Docker?      yes
+  size         Is it within the bounds on the size of a pod?     yes
   annotations  Are its dind.io annotations valid and allowed?    yes
   containers   Does it have the containers that it names?        yes
   own daemon   Does it come without a Docker daemon of its own?  yes
@@ -39,7 +40,8 @@ pod/clean-ci in namespace ci (label dind.io/inject: none): left alone, not-opted
 
   API server  Does it ask the webhook about such a pod?  no, left alone
               why: Neither the pod's annotation nor the namespace's label asks for Docker.
-              way out: Annotate the pod with dind.io/inject: "true", or label its namespace so.
+              way out: Annotate the pod with dind.io/inject: "true", or add this label to its \
+namespace.
               hint: annotation "dind.io/injekt" looks like dind.io/inject, and is not it
 
 Decided by: API server
@@ -110,7 +112,7 @@ def test_an_injected_pod_has_nothing_to_add() -> None:
         ("true", None, "by the pod's annotation (/inject/pod)"),
         ("true", "true", "by the namespace's label (/inject/namespace)"),
         ("true", "false", "by the pod's annotation, in a namespace that forbids it "),
-        ("false", "true", 'why: The pod says dind.io/inject: "false".'),
+        ("false", "true", 'why: The pod has the annotation dind.io/inject: "false".'),
     ],
 )
 def test_the_first_gate_is_the_api_servers_filter(

@@ -144,7 +144,7 @@ def test_a_template_without_metadata_follows_the_namespace() -> None:
         ("false", None, "left alone (not-opted-in)"),
         ("true", "false", "left alone (opted-out)"),
         ("true", "true", SUMMARY),
-        ("false", "true", "refused: annotation dind.io/inject is"),
+        ("false", "true", "refused: annotation dind.io/inject: the namespace"),
     ],
 )
 def test_the_namespaces_label_counts(
@@ -194,8 +194,8 @@ def test_one_refusal_withholds_everything(output: str) -> None:
     assert result.stderr.splitlines() == [
         f"pod/clean-ci: {SUMMARY}",
         (
-            'pod/clean-ci: refused: annotation dind.io/inject is "yes"; '
-            'allowed are "true" and "false"'
+            'pod/clean-ci: refused: annotation dind.io/inject: invalid value "yes" '
+            '(accepted: "true", "false")'
         ),
     ]
 
@@ -310,10 +310,10 @@ BAD = {
     "a wrong type deep in a list": (
         (
             "{kind: JobList, apiVersion: batch/v1, items: [{spec: {template: {spec: "
-            "{nodeSelector: {a: x, b: 1}}}}}]}"
+            "{volumes: [{name: a}, {name: 1}]}}}}]}"
         ),
         (
-            "job/(no name) (line 1): items[0].spec.template.spec.nodeSelector.b is 1; "
+            "job/(no name) (line 1): items[0].spec.template.spec.volumes[1].name is 1; "
             'allowed is text, so put it in quotes: "1"'
         ),
     ),
