@@ -66,7 +66,7 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         warnings += daemon.warnings
         patch += daemon.operations(pod)
     image = (existing.container.image if existing else None) or settings.profile.image
-    names = [plan.container.name for plan in plans]
+    names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
     patch += _patch_status(pod, Status(__version__, mode, settings.name, image, names))
     if len(patch) > bounds.PATCH_OPERATIONS:
@@ -89,7 +89,7 @@ def _remaining_host_mounts(
     pod: Pod, plans: Sequence[SocketPlan], host_volumes: Mapping[str, str]
 ) -> list[str]:
     """Warn of containers that do not get the socket, and keep their mounts of the host's."""
-    planned = {id(plan.container) for plan in plans}
+    planned = {id(plan.candidate.container) for plan in plans}
     return [
         warning("container {} still mounts the host's Docker socket", container.name)
         for container in pod.all_containers()
@@ -100,7 +100,7 @@ def _remaining_host_mounts(
 
 def _remove_unused_volumes(pod: Pod, plans: Sequence[SocketPlan]) -> list[Operation]:
     """Remove the volumes of the host's socket that lose their last mount."""
-    removed = {id(plan.container): frozenset(plan.removed) for plan in plans}
+    removed = {id(plan.candidate.container): frozenset(plan.removed) for plan in plans}
     lost: set[str] = set()
     kept: set[str] = set()
     for container in pod.all_containers():
