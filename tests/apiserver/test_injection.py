@@ -116,7 +116,7 @@ def test_kubectl_shows_a_refusal_with_every_problem(
     assert result.returncode == 1
     assert 'admission webhook "pod.dind.io" denied the request: 2 problems: ' in result.stderr
     assert 'annotation "dind.io/memori" does not exist' in result.stderr
-    assert 'annotation dind.io/profile is "huge", which is not a profile' in result.stderr
+    assert 'annotation dind.io/profile: "huge" is not a profile' in result.stderr
 
 
 def test_kubectl_shows_a_warning(

@@ -154,7 +154,7 @@ def test_a_template_without_metadata_follows_the_namespace() -> None:
         ("false", None, "skipped (not-opted-in)"),
         ("true", "false", "skipped (opted-out)"),
         ("true", "true", SUMMARY),
-        ("false", "true", "denied: annotation dind.io/inject is"),
+        ("false", "true", "denied: annotation dind.io/inject: the namespace forbids Docker"),
     ],
 )
 def test_the_namespace_label_decides(
@@ -204,8 +204,8 @@ def test_one_denied_pod_withholds_all_output(output: str) -> None:
     assert result.stderr.splitlines() == [
         f"pod/clean-ci: {SUMMARY}",
         (
-            'pod/clean-ci: denied: annotation dind.io/inject is "yes"; '
-            'allowed are "true" and "false"'
+            'pod/clean-ci: denied: annotation dind.io/inject: invalid value "yes" '
+            '(accepted: "true", "false")'
         ),
     ]
 

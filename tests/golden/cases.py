@@ -1,7 +1,7 @@
 """Golden pairs: a pod in `cases/NAME.yaml`, and beside it what the webhook makes of it.
 
     NAME.injected.yaml   the pod afterwards, its admission warnings as comments above
-    NAME.refused.txt     the problems, one a line
+    NAME.denied.txt     the problems, one a line
     NAME.skipped.txt     the reason, then the warnings, one a line
 
 A case of two documents begins with `config` (the configuration file) and `namespaceLabel` (the
@@ -31,7 +31,7 @@ from webhook.injection.scripts import START, WAIT
 Json = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "cases"
-RESULTS = (".injected.yaml", ".refused.txt", ".skipped.txt")
+RESULTS = (".injected.yaml", ".denied.txt", ".skipped.txt")
 _HEADER = {"config", "namespaceLabel"}
 _PLACEHOLDERS = {"<dind-start.sh>": START, "<dind-wait.sh>": WAIT, "<version>": __version__}
 
@@ -90,7 +90,7 @@ def rendered(case: Case) -> tuple[str, str]:
             warnings = "".join(f"# warning: {line}\n" for line in injected.warnings)
             return ".injected.yaml", warnings + _yaml(patched(case.pod, injected))
         case Denied(problems):
-            return ".refused.txt", "".join(f"{problem.message}\n" for problem in problems)
+            return ".denied.txt", "".join(f"{problem.message}\n" for problem in problems)
         case Skipped(reason, warnings):
             lines = [f"{reason.slug}: {reason.sentence}", *warnings]
             return ".skipped.txt", "".join(f"{line}\n" for line in lines)

@@ -18,7 +18,7 @@ def each(some: list[Case]) -> pytest.MarkDecorator:
 
 
 @each(CASES)
-def test_the_result_is_the_golden_one(case: Case) -> None:
+def test_results_are_the_golden_ones(case: Case) -> None:
     ending, text = rendered(case)
     golden = case.result(ending)
     if UPDATE:
@@ -38,7 +38,7 @@ def test_a_second_run_changes_nothing(case: Case) -> None:
 
 
 @each(INJECTED)
-def test_the_api_server_would_take_the_pod_before_and_after(case: Case) -> None:
+def test_pods_are_valid_before_and_after(case: Case) -> None:
     decision = case.decide()
     assert isinstance(decision, Injected)
     assert breaches(case.pod) == []
@@ -56,5 +56,5 @@ def test_every_result_belongs_to_a_case() -> None:
 
 
 @each(CASES)
-def test_a_case_says_what_it_shows(case: Case) -> None:
+def test_cases_begin_with_a_comment(case: Case) -> None:
     assert case.path.read_text(encoding="utf-8").startswith("# ")

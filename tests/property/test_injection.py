@@ -19,12 +19,13 @@ from webhook.injection import (
     Denied,
     Endpoint,
     Injected,
+    Passed,
     Reason,
     Skipped,
-    annotations,
     decide,
     examine,
 )
+from webhook.injection.annotations import parse_annotations
 from webhook.injection.decisions import WARNING_LENGTH
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings, resolve
@@ -47,14 +48,16 @@ def injected(raw: Json, config: Json) -> Json:
 
 
 def settings_of(raw: Json, config: Json) -> Settings:
-    reading = annotations.read(raw["metadata"].get("annotations") or {})
-    settings = resolve(reading, Config.model_validate_json(json.dumps(config)), "ci").settings
+    parsed = parse_annotations(raw["metadata"].get("annotations") or {})
+    settings = resolve(parsed, Config.model_validate_json(json.dumps(config)), "ci").settings
     assert settings is not None
     return settings
 
 
 @ANYTHING
-def test_every_pod_gets_one_of_three_answers(raw: Json, config: Json, endpoint: Endpoint) -> None:
+def test_every_pod_is_injected_skipped_or_denied(
+    raw: Json, config: Json, endpoint: Endpoint
+) -> None:
     match decided(raw, config, endpoint):
         case Injected() as injection:
             assert injection.reason in (Reason.INJECTED, Reason.ALREADY_INJECTED)
@@ -67,9 +70,7 @@ def test_every_pod_gets_one_of_three_answers(raw: Json, config: Json, endpoint: 
 
 
 @ANYTHING
-def test_what_people_read_is_printable_and_short(
-    raw: Json, config: Json, endpoint: Endpoint
-) -> None:
+def test_messages_are_printable_and_short(raw: Json, config: Json, endpoint: Endpoint) -> None:
     decision = decided(raw, config, endpoint)
     if isinstance(decision, Denied):
         assert decision.message.isprintable()
@@ -80,21 +81,23 @@ def test_what_people_read_is_printable_and_short(
 
 
 @ANYTHING
-def test_an_explanation_agrees_with_the_decision(
-    raw: Json, config: Json, endpoint: Endpoint
-) -> None:
+def test_examine_agrees_with_decide(raw: Json, config: Json, endpoint: Endpoint) -> None:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    findings = examine(admission, Config.model_validate_json(json.dumps(config)))
-    answers = [finding.answer for finding in findings]
-    refused = any(answer and not isinstance(answer, Skipped) for answer in answers)
+    answers = [
+        result.answer
+        for result in examine(admission, Config.model_validate_json(json.dumps(config)))
+    ]
+    denied = any(isinstance(answer, Denied) for answer in answers)
     skipped = isinstance(answers[-1], Skipped)
     decision = decided(raw, config, endpoint)
-    assert isinstance(decision, Denied) == refused
-    assert isinstance(decision, Skipped) == (skipped and not refused)
+    assert isinstance(decision, Denied) == denied
+    assert isinstance(decision, Skipped) == (skipped and not denied)
+    if isinstance(decision, Injected):
+        assert all(isinstance(answer, Passed) for answer in answers)
 
 
 @INJECTABLE
-def test_the_patch_uses_only_what_is_there_and_overwrites_nothing(raw: Json, config: Json) -> None:
+def test_patches_are_strictly_valid_and_overwrite_nothing(raw: Json, config: Json) -> None:
     decision = decided(raw, config)
     assert isinstance(decision, Injected), decision
     strictly = apply(raw, operations(decision), REPLACEABLE)
@@ -102,18 +105,18 @@ def test_the_patch_uses_only_what_is_there_and_overwrites_nothing(raw: Json, con
 
 
 @INJECTABLE
-def test_the_api_server_would_take_the_pod(raw: Json, config: Json) -> None:
+def test_injected_pods_are_valid(raw: Json, config: Json) -> None:
     assert breaches(raw) == []
     assert breaches(injected(raw, config)) == []
 
 
 @INJECTABLE
-def test_only_what_was_promised_differs(raw: Json, config: Json) -> None:
+def test_only_documented_fields_are_changed(raw: Json, config: Json) -> None:
     assert differences(raw, injected(raw, config), settings_of(raw, config)) == []
 
 
 @INJECTABLE
-def test_a_second_run_finds_nothing_to_do(raw: Json, config: Json) -> None:
+def test_a_second_run_changes_nothing(raw: Json, config: Json) -> None:
     decision = decided(injected(raw, config), config)
     assert isinstance(decision, Injected)
     assert operations(decision) == []
@@ -121,7 +124,7 @@ def test_a_second_run_finds_nothing_to_do(raw: Json, config: Json) -> None:
 
 
 @INJECTABLE
-def test_the_daemon_is_what_the_settings_say(raw: Json, config: Json) -> None:
+def test_the_daemon_follows_the_settings(raw: Json, config: Json) -> None:
     after, settings = injected(raw, config), settings_of(raw, config)
     profile = settings.profile
     if profile.mode is Mode.NODE:
@@ -138,7 +141,7 @@ def test_the_daemon_is_what_the_settings_say(raw: Json, config: Json) -> None:
 
 
 @INJECTABLE
-def test_every_container_of_the_status_finds_a_socket(raw: Json, config: Json) -> None:
+def test_every_container_of_the_status_has_a_socket(raw: Json, config: Json) -> None:
     after, settings = injected(raw, config), settings_of(raw, config)
     injected_name = "dind" if settings.profile.mode is Mode.SIDECAR else "dind-wait"
     shared = named(after, injected_name)["volumeMounts"][0]["name"]
@@ -155,9 +158,7 @@ def test_every_container_of_the_status_finds_a_socket(raw: Json, config: Json) -
 
 
 @given(raw=pods(hostile=False), config=configs(hostile=False), chosen=st.integers(0))
-def test_a_container_that_was_not_chosen_stays_as_it_is(
-    raw: Json, config: Json, chosen: int
-) -> None:
+def test_containers_that_are_not_named_are_unchanged(raw: Json, config: Json, chosen: int) -> None:
     names = [container["name"] for container in raw["spec"]["containers"]]
     name = names[chosen % len(names)]
     raw["metadata"].setdefault("annotations", {})
@@ -177,7 +178,7 @@ def test_a_container_that_was_not_chosen_stays_as_it_is(
     config=configs(hostile=False),
     late=containers("late", ["late-work", "late-sock"]),
 )
-def test_of_a_container_that_came_later_only_itself_and_the_status_change(
+def test_containers_added_later_change_only_themselves_and_the_status(
     raw: Json, config: Json, late: Json
 ) -> None:
     once = injected(raw, config)
@@ -203,7 +204,7 @@ def _without_late(raw: Json) -> Json:
 
 
 @INJECTABLE
-def test_null_is_as_good_as_absent(raw: Json, config: Json) -> None:
+def test_null_is_like_absent(raw: Json, config: Json) -> None:
     bare = _without_nulls(raw)
     assume(bare != raw)
     assert _without_nulls(injected(raw, config)) == _without_nulls(injected(bare, config))

@@ -2,7 +2,7 @@
 
 import posixpath
 
-#: Below these, and at any folder above one, a mount would hide what the daemon itself needs.
+#: A mount at, below or above one of these would hide files that the daemon needs.
 PROTECTED = (
     *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
     *("/bin", "/sbin", "/lib", "/lib64", "/etc"),
@@ -24,20 +24,20 @@ def normal(path: str) -> str:
 
 
 def real(path: str) -> str:
-    """Normalise, and spell /run as /var/run: nearly every image links one to the other."""
+    """Normalise, and write /run as /var/run: nearly every image links one to the other."""
     path = normal(path)
     if path == "/run" or path.startswith("/run/"):
         return "/var" + path
     return path
 
 
-def is_within(path: str, folder: str) -> bool:
-    """Tell whether a normalised path is a folder, or lies below it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+def is_within(path: str, directory: str) -> bool:
+    """Tell whether a normalised path is a directory, or lies below it."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def is_clear_of(path: str, folders: tuple[str, ...]) -> bool:
-    """Tell whether a normalised path is none of the folders, nor below or above one."""
+def is_clear_of(path: str, directories: tuple[str, ...]) -> bool:
+    """Tell whether a normalised path is none of the directories, nor below or above one."""
     own = path.rstrip("/") + "/"
-    others = [folder.rstrip("/") + "/" for folder in folders]
+    others = [directory.rstrip("/") + "/" for directory in directories]
     return not any(own.startswith(other) or other.startswith(own) for other in others)

@@ -1,11 +1,12 @@
 """The pure core: an admission goes in, a decision comes out.
 
-No I/O, no clock, no framework, no logging. Read it in this order: `optin` (which pods are meant),
-`annotations` and `config` (what a pod and the operator may say), `gates` (what can stop an
-injection), `sidecar` and `node` (what a pod gains), `inject` (how that becomes a patch).
+No I/O, no clock, no framework, no logging. Read it in this order: `optin` (which pods are
+injected), `annotations` and `settings` (what a pod may ask for), `checks` (the decision), `sidecar`
+and `node` (what is added), `inject` (the patch).
 """
 
-from webhook.injection.checks import Admission, CheckResult, decide, examine
+from webhook.injection.admission import Admission
+from webhook.injection.checks import CheckResult, NotEvaluated, Passed, decide, examine
 from webhook.injection.decisions import Audit, Decision, Denied, Injected, Problem, Skipped
 from webhook.injection.optin import Endpoint
 from webhook.injection.reasons import Outcome, Reason
@@ -18,7 +19,9 @@ __all__ = [
     "Denied",
     "Endpoint",
     "Injected",
+    "NotEvaluated",
     "Outcome",
+    "Passed",
     "Problem",
     "Reason",
     "Skipped",

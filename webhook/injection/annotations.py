@@ -1,4 +1,4 @@
-"""The annotations a pod may carry: one table feeds the parser, the docs and the tests."""
+"""The annotations of a pod: one table for the parser, the documentation and the tests."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,14 +11,14 @@ from webhook.injection.optin import INJECT
 from webhook.injection.reasons import Reason
 
 PREFIX = "dind.io/"
-_MOST_NAMES = 100  # of containers; their number bounds what one annotation can cost
-STATUS = "dind.io/status"  # written by the webhook, never read as a wish
+_MAX_NAMES = 100  # of containers in one annotation
+STATUS = "dind.io/status"  # written by the webhook, never read as an option
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What a pod asks for; None where it leaves the choice to its profile.
+    """What a pod asks for; None if it leaves the choice to its profile.
 
-    Quantities are kept as text, since they go into the pod as they were written.
+    Quantities stay text: they go into the pod as they were written.
     """
 
     profile: str | None = None
@@ -34,11 +34,11 @@ class Annotation(Struct, frozen=True):
     """One row of the table.
 
     Attributes:
-        name: the part after `dind.io/`; also the field of `Options` and the policy's word for it.
+        name: the part after `dind.io/`; also its field of `Options` and its name in the policy.
         parse: value to option; raises ValueError with a phrase that follows the value.
-        default: what holds without it, for people.
-        help: what it does, for people.
-        example: a value that is accepted.
+        default: what applies without it, for the documentation.
+        help: what it does, for the documentation.
+        example: an accepted value.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Annotation(Struct, frozen=True):
 
 def _profile(text: str) -> str:
     if not text:
-        raise ValueError("is empty; name a profile of the operator's file")
+        raise ValueError("is not the name of a profile of the configuration file")
     return text
 
 
@@ -63,16 +63,16 @@ def _mode(text: str) -> Mode:
     try:
         return Mode(text)
     except ValueError:
-        allowed = " and ".join(mode.value for mode in Mode)
-        raise ValueError(f"is not a mode; allowed are {allowed}") from None
+        accepted = ", ".join(mode.value for mode in Mode)
+        raise ValueError(f"is not a mode (accepted: {accepted})") from None
 
 
 def _containers(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
         raise ValueError("is not a list of container names separated by commas")
-    if len(names) > _MOST_NAMES:
-        raise ValueError(f"has {len(names)} names; allowed are up to {_MOST_NAMES}")
+    if len(names) > _MAX_NAMES:
+        raise ValueError(f"has {len(names)} names (accepted: up to {_MAX_NAMES})")
     return tuple(dict.fromkeys(names))
 
 
@@ -81,7 +81,7 @@ def _at_least(smallest: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if quantity.parse(text) < bound:
-            raise ValueError(f"is too little; allowed is {smallest} or more")
+            raise ValueError(f"is too small (minimum: {smallest})")
         return text
 
     return parse
@@ -91,50 +91,50 @@ TABLE: tuple[Annotation, ...] = (
     Annotation(
         "profile",
         _profile,
-        default="the operator's defaultProfile",
-        help="Which of the operator's profiles the daemon follows.",
+        default="the configuration file's defaultProfile",
+        help="The profile of the configuration file that describes the daemon.",
         example="large",
     ),
     Annotation(
         "mode",
         _mode,
         default="the profile's mode",
-        help="`sidecar` runs a daemon in the pod, `node` uses the one of the node.",
+        help="`sidecar` runs a daemon in the pod, `node` uses the node's daemon.",
         example="node",
     ),
     Annotation(
         "containers",
         _containers,
         default="every container and every ordinary init container",
-        help="Which containers get the socket, by name, separated by commas.",
+        help="The names of the containers that get the socket, separated by commas.",
         example="build,test",
     ),
     Annotation(
         "image",
         image.parse,
         default="the profile's image",
-        help="The daemon's image; it must match a pattern of the operator's policy.",
+        help="The daemon's image; it must match a pattern of `policy.images`.",
         example="docker:29-dind",
     ),
     Annotation(
         "cpu",
         _at_least("1m"),
         default="the profile's limit, or none",
-        help="The sidecar's CPU limit, a quantity of cores.",
+        help="The sidecar's CPU limit, a Kubernetes quantity of cores.",
         example="2",
     ),
     Annotation(
         "memory",
         _at_least("64Mi"),
         default="the profile's limit",
-        help="The sidecar's memory limit, a quantity of bytes; builds run within it.",
+        help="The sidecar's memory limit, a Kubernetes quantity of bytes; builds run within it.",
         example="8Gi",
     ),
     Annotation(
         "storage",
         _at_least("64Mi"),
         default="the profile's storage.sizeLimit",
-        help="The size limit of the image store, a quantity of bytes.",
+        help="The size limit of the image store, a Kubernetes quantity of bytes.",
         example="40Gi",
     ),
 )
@@ -142,47 +142,37 @@ _BY_KEY: Mapping[str, Annotation] = {row.key: row for row in TABLE}
 KNOWN_KEYS = (INJECT, *_BY_KEY)
 
 
-class Reading(Struct, frozen=True):
-    """What the annotations say.
+class ParsedAnnotations(Struct, frozen=True):
+    """A pod's annotations, parsed.
 
     Attributes:
-        options: those that could be read.
-        problems: why others could not.
-        names: of all that exist, read or not; the part after `dind.io/`.
+        options: of the annotations with a valid value.
+        problems: of the others.
+        names: of all annotations in the table, valid or not; the part after `dind.io/`.
     """
 
     options: Options
     problems: tuple[Problem, ...]
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
 
 
-_NOTHING_SAID = Reading(Options(), ())
-
-
-def read(annotations: Mapping[str, str]) -> Reading:
-    """Read a pod's `dind.io/*` annotations, all of them, whatever is wrong with some."""
-    said = [key for key in annotations if key.startswith(PREFIX) and key not in (INJECT, STATUS)]
-    if not said:
-        return _NOTHING_SAID
+def parse_annotations(annotations: Mapping[str, str]) -> ParsedAnnotations:
+    """Parse a pod's `dind.io/*` annotations; a bad one does not stop the others."""
     options: dict[str, Any] = {}
     problems: list[Problem] = []
-    for key in said:
-        value = annotations[key]
+    names: list[str] = []
+    for key, value in annotations.items():
+        if not key.startswith(PREFIX) or key in (INJECT, STATUS):
+            continue
         row = _BY_KEY.get(key)
         if row is None:
-            problems.append(_unknown(key))
+            message = f"unknown annotation {quoted(key)} (accepted: {', '.join(KNOWN_KEYS)})"
+            problems.append(Problem(Reason.UNKNOWN_ANNOTATION, message))
             continue
+        names.append(row.name)
         try:
             options[row.name] = row.parse(value)
         except ValueError as error:
-            message = f"annotation {key} is {quoted(value)}, which {error}"
+            message = f"annotation {key}: {quoted(value)} {error}"
             problems.append(Problem(Reason.BAD_VALUE, message))
-    names = tuple(_BY_KEY[key].name for key in said if key in _BY_KEY)
-    return Reading(Options(**options), tuple(problems), names)
-
-
-def _unknown(key: str) -> Problem:
-    return Problem(
-        Reason.UNKNOWN_ANNOTATION,
-        f"annotation {quoted(key)} does not exist; allowed are {', '.join(KNOWN_KEYS)}",
-    )
+    return ParsedAnnotations(Options(**options), tuple(problems), tuple(names))

@@ -1,180 +1,194 @@
-"""The gates between an opted-in pod and its daemon, in the order in which they are asked.
+"""The checks between an opted-in pod and its daemon, in the order in which they run.
 
-`decide` and `explain` walk the same gates, so that an explanation cannot differ from a decision.
+`decide` and `examine` run the same checks, so that an explanation cannot differ from a decision.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
 from webhook.config import Config, Mode, Placement
-from webhook.injection import annotations, node, shape
+from webhook.injection import bounds, node
+from webhook.injection.admission import Admission, Case
+from webhook.injection.annotations import PREFIX
 from webhook.injection.decisions import (
     Decision,
     Denied,
+    Injected,
     Problem,
     Skipped,
     listed,
     quoted,
     warning,
 )
-from webhook.injection.inject import inject
-from webhook.injection.optin import INJECT, MIRROR_POD, Endpoint, verdict
-from webhook.injection.pod import Pod
+from webhook.injection.existing import find_own_daemon
+from webhook.injection.optin import INJECT, MIRROR_POD, opt_in
 from webhook.injection.reasons import Reason
-from webhook.injection.settings import Resolution, resolve
-
-# Each costs a little; a pod of 3 MiB could have 190,000 (and no kubelet would run it).
-_MOST_CONTAINERS = 1000
+from webhook.injection.selection import candidates
 
 
-class Admission(Struct, frozen=True):
-    """A pod about to be created.
-
-    Attributes:
-        endpoint: how the API server came to ask.
-        namespace: the pod's, since its own metadata may not say so yet.
-        pod: the pod.
-    """
-
-    endpoint: Endpoint
-    namespace: str
-    pod: Pod
+class Passed(Struct, frozen=True):
+    """The check found nothing against an injection."""
 
 
-class Case(Struct, frozen=True):
-    """An admission, what its annotations come to, and what an earlier injection left in the pod."""
+class NotEvaluated(Struct, frozen=True):
+    """The check could not be run; `cause` completes "not evaluated: "."""
 
-    admission: Admission
-    pod: Pod
-    annotations: Mapping[str, str]
-    resolution: Resolution
-    earlier: shape.ExistingInjection | None
+    cause: str
 
 
-Answer = Skipped | Sequence[Problem]  # an empty sequence lets the pod pass
+Answer = Passed | NotEvaluated | Skipped | Denied
+
+_PASSED = Passed()
+_NO_SETTINGS = NotEvaluated("the pod has no valid profile")
+_NO_NAMES = NotEvaluated("the container names are not valid")
 
 
 class Check(Struct, frozen=True):
-    """One question about a pod; `name` and `question` are for people."""
+    """One question about a pod.
+
+    Attributes:
+        name: short name for users.
+        question: for users; "yes" is the answer of a pod that passes.
+        run: answers it.
+        is_final: if it denies the pod, the checks after it are not run.
+    """
 
     name: str
     question: str
-    ask: Callable[[Case], Answer]
+    run: Callable[[Case], Answer]
+    is_final: bool = False
 
 
 class CheckResult(Struct, frozen=True):
-    """What one gate answered."""
+    """The answer of one check."""
 
-    gate: Check
+    check: Check
     answer: Answer
 
 
-def _mirror_pod(case: Case) -> Answer:
-    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.annotations else ()
+def _denied_if(problems: Sequence[Problem]) -> Answer:
+    return Denied(problems) if problems else _PASSED
 
 
-def _opt_in(case: Case) -> Answer:
-    match verdict(case.admission.endpoint, case.annotations.get(INJECT)):
+def _check_mirror_pod(case: Case) -> Answer:
+    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.pod.annotations else _PASSED
+
+
+def _check_opt_in(case: Case) -> Answer:
+    match opt_in(case.admission.endpoint, case.pod.annotations.get(INJECT)):
         case None:
-            return ()
+            return _PASSED
         case Skipped() as skipped:
             return skipped
         case problem:
-            return (problem,)
+            return Denied([problem])
 
 
-def _annotations(case: Case) -> Answer:
-    return case.resolution.problems
+def _check_size(case: Case) -> Answer:
+    return _denied_if(bounds.exceeded(case.pod, is_injected=case.existing is not None))
 
 
-def _containers(case: Case) -> Answer:
-    settings = case.resolution.settings
-    if settings is None or settings.containers is None:
-        return ()
-    native = settings.profile.placement is Placement.INIT_CONTAINER
-    mode = settings.profile.mode
-    selectable = shape.selectable(case.pod, mode, before_init=native or mode is Mode.NODE)
-    known = set(selectable)
-    return [
-        Problem(
-            Reason.UNKNOWN_CONTAINER,
-            f"annotation {annotations.PREFIX}containers names {quoted(name)}, which the pod does "
-            f"not have; allowed are {listed(selectable)}",
-        )
-        for name in settings.containers
-        if name not in known
+def _check_annotations(case: Case) -> Answer:
+    return _denied_if(case.resolution.problems)
+
+
+def _check_containers(case: Case) -> Answer:
+    if "containers" not in case.annotations.names:
+        return _PASSED
+    names = case.annotations.options.containers
+    if names is None:
+        return _NO_NAMES
+    if case.settings is None:
+        return _NO_SETTINGS
+    profile = case.settings.profile
+    is_native = profile.placement is Placement.INIT_CONTAINER or profile.mode is Mode.NODE
+    available = [
+        candidate.container.name
+        for candidate in candidates(case.pod, profile.mode, with_init_containers=is_native)
     ]
+    known = set(available)
+    return _denied_if(
+        [
+            Problem(
+                Reason.UNKNOWN_CONTAINER,
+                f"annotation {PREFIX}containers: unknown container {quoted(name)} "
+                f"(available in this pod: {listed(available)})",
+            )
+            for name in names
+            if name not in known
+        ]
+    )
 
 
-def _own_daemon(case: Case) -> Answer:
-    name = shape.brings_own_daemon(case.pod, case.earlier)
+def _check_own_daemon(case: Case) -> Answer:
+    name = find_own_daemon(case.pod, case.existing)
     if name is None:
-        return ()
-    text = f"container {name} is a Docker daemon of the pod's own: the pod is left alone"
-    return Skipped(Reason.OWN_DAEMON, (warning(text),))
+        return _PASSED
+    text = "container {} is a Docker daemon of the pod's own: the pod is skipped"
+    return Skipped(Reason.OWN_DAEMON, (warning(text, name),))
 
 
-def _platform(case: Case) -> Answer:
-    pod, settings = case.pod, case.resolution.settings
+def _check_platform(case: Case) -> Answer:
+    spec, settings = case.pod.spec, case.settings
     reasons = []
-    if (pod.spec.os is not None and pod.spec.os.name == "windows") or (
-        (pod.spec.node_selector or {}).get("kubernetes.io/os") == "windows"
+    if (spec.os is not None and spec.os.name == "windows") or (
+        spec.node_selector is not None and spec.node_selector.os == "windows"
     ):
         reasons.append(Reason.WINDOWS)
     if settings is not None and settings.profile.mode is Mode.SIDECAR:
-        if pod.spec.host_network:
+        if spec.host_network:
             reasons.append(Reason.HOST_NETWORK)
-        if pod.spec.host_users is False and settings.profile.privileged:
+        if spec.host_users is False and settings.profile.privileged:
             reasons.append(Reason.HOST_USERS)
-    return [Problem(reason, _told(reason)) for reason in reasons] if reasons else ()
+    if not reasons and settings is None:
+        return _NO_SETTINGS
+    return _denied_if(
+        [Problem(reason, f"{reason.sentence} {reason.fix}".rstrip(".")) for reason in reasons]
+    )
 
 
-def _told(reason: Reason) -> str:
-    return f"{reason.sentence} {reason.fix}".rstrip(".")
-
-
-def _fit(case: Case) -> Answer:
-    settings = case.resolution.settings
+def _check_fit(case: Case) -> Answer:
+    settings = case.settings
     if settings is None:
-        return ()
+        return _NO_SETTINGS
+    profile = settings.profile
     problems = []
-    theirs, ours = case.pod.spec.runtime_class_name, settings.profile.runtime_class_name
-    if settings.profile.mode is Mode.SIDECAR and theirs and ours and theirs != ours:
-        text = f"runtimeClassName is {quoted(theirs)}; allowed with profile {settings.name} is "
-        problems.append(Problem(Reason.RUNTIME_CLASS, text + quoted(ours)))
-    if (count := len(case.pod.all_containers())) > _MOST_CONTAINERS:
-        text = f"the pod has {count} containers; allowed are up to {_MOST_CONTAINERS}"
-        problems.append(Problem(Reason.TOO_MANY_CONTAINERS, text))
-    # In mode sidecar, a container of the injected one's name counts as the pod's own daemon.
-    own = node.NAME if settings.profile.mode is Mode.NODE and case.earlier is None else None
-    if own and any(container.name == own for container in case.pod.all_containers()):
-        text = f"a container is named {quoted(own)}, which is the injected one's name; rename it"
+    own, wanted = case.pod.spec.runtime_class_name, profile.runtime_class_name
+    if profile.mode is Mode.SIDECAR and own and wanted and own != wanted:
+        text = f"spec.runtimeClassName: {quoted(own)} is not the runtime class of profile "
+        text += f"{settings.name} (accepted: {quoted(wanted)})"
+        problems.append(Problem(Reason.RUNTIME_CLASS, text))
+    # In mode sidecar, a container of the injected one's name is the pod's own daemon.
+    is_taken = any(container.name == node.NAME for container in case.pod.all_containers())
+    if profile.mode is Mode.NODE and case.existing is None and is_taken:
+        text = f"container name {quoted(node.NAME)} is reserved for the injected container"
         problems.append(Problem(Reason.NAME_TAKEN, text))
-    return problems
+    if isinstance(case.injection, Denied):
+        problems += case.injection.problems
+    return _denied_if(problems)
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("mirror pod", "Is it a pod that the API server can change?", _mirror_pod),
-    Check("opt-in", "Do the pod and its namespace ask for Docker?", _opt_in),
-    Check("annotations", "Are its dind.io annotations valid and allowed?", _annotations),
-    Check("containers", "Does it have the containers that it names?", _containers),
-    Check("own daemon", "Does it come without a Docker daemon of its own?", _own_daemon),
-    Check("platform", "Can a daemon run in such a pod?", _platform),
-    Check("fit", "Is there room for what is injected?", _fit),
+    Check("mirror pod", "Is it a pod that the API server can change?", _check_mirror_pod),
+    Check("opt-in", "Do the pod and its namespace ask for Docker?", _check_opt_in),
+    Check("size", "Is it within the bounds on the size of a pod?", _check_size, is_final=True),
+    Check("annotations", "Are its dind.io annotations valid and allowed?", _check_annotations),
+    Check("containers", "Does it have the containers that it names?", _check_containers),
+    Check("own daemon", "Does it come without a Docker daemon of its own?", _check_own_daemon),
+    Check("platform", "Can a daemon run in such a pod?", _check_platform),
+    Check("fit", "Is there room for what is injected?", _check_fit),
 )
 
 
 def examine(admission: Admission, config: Config) -> list[CheckResult]:
-    """Ask the gates in order, up to the first that ends it by leaving the pod alone."""
-    case = _case(admission, config)
-    findings: list[CheckResult] = []
-    for gate in CHECKS:
-        answer = gate.ask(case)
-        findings.append(CheckResult(gate, answer))
-        if isinstance(answer, Skipped):
-            break
-    return findings
+    """Run the checks in order.
+
+    Returns:
+        One result per check, up to the first that ends the examination: it skips the pod, or finds
+        it too large.
+    """
+    return list(_run_checks(Case(admission, config)))
 
 
 def decide(admission: Admission, config: Config) -> Decision:
@@ -182,29 +196,31 @@ def decide(admission: Admission, config: Config) -> Decision:
 
     Args:
         admission: the pod, its namespace, and how it opted in.
-        config: the operator's file.
+        config: the configuration file.
 
     Returns:
-        Injected with a patch, Skipped with a reason, or Denied with every problem at once.
+        Injected with a patch, Skipped with a reason, or Denied with all problems at once.
     """
-    case = _case(admission, config)
+    case = Case(admission, config)
     problems: list[Problem] = []
-    for gate in CHECKS:
-        answer = gate.ask(case)
-        if not answer:
-            continue
-        if isinstance(answer, Skipped):
-            return Denied(problems) if problems else answer
-        problems += answer
+    skipped: Skipped | None = None
+    for result in _run_checks(case):
+        match result.answer:
+            case Denied(found):
+                problems += found
+            case Skipped() as skipped:
+                pass
     if problems:
         return Denied(problems)
-    settings = case.resolution.settings
-    assert settings is not None  # noqa: S101 - without a profile there is a problem
-    return inject(case.pod, settings, case.earlier)
+    if skipped is not None:
+        return skipped
+    assert isinstance(case.injection, Injected)  # noqa: S101 - otherwise there is a problem
+    return case.injection
 
 
-def _case(admission: Admission, config: Config) -> Case:
-    pod = admission.pod
-    said = pod.annotations
-    resolution = resolve(annotations.read(said), config, admission.namespace)
-    return Case(admission, pod, said, resolution, shape.find_existing_injection(pod))
+def _run_checks(case: Case) -> Iterator[CheckResult]:
+    for check in CHECKS:
+        answer = check.run(case)
+        yield CheckResult(check, answer)
+        if isinstance(answer, Skipped) or (check.is_final and isinstance(answer, Denied)):
+            return

@@ -1,4 +1,4 @@
-"""The three answers to an admission, and the words in which they are given."""
+"""The three decisions about an admission, and how their messages are written."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,19 +9,20 @@ from webhook.injection.reasons import Reason
 
 WARNING_LENGTH = 120  # characters; kubectl and the API server cut longer ones (admission/v1)
 _SHOWN_VALUE = 60  # characters of a user's value that a message repeats
-_SHOWN_PROBLEMS = 20
 _SHOWN_NAMES = 20
+_SHOWN_PROBLEMS = 20
+_SHOWN_WARNINGS = 20
 
 
 class Problem(Struct, frozen=True, gc=False):
-    """One cause of a refusal; `message` names what was wrong and what is allowed."""
+    """One cause of a denial; `message` says what is wrong, where, and what is accepted."""
 
     reason: Reason
     message: str
 
 
 class Audit(Struct, frozen=True):
-    """What the audit log learns of an injection; `mode` is a `Mode`'s value."""
+    """The audit annotations of an injection; `mode` is a `Mode`'s value."""
 
     profile: str
     mode: str
@@ -29,13 +30,13 @@ class Audit(Struct, frozen=True):
 
 
 class Injected(Struct, frozen=True):
-    """The pod gets what is missing; the patch is empty where nothing is.
+    """The pod gets what it lacks; the patch is empty if it lacks nothing.
 
     Attributes:
         reason: INJECTED or ALREADY_INJECTED.
-        patch: JSON Patch operations (RFC 6902), in order, as plain dicts.
+        patch: JSON Patch operations (RFC 6902), in order.
         warnings: lines for the user, each at most `WARNING_LENGTH` characters.
-        audit: what the audit log learns.
+        audit: for the audit log.
     """
 
     reason: Reason
@@ -45,14 +46,14 @@ class Injected(Struct, frozen=True):
 
 
 class Skipped(Struct, frozen=True):
-    """The pod stays as it is."""
+    """The pod is admitted unchanged."""
 
     reason: Reason
     warnings: Sequence[str] = ()
 
 
 class Denied(Struct, frozen=True):
-    """The pod is not admitted; all its problems, never only the first."""
+    """The pod is not admitted; `problems` has all causes, not only the first."""
 
     problems: Sequence[Problem]
 
@@ -63,39 +64,56 @@ class Denied(Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """Every problem in one line, numbered where there are several."""
+        """The problems in one line, numbered if there are several; the first 20 of them."""
         if len(self.problems) == 1:
             return self.problems[0].message
-        shown = enumerate(self.problems[:_SHOWN_PROBLEMS], 1)
-        text = ", ".join(f"({number}) {problem.message}" for number, problem in shown)
-        return f"{len(self.problems)} problems: {text}"
+        shown = [
+            f"({number}) {problem.message}"
+            for number, problem in enumerate(self.problems[:_SHOWN_PROBLEMS], 1)
+        ]
+        if hidden := len(self.problems) - len(shown):
+            shown.append(f"and {hidden} more")
+        return f"{len(self.problems)} problems: {', '.join(shown)}"
 
 
 Decision = Injected | Skipped | Denied
 
 
 def quoted(value: str) -> str:
-    """Repeat a user's value in a message: in quotes, control characters escaped, cut if long."""
+    """Quote a user's value for a message: control characters escaped, cut if long."""
     text = value if len(value) <= _SHOWN_VALUE else value[: _SHOWN_VALUE - 3] + "..."
     return '"' + printable(text) + '"'
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name what is allowed in a message: not more than a reader takes in, none where none is."""
+    """List accepted names for a message: the first 20 of them, "none" if there are none."""
     shown = [printable(name[:_SHOWN_VALUE]) for name in names[:_SHOWN_NAMES]]
     if hidden := len(names) - len(shown):
         shown.append(f"{hidden} more")
     return ", ".join(shown) or "none"
 
 
-def warning(text: str) -> str:
-    """Make a line that is fit for an admission warning."""
-    text = printable(text)
+def warning(template: str, *values: str) -> str:
+    """Write an admission warning: printable, at most `WARNING_LENGTH` characters.
+
+    Args:
+        template: a format string with `{}` for each value.
+        values: of the pod; they are cut before they are formatted, since they may be very long.
+    """
+    text = printable(template.format(*(value[:WARNING_LENGTH] for value in values)))
     return text if len(text) <= WARNING_LENGTH else text[: WARNING_LENGTH - 3] + "..."
 
 
+def limited(warnings: Sequence[str]) -> Sequence[str]:
+    """Keep the first 20 warnings and count the rest."""
+    hidden = len(warnings) - _SHOWN_WARNINGS
+    if hidden <= 0:
+        return warnings
+    return [*warnings[:_SHOWN_WARNINGS], f"and {hidden} more warnings"]
+
+
 def printable(text: str) -> str:
-    """Escape control characters, and whatever else would not show."""
+    """Escape control characters and other characters that are not printable."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""What a pod gains in mode node, as literals: the node's socket, and a wait for its daemon."""
+"""What mode node adds to a pod: the node's socket, and a container that waits for its daemon."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ def container(profile: Profile, directory: str, socket_volume: str) -> dict[str,
 
     Args:
         profile: image and deadline.
-        directory: the socket's folder.
-        socket_volume: name of the volume that shows it.
+        directory: the socket's directory.
+        socket_volume: name of the volume that holds it.
     """
     return {
         "name": NAME,
@@ -39,7 +39,8 @@ def container(profile: Profile, directory: str, socket_volume: str) -> dict[str,
 def socket_volume(name: str, directory: str) -> dict[str, Any]:
     """The node's socket directory as a volume.
 
-    The directory and not the socket file: a file's mount would go stale when the daemon restarts.
-    It is created where it is missing, so that the wait can say which daemon never came.
+    It is the directory and not the socket file: a mount of the file would be stale after a restart
+    of the daemon. The kubelet creates a missing directory, so that the waiting container starts and
+    can name the daemon that did not.
     """
     return {"name": name, "hostPath": {"path": directory, "type": "DirectoryOrCreate"}}

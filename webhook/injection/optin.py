@@ -1,16 +1,16 @@
-"""The opt-in rule: which pods are meant, and by what.
+"""The opt-in rule: which pods are injected.
 
-| pod's annotation | namespace's label  | answer                       |
+| pod's annotation | namespace's label  | result                       |
 |------------------|--------------------|------------------------------|
 | "true"           | absent or "true"   | inject                       |
-| "true"           | "false"            | refuse, the namespace forbids|
-| "false"          | any                | leave alone                  |
+| "true"           | "false"            | deny: the namespace forbids  |
+| "false"          | any                | skip                         |
 | absent           | "true"             | inject                       |
-| absent           | absent or "false"  | never called                 |
-| anything else    | any                | refuse                       |
+| absent           | absent or "false"  | the webhook is not called    |
+| anything else    | any                | deny                         |
 
-The API server filters by the same rule (the chart's three webhook entries), so that the path of a
-request is all that tells the service how a pod opted in.
+The API server filters by the same rule (the three `webhooks[]` of the chart). The path of a request
+therefore tells how the pod opted in.
 """
 
 import enum
@@ -26,7 +26,7 @@ EXCLUDED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
 
 class Endpoint(enum.StrEnum):
-    """How the API server came to ask: by the pod, by its namespace, or where that forbids it."""
+    """The path of a request: opted in by the pod, by its namespace, or in spite of it."""
 
     POD = "pod"
     NAMESPACE = "namespace"
@@ -34,11 +34,11 @@ class Endpoint(enum.StrEnum):
 
 
 def route(annotations: Mapping[str, str], namespace_label: str | None) -> Endpoint | None:
-    """Choose the endpoint that the API server would call, None where it would call nobody.
+    """Return the endpoint that the API server would call, None if it would not call the webhook.
 
     Args:
         annotations: the pod's.
-        namespace_label: value of the namespace's label `dind.io/inject`, None where it has none.
+        namespace_label: value of the namespace's label `dind.io/inject`, None if it has none.
     """
     annotation = annotations.get(INJECT)
     if MIRROR_POD in annotations or annotation == "false":
@@ -50,11 +50,15 @@ def route(annotations: Mapping[str, str], namespace_label: str | None) -> Endpoi
     return Endpoint.FORBIDDEN if namespace_label == "false" else Endpoint.POD
 
 
-def verdict(endpoint: Endpoint, annotation: str | None) -> Problem | Skipped | None:
+def opt_in(endpoint: Endpoint, annotation: str | None) -> Problem | Skipped | None:
     """Apply the table to one pod.
 
+    Args:
+        endpoint: where the API server sent the request.
+        annotation: the pod's `dind.io/inject`, None if it has none.
+
     Returns:
-        None where the pod is to be injected, else what happens instead.
+        None if the pod is to be injected, else what happens instead.
     """
     match annotation:
         case "false":
@@ -66,12 +70,12 @@ def verdict(endpoint: Endpoint, annotation: str | None) -> Problem | Skipped | N
         case _:
             return Problem(
                 Reason.BAD_VALUE,
-                f'annotation {INJECT} is {quoted(annotation)}; allowed are "true" and "false"',
+                f"annotation {INJECT}: invalid value {quoted(annotation)} "
+                '(accepted: "true", "false")',
             )
 
 
 _FORBIDDEN = Problem(
     Reason.NAMESPACE_FORBIDS,
-    f'annotation {INJECT} is "true", but the namespace is labelled {INJECT}: "false", '
-    "which forbids Docker there",
+    f'annotation {INJECT}: the namespace forbids Docker (its label {INJECT} is "false")',
 )

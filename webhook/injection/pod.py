@@ -1,13 +1,14 @@
 """The pod as the core reads it: the fields it needs, under their Kubernetes names.
 
-Unknown fields are skipped while decoding and survive in the pod, since a patch never rewrites what
-it did not read. Every list may be absent or null, as Go encodes an empty slice either way.
-Source of names and meanings: Kubernetes API, core/v1.
+Other fields are skipped while decoding. They survive in the pod, since a patch changes only fields
+that are read here. Every list may be absent or null, since Go encodes an empty slice either way.
+Lists that are read have a bound in `bounds`. No object here refers back to its parent, so that the
+garbage collector need not track them (gc=False). Source: Kubernetes API, core/v1.
 """
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Named(Struct, gc=False):
@@ -17,7 +18,7 @@ class Named(Struct, gc=False):
 
 
 class Present(Struct, gc=False):
-    """An object of which only the presence is read."""
+    """An object that is only tested for presence."""
 
 
 class HostPath(Struct, gc=False):
@@ -26,8 +27,8 @@ class HostPath(Struct, gc=False):
     path: str = ""
 
 
-class Volume(Struct, rename="camel"):
-    """A volume; the sources that the core does not read leave every field here None."""
+class Volume(Struct, rename="camel", gc=False):
+    """A volume. Sources that the core does not read are skipped."""
 
     name: str = ""
     host_path: HostPath | None = None
@@ -37,7 +38,7 @@ class Volume(Struct, rename="camel"):
 
 
 class VolumeMount(Struct, rename="camel", gc=False):
-    """Where a container sees a volume."""
+    """A mount of a volume in a container."""
 
     name: str = ""
     mount_path: str = ""
@@ -47,19 +48,25 @@ class VolumeMount(Struct, rename="camel", gc=False):
 
 
 class EnvVar(Struct, gc=False):
-    """An environment variable; `value` is None where it comes from somewhere else."""
+    """An environment variable; `value` is None if it comes from `valueFrom`."""
 
     name: str = ""
     value: str | None = None
 
 
-class ContainerResources(Struct):
-    """A container's resources; amounts are strings or numbers."""
+class ResourceLimits(Struct, gc=False):
+    """The limit of a container that is read; a quantity, which may be a number."""
 
-    limits: dict[str, str | float] | None = None
+    ephemeral_storage: str | float | None = field(default=None, name="ephemeral-storage")
 
 
-class Container(Struct, rename="camel"):
+class ContainerResources(Struct, gc=False):
+    """A container's resources."""
+
+    limits: ResourceLimits | None = None
+
+
+class Container(Struct, rename="camel", gc=False):
     """A container or an init container."""
 
     name: str = ""
@@ -72,21 +79,31 @@ class Container(Struct, rename="camel"):
     resources: ContainerResources | None = None
 
     def variable(self, name: str) -> EnvVar | None:
-        """A variable by its name; the kubelet lets the last of several win."""
-        return next((env for env in reversed(self.env or ()) if env.name == name), None)
+        """The variable of this name; the kubelet uses the last of several."""
+        for variable in reversed(self.env or ()):
+            if variable.name == name:
+                return variable
+        return None
 
-    def limits(self, resource: str) -> bool:
-        """Tell whether it has a limit for a resource."""
-        return self.resources is not None and resource in (self.resources.limits or {})
+    def limits_storage(self) -> bool:
+        """Tell whether it has an ephemeral-storage limit."""
+        limits = self.resources.limits if self.resources else None
+        return limits is not None and limits.ephemeral_storage is not None
 
 
-class PodSecurityContext(Struct, rename="camel"):
+class PodSecurityContext(Struct, rename="camel", gc=False):
     """The pod's own security context."""
 
     supplemental_groups: list[int] | None = None
 
 
-class PodSpec(Struct, rename="camel"):
+class NodeSelector(Struct, gc=False):
+    """The node label that is read."""
+
+    os: str | None = field(default=None, name="kubernetes.io/os")
+
+
+class PodSpec(Struct, rename="camel", gc=False):
     """The part of a pod's spec that the core reads."""
 
     containers: list[Container] | None = None
@@ -98,17 +115,17 @@ class PodSpec(Struct, rename="camel"):
     host_network: bool | None = None
     host_users: bool | None = None
     os: Named | None = None
-    node_selector: dict[str, str] | None = None
+    node_selector: NodeSelector | None = None
 
 
 class OwnerReference(Struct, gc=False):
-    """Who created the pod."""
+    """The object that created the pod."""
 
     kind: str = ""
     name: str = ""
 
 
-class ObjectMeta(Struct, rename="camel"):
+class ObjectMeta(Struct, rename="camel", gc=False):
     """The part of a pod's metadata that is read."""
 
     name: str | None = None
@@ -118,7 +135,7 @@ class ObjectMeta(Struct, rename="camel"):
     owner_references: list[OwnerReference] | None = None
 
 
-class Pod(Struct):
+class Pod(Struct, gc=False):
     """A pod."""
 
     metadata: ObjectMeta
@@ -126,7 +143,7 @@ class Pod(Struct):
 
     @property
     def annotations(self) -> dict[str, str]:
-        """The pod's annotations, empty where it has none."""
+        """The pod's annotations, empty if it has none."""
         return self.metadata.annotations or {}
 
     @property
@@ -145,6 +162,5 @@ class Pod(Struct):
         return self.spec.volumes or ()
 
     def all_containers(self) -> Sequence[Container]:
-        """Init containers first, in the order in which they start."""
-        inits, ordinary = self.spec.init_containers, self.spec.containers or ()
-        return [*inits, *ordinary] if inits else ordinary
+        """Init containers, then ordinary ones: the order in which they start."""
+        return [*self.init_containers, *self.containers]

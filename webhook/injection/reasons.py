@@ -1,7 +1,6 @@
-"""Every reason a decision can have: its slug labels metrics, its sentence is what people read.
+"""The reasons of decisions: a slug for metrics and logs, a sentence and a fix for users.
 
-One member here is all that a new reason needs: the metric's label, `explain` and `docs/reasons.md`
-follow.
+A new reason is one member here. The metric's label, `explain` and `docs/reasons.md` follow it.
 """
 
 import enum
@@ -16,16 +15,16 @@ class Outcome(enum.StrEnum):
 
 
 class Reason(enum.Enum):
-    """Why a pod is injected, left alone or refused.
+    """Why a pod is injected, skipped or denied.
 
     Attributes:
         slug: stable name, `[a-z-]+`; the value of the metric label `reason`.
         outcome: the one outcome that has this reason.
-        sentence: one sentence for people.
-        fix: what to do about it; empty where nothing needs doing.
+        sentence: what it means, for users.
+        fix: what the user can do about it; empty if nothing needs to be done.
     """
 
-    __hash__ = object.__hash__  # members are what they are; the usual one hashes their names
+    __hash__ = object.__hash__  # faster than Enum's, which hashes the name
 
     INJECTED = (
         "injected",
@@ -48,19 +47,19 @@ class Reason(enum.Enum):
     OPTED_OUT = (
         "opted-out",
         Outcome.SKIPPED,
-        'The pod says dind.io/inject: "false".',
+        'The pod has the annotation dind.io/inject: "false".',
         "Remove that annotation to follow the namespace's label.",
     )
     NOT_OPTED_IN = (
         "not-opted-in",
         Outcome.SKIPPED,
         "Neither the pod's annotation nor the namespace's label asks for Docker.",
-        'Annotate the pod with dind.io/inject: "true", or label its namespace so.',
+        'Annotate the pod with dind.io/inject: "true", or add this label to its namespace.',
     )
     OWN_DAEMON = (
         "own-daemon",
         Outcome.SKIPPED,
-        "The pod brings a Docker daemon of its own.",
+        "The pod has a Docker daemon of its own.",
         "Remove that container to get the injected one.",
     )
     NAMESPACE_FORBIDS = (
@@ -72,32 +71,32 @@ class Reason(enum.Enum):
     BAD_VALUE = (
         "bad-value",
         Outcome.DENIED,
-        "An annotation has a value that cannot be read.",
+        "An annotation has an invalid value.",
         "Correct the value, or remove the annotation to get its default.",
     )
     UNKNOWN_ANNOTATION = (
         "unknown-annotation",
         Outcome.DENIED,
-        "An annotation below dind.io/ does not exist.",
-        "Correct its name; docs/annotations.md lists them all.",
+        "The pod has an unknown annotation below dind.io/.",
+        "Correct its name; docs/annotations.md lists all annotations.",
     )
     ANNOTATION_NOT_ALLOWED = (
         "annotation-not-allowed",
         Outcome.DENIED,
-        "The operator's policy does not let pods use this annotation.",
-        "Remove it, or ask the operator to list it under policy.annotations.",
+        "The administrator's policy does not let pods use this annotation.",
+        "Remove it, or ask the administrator to add it to policy.annotations.",
     )
     UNKNOWN_PROFILE = (
         "unknown-profile",
         Outcome.DENIED,
-        "The profile that the pod names does not exist.",
-        "Name a profile of the operator's file.",
+        "The configuration file has no profile of the name in the annotation.",
+        "Name a profile of the configuration file.",
     )
     PROFILE_NOT_ALLOWED = (
         "profile-not-allowed",
         Outcome.DENIED,
-        "The operator's policy does not allow this profile in the pod's namespace.",
-        "Name an allowed profile, or ask the operator to extend policy.profiles.",
+        "The administrator's policy does not allow this profile in the pod's namespace.",
+        "Name an allowed profile, or ask the administrator to extend policy.profiles.",
     )
     UNKNOWN_CONTAINER = (
         "unknown-container",
@@ -108,14 +107,14 @@ class Reason(enum.Enum):
     IMAGE_NOT_ALLOWED = (
         "image-not-allowed",
         Outcome.DENIED,
-        "The operator's policy does not allow this image for the daemon.",
+        "The administrator's policy does not allow this image for the daemon.",
         "Name an image that matches policy.images, or remove the annotation.",
     )
     OVER_MAXIMUM = (
         "over-maximum",
         Outcome.DENIED,
-        "The pod asks for more than the operator's policy allows.",
-        "Ask for less, or ask the operator to raise policy.maximum.",
+        "The pod asks for more than the administrator's policy allows.",
+        "Ask for less, or ask the administrator to raise policy.maximum.",
     )
     NOT_IN_THIS_MODE = (
         "not-in-this-mode",
@@ -147,11 +146,11 @@ class Reason(enum.Enum):
         "The pod and its profile name different runtime classes.",
         "Remove runtimeClassName from the pod, or choose another profile.",
     )
-    TOO_MANY_CONTAINERS = (
-        "too-many-containers",
+    POD_TOO_LARGE = (
+        "pod-too-large",
         Outcome.DENIED,
-        "The pod has more containers than any node would run.",
-        "Split the job into several pods.",
+        "The pod, or the patch for it, exceeds a bound on its size.",
+        "Split the job into several pods, or remove what it does not need.",
     )
     NAME_TAKEN = (
         "name-taken",

@@ -1,8 +1,9 @@
-"""What a pod gains in mode sidecar, as literals.
+"""The sidecar and its volumes, as they stand in the pod.
 
-`kubectl describe` shows the same: dockerd's own flags are the container's args.
+dockerd's flags are the container's args, so that `kubectl describe` shows them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from webhook.config import Daemon, Placement, Profile, Storage, quantity
@@ -12,11 +13,11 @@ NAME = "dind"
 SOCKET_VOLUME = "cache-dir"
 STORAGE_VOLUME = "dind-storage"
 STORAGE_DIRECTORY = "/var/lib/docker"
-# Outside the shared volume: there, the files of a killed daemon keep its successor from starting.
+# Outside the shared volume: the files of a killed daemon would keep the next one from starting.
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
 
-# Where the hook says why it failed: the kubelet's event says only that it did.
+# Where the hook writes why it failed: the kubelet's event does not contain it.
 _CONTAINER_LOG = "/proc/1/fd/2"
 
 
@@ -26,15 +27,17 @@ def container(
     socket_volume: str,
     storage_volume: str,
     *,
+    more_mounts: Sequence[dict[str, Any]],
     storage_is_limited: bool,
 ) -> dict[str, Any]:
-    """The sidecar, without the mounts that it mirrors.
+    """The sidecar.
 
     Args:
         profile: image, resources and daemon options.
-        directory: the socket's folder.
+        directory: the socket's directory.
         socket_volume: name of the shared volume.
         storage_volume: name of the image store's volume.
+        more_mounts: mirrored mounts, and further mounts of the socket.
         storage_is_limited: a container of the job has an ephemeral-storage limit.
     """
     native = profile.placement is Placement.INIT_CONTAINER
@@ -52,13 +55,13 @@ def container(
         ],
         "securityContext": {
             "privileged": profile.privileged,
-            # The pod's own security context may say otherwise.
+            # These override the pod's own security context.
             "runAsUser": 0,
             "runAsGroup": 0,
             "runAsNonRoot": False,
         },
         "lifecycle": {
-            # A startup probe would cost a second: the kubelet ticks once a second (measured).
+            # A startup probe would cost a second: the kubelet probes once a second (measured).
             "postStart": {
                 "exec": {
                     "command": [
@@ -77,16 +80,17 @@ def container(
         "volumeMounts": [
             {"name": socket_volume, "mountPath": directory},
             {"name": storage_volume, "mountPath": STORAGE_DIRECTORY},
+            *more_mounts,
         ],
     }
 
 
 def _limits(profile: Profile, *, storage_is_limited: bool) -> dict[str, str]:
-    """The sidecar's limits, with room for the image store where the pod's storage is limited.
+    """The sidecar's limits, with room for the image store if the pod's storage is limited.
 
     The kubelet evicts a pod when its containers and emptyDirs together use more than the sum of
-    those ephemeral-storage limits that are set (eviction_manager.go). So a limit of ours alone
-    would bound the job, and the job's alone would not leave room for the image store.
+    those ephemeral-storage limits that are set (eviction_manager.go). A limit of the sidecar alone
+    would bound the job, and the job's limit alone would leave no room for the image store.
     """
     limits = profile.resources.limits.amounts()
     if storage_is_limited and "ephemeral-storage" not in limits and not profile.storage.medium:

@@ -30,8 +30,8 @@ def test_the_chart_has_the_version_of_the_code() -> None:
     "file", ["files/dashboard.json", "templates/monitoring/prometheusrule.yaml"]
 )
 def test_only_metrics_that_exist_are_shown(file: str) -> None:
-    text = generate_latest(Metrics().registry).decode()
-    exist = {line.split("{")[0].split(" ")[0] for line in text.splitlines()}
+    metrics = generate_latest(Metrics().registry).decode()
+    exist = {line.split("{")[0].split(" ")[0] for line in metrics.splitlines()}
 
     named = set(METRIC.findall((CHART / file).read_text()))
 

@@ -1,8 +1,11 @@
-"""Image references, and the operator's patterns for them."""
+"""Image references, and the patterns of the policy for them."""
+
+import re
+from collections.abc import Iterator
 
 import pytest
 
-from webhook.config.image import LONGEST, is_allowed, parse
+from webhook.config.image import LONGEST, REFERENCE_PATTERN, is_allowed, parse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -22,7 +25,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
         "my-team/my__image.name:x",
     ],
 )
-def test_a_reference_is_kept_as_it_was_written(text: str) -> None:
+def test_valid_references_are_returned_unchanged(text: str) -> None:
     assert parse(text) == text
 
 
@@ -46,7 +49,7 @@ def test_a_reference_is_kept_as_it_was_written(text: str) -> None:
     ],
     ids=lambda text: repr(text[:24]),
 )
-def test_what_is_no_reference_is_refused_with_an_example(text: str) -> None:
+def test_invalid_references_are_rejected_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"^is not an image reference \(such as docker:29-dind\)$"):
         parse(text)
 
@@ -73,10 +76,51 @@ def test_what_is_no_reference_is_refused_with_an_example(text: str) -> None:
         ("(docker|x):29", "docker:29", False),
     ],
 )
-def test_a_pattern_allows_exactly_what_it_spells(pattern: str, text: str, allowed: bool) -> None:
+def test_patterns_match_whole_references(pattern: str, text: str, allowed: bool) -> None:
     assert is_allowed(text, [pattern]) is allowed
 
 
-def test_no_pattern_allows_nothing_and_one_of_several_is_enough() -> None:
+def test_one_matching_pattern_is_enough() -> None:
     assert not is_allowed("docker", [])
     assert is_allowed("docker", ["podman", "docker"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("**a" * 200 + "b", "a" * LONGEST),
+        ("*a" * 200 + "b", "a" * LONGEST),
+        ("*" * 401 + "b", "a" * LONGEST),
+        ("**/*a" * 100 + "**b", "a/" * (LONGEST // 2)),
+    ],
+    ids=["double", "single", "stars", "parts"],
+)
+def test_patterns_with_many_wildcards_do_not_backtrack(pattern: str, text: str) -> None:
+    """With backtracking this would take longer than anyone waits: its steps are exponential."""
+    assert not is_allowed(text, [pattern])
+    assert is_allowed(text + "b", [pattern])
+
+
+def test_each_character_is_read_once() -> None:
+    read = []
+
+    class CountingText(str):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[str]:
+            for character in super().__iter__():
+                read.append(character)
+                yield character
+
+    assert not is_allowed(CountingText("a" * LONGEST), ["**a" * 50 + "b"])
+    assert len(read) == LONGEST
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * LONGEST + "!", "a-" * 250 + "!", "a/" * 250 + "!", "a." * 250 + "/!", "a:" * 250],
+    ids=["letters", "dashes", "parts", "host", "tags"],
+)
+def test_long_invalid_references_do_not_backtrack(text: str) -> None:
+    """The pattern itself is tried on much longer texts than `parse` accepts."""
+    assert re.match(REFERENCE_PATTERN, text * 100) is None

@@ -37,7 +37,10 @@ def test_a_file_with_another_default_has_only_the_profiles_that_it_lists() -> No
     }
     assert list(config(document).profiles) == ["sysbox"]
     assert problems(pod(annotations={"profile": "default"}), document) == [
-        'annotation dind.io/profile is "default", which is not a profile; allowed here are sysbox'
+        (
+            'annotation dind.io/profile: unknown profile "default" '
+            "(available in this namespace: sysbox)"
+        )
     ]
 
 

@@ -19,7 +19,7 @@ from webhook.config.paths import is_clear_of, is_within, normal, real
         ("", "/"),
     ],
 )
-def test_a_path_is_written_in_one_way(path: str, expected: str) -> None:
+def test_paths_are_normalised(path: str, expected: str) -> None:
     assert normal(path) == expected
 
 
@@ -33,7 +33,7 @@ def test_a_path_is_written_in_one_way(path: str, expected: str) -> None:
         ("/srv/run", "/srv/run"),
     ],
 )
-def test_run_is_spelt_as_var_run(path: str, expected: str) -> None:
+def test_run_is_written_as_var_run(path: str, expected: str) -> None:
     assert real(path) == expected
 
 
@@ -47,11 +47,11 @@ def test_run_is_spelt_as_var_run(path: str, expected: str) -> None:
         ("/anything", "/", True),
     ],
 )
-def test_within_means_the_folder_or_below(path: str, folder: str, within: bool) -> None:
+def test_within_is_the_directory_or_below_it(path: str, folder: str, within: bool) -> None:
     assert is_within(path, folder) is within
 
 
-def test_clear_of_a_folder_is_neither_above_nor_below_it() -> None:
+def test_clear_of_is_neither_above_nor_below_the_directory() -> None:
     assert is_clear_of("/work", ("/var/run", "/usr"))
     assert not is_clear_of("/var", ("/var/run", "/usr"))
     assert not is_clear_of("/usr/src", ("/var/run", "/usr"))

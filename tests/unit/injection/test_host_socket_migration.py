@@ -24,7 +24,7 @@ LATE: Json = {"profiles": {"default": {"placement": "container"}}}
 @pytest.mark.parametrize(
     "host", ["/var/run/docker.sock", "/run/docker.sock", "/var/run/docker.sock/"]
 )
-def test_the_host_s_socket_at_its_usual_path_becomes_the_sidecar_s(host: str) -> None:
+def test_host_socket_mounts_become_mounts_of_the_shared_volume(host: str) -> None:
     raw = pod(
         container(volumeMounts=[mount("sock", "/var/run/docker.sock")]),
         volumes=[{"name": "sock", "hostPath": {"path": host, "type": "Socket"}}],
@@ -36,7 +36,7 @@ def test_the_host_s_socket_at_its_usual_path_becomes_the_sidecar_s(host: str) ->
     assert warnings(raw) == []
 
 
-def test_a_mount_at_run_stays_where_the_job_looks_for_it() -> None:
+def test_mounts_at_run_keep_their_path() -> None:
     raw = pod(
         container(volumeMounts=[mount("docker-sock", "/run/docker.sock")]), volumes=[HOST_SOCKET]
     )
@@ -45,7 +45,7 @@ def test_a_mount_at_run_stays_where_the_job_looks_for_it() -> None:
     assert docker_host(after, "main") == "unix:///run/docker.sock"
 
 
-def test_at_an_odd_path_the_socket_is_there_and_at_the_usual_one() -> None:
+def test_sockets_at_other_paths_are_mounted_there_and_at_the_default_path() -> None:
     env = [{"name": "DOCKER_HOST", "value": "unix:///host/docker.sock"}]
     raw = pod(
         container(volumeMounts=[mount("docker-sock", "/host/docker.sock", readOnly=True)], env=env),
@@ -60,7 +60,7 @@ def test_at_an_odd_path_the_socket_is_there_and_at_the_usual_one() -> None:
     assert warnings(raw) == []
 
 
-def test_the_host_s_folder_becomes_the_sidecar_s_wherever_it_is_mounted() -> None:
+def test_host_directory_mounts_become_mounts_of_the_shared_volume() -> None:
     raw = pod(
         container("usual", volumeMounts=[mount("host-run", "/var/run")]),
         container("odd", volumeMounts=[mount("host-run", "/host/run")]),
@@ -73,7 +73,7 @@ def test_the_host_s_folder_becomes_the_sidecar_s_wherever_it_is_mounted() -> Non
     assert volumes(after) == ["cache-dir", "dind-storage"]
 
 
-def test_the_socket_as_a_sub_path_of_the_host_s_folder_is_the_socket() -> None:
+def test_sub_path_mounts_of_the_socket_are_migrated() -> None:
     raw = pod(
         container(volumeMounts=[mount("host-run", "/var/run/docker.sock", subPath="docker.sock")]),
         volumes=[HOST_RUN],
@@ -84,7 +84,7 @@ def test_the_socket_as_a_sub_path_of_the_host_s_folder_is_the_socket() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"subPath": "containerd"}, {"subPathExpr": "$(X)"}], ids=str)
-def test_other_parts_of_the_host_s_folder_are_not_ours(fields: dict[str, str]) -> None:
+def test_other_sub_paths_of_the_host_directory_are_kept(fields: dict[str, str]) -> None:
     theirs = mount("host-run", "/host", **fields)
     raw = pod(container(volumeMounts=[theirs]), volumes=[HOST_RUN])
     after = injected(raw)
@@ -93,7 +93,7 @@ def test_other_parts_of_the_host_s_folder_are_not_ours(fields: dict[str, str]) -
 
 
 @pytest.mark.parametrize("path", ["/", "/var", "/var/run/containerd", "/srv/docker.sock"])
-def test_other_host_paths_are_not_ours(path: str) -> None:
+def test_other_host_paths_are_kept(path: str) -> None:
     raw = pod(
         container(volumeMounts=[mount("host", "/host")]),
         volumes=[{"name": "host", "hostPath": {"path": path}}],
@@ -101,7 +101,7 @@ def test_other_host_paths_are_not_ours(path: str) -> None:
     assert mounts(injected(raw), "main") == {"/host": "host", "/var/run": "cache-dir"}
 
 
-def test_a_volume_that_another_container_still_mounts_stays() -> None:
+def test_host_volumes_that_are_still_mounted_are_kept() -> None:
     raw = pod(
         container("build", volumeMounts=[mount("docker-sock", "/var/run/docker.sock")]),
         container("other", volumeMounts=[mount("docker-sock", "/var/run/docker.sock")]),
@@ -114,7 +114,7 @@ def test_a_volume_that_another_container_still_mounts_stays() -> None:
     assert volumes(after) == ["docker-sock", "cache-dir", "dind-storage"]
 
 
-def test_a_host_volume_that_nothing_mounted_stays() -> None:
+def test_host_volumes_without_mounts_are_kept() -> None:
     raw = pod(
         container(volumeMounts=[mount("docker-sock", "/var/run/docker.sock")]),
         volumes=[HOST_RUN, HOST_SOCKET],
@@ -122,7 +122,7 @@ def test_a_host_volume_that_nothing_mounted_stays() -> None:
     assert volumes(injected(raw)) == ["host-run", "cache-dir", "dind-storage"]
 
 
-def test_mounts_between_others_are_taken_out_and_the_others_stay() -> None:
+def test_only_the_host_mounts_are_removed() -> None:
     raw = pod(
         container(
             volumeMounts=[
@@ -140,7 +140,7 @@ def test_mounts_between_others_are_taken_out_and_the_others_stay() -> None:
     assert volumes(after) == ["a", "b", "c", "cache-dir", "dind-storage"]
 
 
-def test_two_host_mounts_that_want_the_same_folder_become_one() -> None:
+def test_two_host_mounts_of_one_directory_become_one() -> None:
     raw = pod(
         container(
             volumeMounts=[
@@ -153,7 +153,7 @@ def test_two_host_mounts_that_want_the_same_folder_become_one() -> None:
     assert mounts(injected(raw), "main") == {"/var/run": "cache-dir"}
 
 
-def test_both_spellings_are_served() -> None:
+def test_var_run_and_run_are_both_migrated() -> None:
     raw = pod(
         container(
             volumeMounts=[
@@ -166,7 +166,7 @@ def test_both_spellings_are_served() -> None:
     assert mounts(injected(raw), "main") == {"/run": "cache-dir", "/var/run": "cache-dir"}
 
 
-def test_in_a_taken_folder_the_socket_stands_in_by_itself() -> None:
+def test_the_socket_file_is_mounted_in_a_directory_that_is_in_use() -> None:
     raw = pod(
         container(
             volumeMounts=[mount("mine", "/var/run"), mount("docker-sock", "/var/run/docker.sock")]
@@ -182,7 +182,7 @@ def test_in_a_taken_folder_the_socket_stands_in_by_itself() -> None:
     assert docker_host(after, "main") == "unix:///run/dind/docker.sock"
 
 
-def test_the_other_folder_is_never_one_that_the_migration_uses() -> None:
+def test_the_other_directory_differs_from_the_migrated_ones() -> None:
     """Two mounts at one path would be refused by the API server."""
     raw = pod(
         container(volumeMounts=[mount("mine", "/var/run"), mount("host-run", "/run/dind")]),
@@ -193,7 +193,7 @@ def test_the_other_folder_is_never_one_that_the_migration_uses() -> None:
     assert (docker_host(after, "main") or "").startswith("unix:///run/dind")
 
 
-def test_a_path_that_the_user_covers_again_is_left_to_the_user() -> None:
+def test_paths_that_the_user_mounts_twice_are_kept() -> None:
     raw = pod(
         container(volumeMounts=[mount("host-run", "/host"), mount("mine", "/host/docker.sock")]),
         volumes=[HOST_RUN, empty_dir("mine")],
@@ -205,7 +205,7 @@ def test_a_path_that_the_user_covers_again_is_left_to_the_user() -> None:
     }
 
 
-def test_in_the_article_s_adopted_folder_the_socket_needs_no_mount_of_its_own() -> None:
+def test_an_existing_mount_of_the_shared_volume_replaces_the_host_mount() -> None:
     raw = pod(
         container(
             volumeMounts=[
@@ -220,7 +220,7 @@ def test_in_the_article_s_adopted_folder_the_socket_needs_no_mount_of_its_own() 
     assert volumes(after) == ["cache-dir", "dind-storage"]
 
 
-def test_a_daemon_that_starts_late_leaves_no_socket_at_an_odd_path() -> None:
+def test_a_daemon_that_starts_last_has_no_socket_at_other_paths() -> None:
     """The kubelet would make a folder `docker.sock` for it, and dockerd could not listen."""
     raw = pod(
         container(volumeMounts=[mount("docker-sock", "/host/docker.sock")]), volumes=[HOST_SOCKET]
@@ -229,11 +229,11 @@ def test_a_daemon_that_starts_late_leaves_no_socket_at_an_odd_path() -> None:
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
     assert docker_host(after, "main") == ADDRESS
     assert warnings(raw, LATE) == [
-        "container main no longer finds a socket at /host/docker.sock",
+        "container main no longer has a Docker socket at /host/docker.sock",
     ]
 
 
-def test_a_daemon_that_starts_late_serves_the_usual_path() -> None:
+def test_a_daemon_that_starts_last_has_its_socket_at_the_default_path() -> None:
     raw = pod(
         container(volumeMounts=[mount("docker-sock", "/var/run/docker.sock")]),
         volumes=[HOST_SOCKET],
@@ -242,7 +242,7 @@ def test_a_daemon_that_starts_late_serves_the_usual_path() -> None:
     assert warnings(raw, LATE) == []
 
 
-def test_the_node_s_socket_stands_in_as_a_file() -> None:
+def test_the_node_socket_is_mounted_as_a_file() -> None:
     """Its folder never goes to /var/run, where the kubelet's token lies below."""
     config = {"profiles": {"default": {"mode": "node"}}}
     raw = pod(
@@ -260,7 +260,7 @@ def test_the_node_s_socket_stands_in_as_a_file() -> None:
     assert volumes(after) == ["dind-node"]
 
 
-def test_a_part_of_the_host_s_folder_that_stays_takes_its_place() -> None:
+def test_kept_parts_of_the_host_directory_keep_their_path() -> None:
     """Two mounts at one path would be refused by the API server."""
     raw = pod(
         container(
@@ -279,7 +279,7 @@ def test_a_part_of_the_host_s_folder_that_stays_takes_its_place() -> None:
 
 
 @pytest.mark.parametrize("path", ["/host/run/docker.sock", "/host/run/"])
-def test_in_a_folder_that_is_served_the_socket_needs_no_mount_of_its_own(path: str) -> None:
+def test_sockets_in_a_migrated_directory_need_no_file_mount(path: str) -> None:
     raw = pod(
         container(volumeMounts=[mount("host-run", "/host/run"), mount("docker-sock", path)]),
         volumes=[HOST_RUN, HOST_SOCKET],
@@ -288,5 +288,5 @@ def test_in_a_folder_that_is_served_the_socket_needs_no_mount_of_its_own(path: s
         expected = {"/var/run": "cache-dir", "/host/run": "cache-dir"}
         assert mounts(injected(raw, config), "main") == expected
         assert warnings(raw, config) == [
-            "container main sees the daemon's folder at /host/run, no longer the host's"
+            "container main has the injected daemon's directory at /host/run, no longer the host's"
         ]

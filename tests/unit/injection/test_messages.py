@@ -1,10 +1,10 @@
-"""What people read: refusals and warnings, whatever a pod puts into them."""
+"""Messages and warnings are short and printable, whatever the pod contains."""
 
 import pytest
 from unit.injection.pods import container, decided, empty_dir, mount, pod, problems, warnings
 
 from webhook.injection import Denied, Problem, Reason
-from webhook.injection.decisions import WARNING_LENGTH, quoted, warning
+from webhook.injection.decisions import WARNING_LENGTH, limited, quoted, warning
 
 
 @pytest.mark.parametrize(
@@ -21,41 +21,54 @@ from webhook.injection.decisions import WARNING_LENGTH, quoted, warning
     ],
     ids=["plain", "empty", "letters", "control", "invisible", "60", "61", "a-million"],
 )
-def test_a_value_is_repeated_in_quotes_escaped_and_cut(value: str, shown: str) -> None:
+def test_values_are_quoted_escaped_and_cut(value: str, shown: str) -> None:
     assert quoted(value) == shown
 
 
 @pytest.mark.parametrize("text", ["x" * 121, "\x00" * 120, "\U000e0001" * 60, "\r\n" * 60])
-def test_a_warning_is_one_line_of_at_most_120_characters(text: str) -> None:
+def test_warnings_are_one_line_of_at_most_120_characters(text: str) -> None:
     line = warning(text)
     assert len(line) == WARNING_LENGTH
     assert line.isprintable()
     assert line.endswith("...")
 
 
-def test_a_warning_that_fits_is_left_alone() -> None:
+def test_warnings_of_120_characters_are_not_cut() -> None:
     assert warning("x" * 120) == "x" * 120
 
 
-def test_a_bad_value_is_shown_escaped() -> None:
+def test_values_in_warnings_are_cut_before_they_are_formatted() -> None:
+    assert warning("{:.0}{}", "x" * 1_000_000, "y" * 200) == "y" * 120
+
+
+def test_more_than_20_warnings_are_counted() -> None:
+    lines = [str(number) for number in range(25)]
+    assert limited(lines[:20]) == lines[:20]
+    assert limited(lines) == [*lines[:20], "and 5 more warnings"]
+
+
+def test_invalid_values_are_escaped() -> None:
     assert problems(pod(annotations={"profile": "a\nb"})) == [
-        r'annotation dind.io/profile is "a\nb", which is not a profile; allowed here are default'
+        (
+            r'annotation dind.io/profile: unknown profile "a\nb" '
+            "(available in this namespace: default)"
+        )
     ]
 
 
-def test_a_bad_key_is_shown_escaped_and_cut() -> None:
-    (message,) = problems(pod(annotations={"\n" + "k" * 100_000: "1"}))
-    assert message.startswith(r'annotation "dind.io/\n' + "k" * 48 + '..." does not exist')
+def test_unknown_keys_are_escaped_and_cut() -> None:
+    (message,) = problems(pod(annotations={"\n" + "k" * 4_000: "1"}))
+    assert message.startswith(r'unknown annotation "dind.io/\n' + "k" * 48 + '..." (accepted: ')
     assert len(message) < 300
 
 
-def test_names_of_containers_are_escaped_since_nobody_checked_them_yet() -> None:
-    """Admission comes before validation: a container may be called anything."""
+def test_container_names_are_escaped() -> None:
+    """Admission comes before validation: a container may have any name."""
     raw = pod(container("a\nb"), annotations={"containers": "c\x1b"})
     assert problems(raw) == [
         (
-            r'annotation dind.io/containers names "c\x1b", which the pod does not have; '
-            r"allowed are a\nb"
+            r'annotation dind.io/containers: unknown container "c\x1b" '
+            r"(available in this pod: a\nb)"
         )
     ]
     raw = pod(container("a\nb" * 100, env=[{"name": "DOCKER_HOST", "value": "tcp://x"}]))
@@ -75,16 +88,17 @@ def test_paths_in_warnings_are_escaped() -> None:
     ]
 
 
-def test_one_problem_is_its_own_message_and_several_are_numbered() -> None:
+def test_several_problems_are_numbered() -> None:
     one, two = Problem(Reason.BAD_VALUE, "one"), Problem(Reason.WINDOWS, "two")
     assert Denied([one]).message == "one"
     assert Denied([one, two]).message == "2 problems: (1) one, (2) two"
     assert Denied([two, one]).reason is Reason.WINDOWS
 
 
-def test_of_very_many_problems_the_first_are_shown_and_all_are_counted() -> None:
-    decision = decided(pod(annotations={f"x{number}": "" for number in range(5000)}))
+def test_only_the_first_20_problems_are_listed() -> None:
+    decision = decided(pod(annotations={f"x{number}": "" for number in range(99)}))
     assert isinstance(decision, Denied)
-    assert decision.message.startswith("5000 problems: (1) annotation")
+    assert decision.message.startswith("99 problems: (1) unknown annotation")
     assert "(20)" in decision.message
     assert "(21)" not in decision.message
+    assert decision.message.endswith(", and 79 more")

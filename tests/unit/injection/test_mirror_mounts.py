@@ -43,7 +43,7 @@ def test_volumes_that_hold_the_job_s_files_are_mirrored(source: dict[str, Any]) 
     ],
     ids=lambda source: next(iter(source)),
 )
-def test_other_volumes_are_not(source: dict[str, Any]) -> None:
+def test_other_volumes_are_not_mirrored(source: dict[str, Any]) -> None:
     raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[{"name": "w", **source}])
     assert mirrored(raw) == {}
     assert warnings(raw) == []
@@ -57,7 +57,7 @@ def test_other_volumes_are_not(source: dict[str, Any]) -> None:
         *("/bin", "/usr/local/bin", "/work/../etc", "/lib64"),
     ],
 )
-def test_nothing_is_mirrored_over_what_the_daemon_needs(path: str) -> None:
+def test_protected_paths_are_not_mirrored(path: str) -> None:
     raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
     assert mirrored(raw) == {}
 
@@ -65,12 +65,12 @@ def test_nothing_is_mirrored_over_what_the_daemon_needs(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/vario", "/etcetera", "/home/user", "/tmp", "/var/lib/dockerish"]
 )
-def test_a_path_that_only_begins_alike_is_mirrored(path: str) -> None:
+def test_paths_that_only_begin_like_protected_ones_are_mirrored(path: str) -> None:
     raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
     assert mirrored(raw) == {path: "w"}
 
 
-def test_a_socket_folder_of_the_profile_s_own_is_protected_too() -> None:
+def test_the_socket_directory_of_the_profile_is_protected() -> None:
     config = {"profiles": {"default": {"socket": {"directory": "/srv/docker"}}}}
     raw = pod(
         container(volumeMounts=[mount("w", "/srv"), mount("w", "/srv/docker/x")]),
@@ -79,7 +79,7 @@ def test_a_socket_folder_of_the_profile_s_own_is_protected_too() -> None:
     assert set(mounts(injected(raw, config), "dind")) == {"/srv/docker", "/var/lib/docker"}
 
 
-def test_what_several_containers_mount_alike_is_mirrored_once() -> None:
+def test_mounts_of_several_containers_are_mirrored_once() -> None:
     raw = pod(
         container("a", volumeMounts=[mount("w", "/work")]),
         container("b", volumeMounts=[mount("w", "/work/")]),
@@ -88,7 +88,7 @@ def test_what_several_containers_mount_alike_is_mirrored_once() -> None:
     assert mirrored(raw) == {"/work": "w"}
 
 
-def test_different_volumes_at_one_path_are_left_out_with_a_warning() -> None:
+def test_different_volumes_at_one_path_are_not_mirrored() -> None:
     raw = pod(
         container("a", volumeMounts=[mount("w", "/work"), mount("x", "/x")]),
         container("b", volumeMounts=[mount("x", "/work")]),
@@ -100,7 +100,7 @@ def test_different_volumes_at_one_path_are_left_out_with_a_warning() -> None:
     ]
 
 
-def test_different_sub_paths_at_one_path_are_left_out_with_a_warning() -> None:
+def test_different_sub_paths_at_one_path_are_not_mirrored() -> None:
     raw = pod(
         container("a", volumeMounts=[mount("w", "/work", subPath="a")]),
         container("b", volumeMounts=[mount("w", "/work", subPath="b")]),
@@ -113,7 +113,7 @@ def test_different_sub_paths_at_one_path_are_left_out_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "shown"), [(True, True, "w ro"), (True, False, "w"), (True, None, "w")]
 )
-def test_read_only_is_what_every_container_has_so(
+def test_mirrored_mounts_are_read_only_if_all_are(
     one: bool, other: bool | None, shown: str
 ) -> None:
     raw = pod(
@@ -124,14 +124,14 @@ def test_read_only_is_what_every_container_has_so(
     assert mirrored(raw) == {"/work": shown}
 
 
-def test_a_sub_path_is_mirrored_as_it_is() -> None:
+def test_sub_paths_are_mirrored() -> None:
     raw = pod(
         container(volumeMounts=[mount("w", "/work", subPath="src")]), volumes=[empty_dir("w")]
     )
     assert mirrored(raw) == {"/work": "w/src"}
 
 
-def test_a_sub_path_that_an_init_container_may_write_is_left_alone() -> None:
+def test_sub_paths_that_an_init_container_may_create_are_not_mirrored() -> None:
     """Argo's init container writes input artifacts to where `main` mounts them by subPath.
 
     The daemon starts before it, and for the daemon the kubelet would make a folder of that name.
@@ -147,7 +147,7 @@ def test_a_sub_path_that_an_init_container_may_write_is_left_alone() -> None:
     ]
 
 
-def test_a_daemon_that_starts_after_the_init_containers_mirrors_it() -> None:
+def test_a_daemon_that_starts_last_mirrors_such_sub_paths() -> None:
     raw = pod(
         container(volumeMounts=[mount("inputs", "/tmp/message", subPath="message")]),
         initContainers=[container("init", volumeMounts=[mount("inputs", "/argo/inputs")])],
@@ -157,7 +157,7 @@ def test_a_daemon_that_starts_after_the_init_containers_mirrors_it() -> None:
     assert mirrored(raw, config) == {"/tmp/message": "inputs/message"}
 
 
-def test_a_sub_path_expression_means_something_else_in_the_daemon() -> None:
+def test_sub_path_expressions_are_not_mirrored() -> None:
     raw = pod(
         container(volumeMounts=[mount("w", "/work", subPathExpr="$(POD)")]),
         volumes=[empty_dir("w")],
@@ -168,7 +168,7 @@ def test_a_sub_path_expression_means_something_else_in_the_daemon() -> None:
     ]
 
 
-def test_volumes_of_containers_without_the_socket_stay_out_of_the_daemon() -> None:
+def test_mounts_of_containers_without_the_socket_are_not_mirrored() -> None:
     raw = pod(
         container("build", volumeMounts=[mount("w", "/work")]),
         container("vault", volumeMounts=[mount("v", "/vault")]),
@@ -178,7 +178,7 @@ def test_volumes_of_containers_without_the_socket_stay_out_of_the_daemon() -> No
     assert mirrored(raw) == {"/work": "w"}
 
 
-def test_a_profile_may_do_without() -> None:
+def test_profiles_can_disable_mirrored_mounts() -> None:
     config = {"profiles": {"default": {"mirrorMounts": False}}}
     raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
     assert mirrored(raw, config) == {}

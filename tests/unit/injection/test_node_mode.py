@@ -23,7 +23,7 @@ from webhook.injection import Audit, Injected
 from webhook.injection.scripts import WAIT
 
 
-def test_the_usual_pod_gains_exactly_this() -> None:
+def test_a_plain_pod_is_injected_exactly_like_this() -> None:
     after = injected(pod(container("main")), NODE)
     status = json.loads(after["metadata"]["annotations"].pop("dind.io/status"))
     assert status == {
@@ -75,13 +75,13 @@ def test_the_usual_pod_gains_exactly_this() -> None:
     }
 
 
-def test_the_decision_goes_into_the_audit_log() -> None:
+def test_audit_annotations_name_profile_mode_and_image() -> None:
     decision = decided(pod(), NODE)
     assert isinstance(decision, Injected)
     assert decision.audit == Audit("default", "node", "docker:29-dind")
 
 
-def test_a_pod_may_choose_the_mode_where_the_operator_lets_it() -> None:
+def test_pods_can_choose_the_mode_if_the_policy_allows_it() -> None:
     after = injected(pod(annotations={"mode": "node"}), LENIENT)
     assert after["spec"]["initContainers"][0]["name"] == "dind-wait"
     config = {**LENIENT, **NODE}
@@ -89,19 +89,19 @@ def test_a_pod_may_choose_the_mode_where_the_operator_lets_it() -> None:
     assert after["spec"]["initContainers"][0]["name"] == "dind"
 
 
-def test_the_wait_comes_before_the_init_containers_and_they_get_the_socket() -> None:
+def test_the_wait_is_the_first_init_container() -> None:
     after = injected(pod(initContainers=[container("clone")]), NODE)
     assert [each["name"] for each in after["spec"]["initContainers"]] == ["dind-wait", "clone"]
     assert docker_host(after, "clone") == "unix:///var/run/dind/docker.sock"
 
 
-def test_placement_speaks_of_the_sidecar_only() -> None:
+def test_placement_is_ignored_in_mode_node() -> None:
     config = {"profiles": {"default": {"mode": "node", "placement": "container"}}}
     raw = pod(initContainers=[container("clone")])
     assert injected(raw, config) == injected(raw, NODE)
 
 
-def test_a_folder_at_var_run_is_not_in_the_way() -> None:
+def test_mounts_at_var_run_do_not_conflict_in_mode_node() -> None:
     raw = pod(container(volumeMounts=[mount("mine", "/var/run")]), volumes=[empty_dir("mine")])
     assert mounts(injected(raw, NODE), "main") == {
         "/var/run": "mine",
@@ -110,25 +110,27 @@ def test_a_folder_at_var_run_is_not_in_the_way() -> None:
     assert warnings(raw, NODE) == []
 
 
-def test_a_taken_folder_leads_to_another() -> None:
+def test_a_directory_in_use_leads_to_another_one() -> None:
     raw = pod(container(volumeMounts=[mount("mine", "/run/dind")]), volumes=[empty_dir("mine")])
     after = injected(raw, NODE)
     assert mounts(after, "main") == {"/run/dind": "mine", "/run/dind-2": "dind-node ro"}
     assert docker_host(after, "main") == "unix:///run/dind-2/docker.sock"
     assert warnings(raw, NODE) == [
-        "container main mounts something at /var/run/dind: its socket is in /run/dind-2"
+        "container main already mounts a volume at /var/run/dind: its socket is in /run/dind-2"
     ]
 
 
-def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
+def test_volumes_of_the_same_name_are_kept() -> None:
     raw = pod(volumes=[empty_dir("dind-node")])
     after = injected(raw, NODE)
     assert volumes(after) == ["dind-node", "dind-node-1"]
     assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node-1 ro"}
-    assert warnings(raw, NODE) == ["volume name dind-node is taken: ours is dind-node-1"]
+    assert warnings(raw, NODE) == [
+        "the pod has another volume dind-node: the socket's volume is dind-node-1"
+    ]
 
 
-def test_the_node_s_folder_follows_the_profile() -> None:
+def test_the_node_directory_is_configurable() -> None:
     config = {"profiles": {"default": {"mode": "node", "socket": {"directory": "/run/ci"}}}}
     after = injected(pod(), config)
     assert after["spec"]["volumes"][0]["hostPath"]["path"] == "/run/ci"
@@ -136,7 +138,7 @@ def test_the_node_s_folder_follows_the_profile() -> None:
     assert named(after, "dind-wait")["args"][1] == "unix:///run/ci/docker.sock"
 
 
-def test_nothing_is_mirrored_and_no_store_is_added() -> None:
+def test_mode_node_has_no_mirrored_mounts_and_no_image_store() -> None:
     raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
     after = injected(raw, NODE)
     assert volumes(after) == ["w", "dind-node"]

@@ -3,24 +3,24 @@
 import pytest
 
 from webhook.injection import Endpoint, Problem, Reason, Skipped
-from webhook.injection.optin import INJECT, MIRROR_POD, route, verdict
+from webhook.injection.optin import INJECT, MIRROR_POD, opt_in, route
 
-INJECTED = None  # the verdict that lets a pod pass
-NEVER_CALLED = None  # the route of a pod that the API server keeps to itself
+INJECTED = None  # the result that lets a pod pass
+NOT_CALLED = None  # the route of a pod that the API server does not send
 
 TABLE = [
-    # annotation, label, endpoint, verdict
+    # annotation, label, endpoint, result
     ("true", None, Endpoint.POD, INJECTED),
     ("true", "true", Endpoint.NAMESPACE, INJECTED),
     ("true", "false", Endpoint.FORBIDDEN, Reason.NAMESPACE_FORBIDS),
     ("true", "other", Endpoint.POD, INJECTED),
-    ("false", None, NEVER_CALLED, Reason.OPTED_OUT),
-    ("false", "true", NEVER_CALLED, Reason.OPTED_OUT),
-    ("false", "false", NEVER_CALLED, Reason.OPTED_OUT),
+    ("false", None, NOT_CALLED, Reason.OPTED_OUT),
+    ("false", "true", NOT_CALLED, Reason.OPTED_OUT),
+    ("false", "false", NOT_CALLED, Reason.OPTED_OUT),
     (None, "true", Endpoint.NAMESPACE, INJECTED),
-    (None, None, NEVER_CALLED, Reason.NOT_OPTED_IN),
-    (None, "false", NEVER_CALLED, Reason.NOT_OPTED_IN),
-    (None, "other", NEVER_CALLED, Reason.NOT_OPTED_IN),
+    (None, None, NOT_CALLED, Reason.NOT_OPTED_IN),
+    (None, "false", NOT_CALLED, Reason.NOT_OPTED_IN),
+    (None, "other", NOT_CALLED, Reason.NOT_OPTED_IN),
     *(
         (value, label, endpoint, Reason.BAD_VALUE)
         for value in ("yes", "True", "TRUE", "1", "", " true", "true\n")
@@ -50,7 +50,7 @@ def annotations(value: str | None) -> dict[str, str]:
 
 
 @ROWS
-def test_the_api_server_calls_the_entry_of_the_table(
+def test_the_route_follows_the_table(
     annotation: str | None, label: str | None, endpoint: Endpoint | None, reason: Reason | None
 ) -> None:
     assert route(annotations(annotation), label) is endpoint
@@ -58,29 +58,31 @@ def test_the_api_server_calls_the_entry_of_the_table(
 
 
 @ROWS
-def test_the_verdict_is_the_table_s_even_where_the_filter_let_too_much_through(
+def test_the_rule_follows_the_table_for_pods_that_the_api_server_should_have_filtered(
     annotation: str | None, label: str | None, endpoint: Endpoint | None, reason: Reason | None
 ) -> None:
-    answer = verdict(endpoint or BY_LABEL[label], annotation)
+    answer = opt_in(endpoint or BY_LABEL[label], annotation)
     assert (None if answer is None else answer.reason) is reason
     assert isinstance(answer, Skipped) == (reason in (Reason.OPTED_OUT, Reason.NOT_OPTED_IN))
 
 
 @pytest.mark.parametrize("label", [None, "true", "false"])
-def test_a_mirror_pod_is_never_sent(label: str | None) -> None:
+def test_mirror_pods_have_no_route(label: str | None) -> None:
     assert route({MIRROR_POD: "hash", INJECT: "true"}, label) is None
 
 
-def test_a_value_that_is_neither_is_refused_with_both_that_are() -> None:
-    answer = verdict(Endpoint.POD, "yes")
-    assert isinstance(answer, Problem)
-    assert answer.message == 'annotation dind.io/inject is "yes"; allowed are "true" and "false"'
-
-
-def test_a_forbidden_namespace_is_named_as_the_cause() -> None:
-    answer = verdict(Endpoint.FORBIDDEN, "true")
+def test_other_values_are_denied_with_the_accepted_ones() -> None:
+    answer = opt_in(Endpoint.POD, "yes")
     assert isinstance(answer, Problem)
     assert answer.message == (
-        'annotation dind.io/inject is "true", but the namespace is labelled '
-        'dind.io/inject: "false", which forbids Docker there'
+        'annotation dind.io/inject: invalid value "yes" (accepted: "true", "false")'
+    )
+
+
+def test_denials_by_a_namespace_name_its_label() -> None:
+    answer = opt_in(Endpoint.FORBIDDEN, "true")
+    assert isinstance(answer, Problem)
+    assert answer.message == (
+        "annotation dind.io/inject: the namespace forbids Docker "
+        '(its label dind.io/inject is "false")'
     )

@@ -19,13 +19,13 @@ def skipped_for(raw: dict[str, Any]) -> str:
     return line
 
 
-def test_a_container_named_dind_is_one_whatever_it_runs() -> None:
+def test_containers_named_dind_are_daemons() -> None:
     assert skipped_for(pod(container("dind", command=["sleep"]), container())) == (
-        "container dind is a Docker daemon of the pod's own: the pod is left alone"
+        "container dind is a Docker daemon of the pod's own: the pod is skipped"
     )
 
 
-def test_an_init_container_named_dind_is_one() -> None:
+def test_init_containers_named_dind_are_daemons() -> None:
     skipped_for(pod(initContainers=[container("dind", restartPolicy="Always")]))
 
 
@@ -45,7 +45,7 @@ def test_an_init_container_named_dind_is_one() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("path", ["/var/run", "/run", "/var/run/"])
-def test_dockerd_in_a_shared_run_folder_is_one(path: str, fields: dict[str, Any]) -> None:
+def test_containers_that_run_dockerd_are_daemons(path: str, fields: dict[str, Any]) -> None:
     daemon = container("daemon", volumeMounts=[mount("run", path)], **fields)
     assert skipped_for(pod(container(), daemon, volumes=[VOLUME])).startswith("container daemon is")
 
@@ -61,17 +61,17 @@ def test_dockerd_in_a_shared_run_folder_is_one(path: str, fields: dict[str, Any]
     ],
     ids=str,
 )
-def test_a_client_is_none(fields: dict[str, Any]) -> None:
+def test_docker_clients_are_not_daemons(fields: dict[str, Any]) -> None:
     injected(pod(container("client", **fields), volumes=[VOLUME]))
 
 
-def test_the_injected_daemon_is_not_the_pod_s_own() -> None:
+def test_the_injected_daemon_is_not_the_pods_own() -> None:
     decision = decided(injected(pod()))
     assert isinstance(decision, Injected)
     assert decision.reason is Reason.ALREADY_INJECTED
 
 
-def test_a_second_daemon_beside_the_injected_one_is() -> None:
+def test_a_second_daemon_is_the_pods_own() -> None:
     raw = injected(pod())
     raw["spec"]["containers"].append(
         container("mine", image="docker:dind", volumeMounts=[mount("cache-dir", "/var/run")])
@@ -79,12 +79,12 @@ def test_a_second_daemon_beside_the_injected_one_is() -> None:
     assert skipped_for(raw).startswith("container mine is")
 
 
-def test_a_container_that_only_pretends_is_the_pod_s_own() -> None:
+def test_look_alikes_of_the_injected_daemon_are_the_pods_own() -> None:
     """Without a socket that it shares, nothing of ours is there to complete."""
     skipped_for(pod(container("dind", command=["sh", "-c", "sleep 1", "dind-start"])))
 
 
-def test_bad_annotations_are_refused_even_beside_an_own_daemon() -> None:
+def test_invalid_annotations_are_denied_in_pods_with_a_daemon() -> None:
     assert len(problems(pod(container("dind"), annotations={"profle": "x"}))) == 1
 
 
@@ -99,7 +99,7 @@ def test_bad_annotations_are_refused_even_beside_an_own_daemon() -> None:
     ],
     ids=str,
 )
-def test_a_daemon_without_a_shared_folder_is_one_too(fields: dict[str, Any]) -> None:
+def test_daemons_without_a_shared_directory_are_daemons(fields: dict[str, Any]) -> None:
     """Its entrypoint listens at /var/run all the same, and would take our socket away."""
     decision = decided(pod(container("theirs", **fields)))
     assert isinstance(decision, Skipped)

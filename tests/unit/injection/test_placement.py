@@ -25,13 +25,13 @@ def test_the_daemon_is_the_last_ordinary_container() -> None:
     assert "restartPolicy" not in named(after, "dind")
 
 
-def test_it_is_the_same_daemon_as_a_native_sidecar() -> None:
+def test_placement_changes_only_the_restart_policy() -> None:
     native = named(injected(pod()), "dind")
     native.pop("restartPolicy")
     assert named(injected(pod(), CONFIG), "dind") == native
 
 
-def test_init_containers_run_before_it_and_get_no_socket() -> None:
+def test_init_containers_get_no_socket_from_a_daemon_that_starts_last() -> None:
     raw = pod(
         initContainers=[container("clone", volumeMounts=[mount("w", "/w")])],
         volumes=[empty_dir("w")],
@@ -41,14 +41,14 @@ def test_init_containers_run_before_it_and_get_no_socket() -> None:
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
 
 
-def test_init_containers_cannot_be_chosen() -> None:
+def test_init_containers_cannot_be_named_with_a_daemon_that_starts_last() -> None:
     raw = pod(initContainers=[container("clone")], annotations={"containers": "clone"})
     assert problems(raw, CONFIG) == [
-        'annotation dind.io/containers names "clone", which the pod does not have; allowed are main'
+        ('annotation dind.io/containers: unknown container "clone" (available in this pod: main)')
     ]
 
 
-def test_an_earlier_injection_keeps_its_placement_when_the_profile_changes() -> None:
+def test_existing_injections_keep_their_placement() -> None:
     """Between two calls for one pod the operator's file may have been read again."""
     before = injected(pod(initContainers=[container("clone")]), CONFIG)
     decision = decided(before)

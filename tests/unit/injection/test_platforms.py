@@ -31,7 +31,9 @@ HOST_USERS = (
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_it_is_refused_with_its_reason(spec: dict[str, Any], reason: Reason, message: str) -> None:
+def test_unsupported_pods_are_denied_with_a_reason(
+    spec: dict[str, Any], reason: Reason, message: str
+) -> None:
     decision = decided(pod(**spec))
     assert isinstance(decision, Denied)
     assert decision.reason is reason
@@ -53,57 +55,60 @@ def test_it_is_refused_with_its_reason(spec: dict[str, Any], reason: Reason, mes
     ],
     ids=str,
 )
-def test_the_usual_values_are_no_obstacle(spec: dict[str, Any]) -> None:
+def test_default_values_are_accepted(spec: dict[str, Any]) -> None:
     injected(pod(**spec))
 
 
-def test_all_of_them_at_once() -> None:
+def test_all_reasons_are_reported_at_once() -> None:
     raw = pod(hostNetwork=True, hostUsers=False, os={"name": "windows"})
     assert problems(raw) == [WINDOWS, HOST_NETWORK, HOST_USERS]
 
 
-def test_the_node_s_daemon_does_not_mind_the_pod_s_network_and_users() -> None:
+def test_host_network_and_users_are_accepted_in_mode_node() -> None:
     injected(pod(hostNetwork=True, hostUsers=False), NODE)
     assert problems(pod(os={"name": "windows"}), NODE) == [WINDOWS]
 
 
-def test_the_way_out_that_is_told_leads_out() -> None:
+def test_following_the_fix_leads_to_an_injection() -> None:
     raw = pod(hostNetwork=True)
     assert problems(raw, LENIENT) == [HOST_NETWORK]
     raw["metadata"]["annotations"]["dind.io/mode"] = "node"
     assert isinstance(decided(raw, LENIENT), Injected)
 
 
-def test_an_unprivileged_profile_works_without_the_host_s_users() -> None:
+def test_unprivileged_profiles_accept_host_users_false() -> None:
     injected(pod(hostUsers=False), SYSBOX)
 
 
-def test_two_runtime_classes_cannot_both_be_had() -> None:
+def test_different_runtime_classes_are_denied() -> None:
     assert problems(pod(runtimeClassName="gvisor"), SYSBOX) == [
-        'runtimeClassName is "gvisor"; allowed with profile default is "sysbox-runc"'
+        (
+            'spec.runtimeClassName: "gvisor" is not the runtime class of profile default '
+            '(accepted: "sysbox-runc")'
+        )
     ]
 
 
 @pytest.mark.parametrize("theirs", ["sysbox-runc", "", None])
-def test_the_same_runtime_class_or_none_is_fine(theirs: str | None) -> None:
+def test_the_same_runtime_class_is_accepted(theirs: str | None) -> None:
     after = injected(pod(runtimeClassName=theirs), SYSBOX)
     assert after["spec"]["runtimeClassName"] == "sysbox-runc"
 
 
-def test_a_pod_s_own_runtime_class_stays_where_the_profile_has_none() -> None:
+def test_the_runtime_class_of_the_pod_is_kept() -> None:
     assert injected(pod(runtimeClassName="kata"))["spec"]["runtimeClassName"] == "kata"
 
 
-def test_the_node_s_daemon_brings_no_runtime_class() -> None:
+def test_mode_node_adds_no_runtime_class() -> None:
     config = {**LENIENT, **SYSBOX}
     after = injected(pod(annotations={"mode": "node"}, runtimeClassName="gvisor"), config)
     assert after["spec"]["runtimeClassName"] == "gvisor"
 
 
 @pytest.mark.parametrize("field", ["containers", "initContainers"])
-def test_the_name_of_the_waiting_container_must_be_free(field: str) -> None:
+def test_containers_named_like_the_wait_are_denied(field: str) -> None:
     waiting = container("dind-wait")
     raw = pod(waiting) if field == "containers" else pod(initContainers=[waiting])
     assert problems(raw, NODE) == [
-        'a container is named "dind-wait", which is the injected one\'s name; rename it'
+        'container name "dind-wait" is reserved for the injected container'
     ]

@@ -1,4 +1,4 @@
-"""What the operator lets pods ask for."""
+"""What the administrator's policy lets pods ask for."""
 
 from typing import Any
 
@@ -21,45 +21,42 @@ TWO_PROFILES: dict[str, Any] = {"default": {}, "large": {"resources": {"limits":
         ("storage", "40Gi"),
     ],
 )
-def test_by_default_a_pod_may_not_ask_for_more_than_a_profile(name: str, value: str) -> None:
+def test_other_annotations_are_denied_by_default(name: str, value: str) -> None:
     assert problems(pod(annotations={name: value})) == [
         (
-            f"annotation dind.io/{name} is not allowed by the operator's policy; allowed are "
-            "dind.io/inject, dind.io/containers, dind.io/profile"
+            f"annotation dind.io/{name}: not allowed by the administrator's policy "
+            "(allowed: dind.io/inject, dind.io/containers, dind.io/profile)"
         )
     ]
 
 
 @pytest.mark.parametrize(("name", "value"), [("profile", "large"), ("containers", "main")])
-def test_by_default_a_pod_may_pick_a_profile_and_its_containers(name: str, value: str) -> None:
+def test_profile_and_containers_are_allowed_by_default(name: str, value: str) -> None:
     injected(pod(annotations={name: value}), {"profiles": TWO_PROFILES})
 
 
-def test_an_annotation_that_is_not_allowed_is_said_to_be_so_even_where_its_value_is_bad() -> None:
-    """Else its author would correct the value first, and learn the rest at the second try."""
+def test_invalid_values_of_disallowed_annotations_are_reported_as_both() -> None:
+    """Otherwise the user would correct the value first, and learn the rest at the second try."""
     assert problems(pod(annotations={"cpu": "two"})) == [
+        ('annotation dind.io/cpu: "two" is not a Kubernetes quantity (such as 500m, 2 or 4Gi)'),
         (
-            'annotation dind.io/cpu is "two", which is not a Kubernetes quantity (such as 500m, 2 '
-            "or 4Gi)"
-        ),
-        (
-            "annotation dind.io/cpu is not allowed by the operator's policy; allowed are "
-            "dind.io/inject, dind.io/containers, dind.io/profile"
+            "annotation dind.io/cpu: not allowed by the administrator's policy "
+            "(allowed: dind.io/inject, dind.io/containers, dind.io/profile)"
         ),
     ]
 
 
-def test_an_image_needs_a_pattern() -> None:
+def test_images_are_allowed_by_pattern_only() -> None:
     raw = pod(annotations={"image": "registry.example/a/dind:29"})
     policy: dict[str, Any] = {"annotations": ["image"]}
-    refusal = (
-        'annotation dind.io/image is "registry.example/a/dind:29", which the operator\'s policy '
-        "does not allow; "
+    message = (
+        'annotation dind.io/image: "registry.example/a/dind:29" is not allowed by the '
+        "administrator's policy "
     )
-    assert problems(raw, {"policy": policy}) == [refusal + "none are allowed"]
+    assert problems(raw, {"policy": policy}) == [message + "(allowed: none)"]
     policy["images"] = ["docker:*", "registry.example/*"]
     assert problems(raw, {"policy": policy}) == [
-        refusal + "allowed are docker:*, registry.example/*"
+        message + "(allowed: docker:*, registry.example/*)"
     ]
     policy["images"] = ["registry.example/**"]
     after = injected(raw, {"policy": policy})
@@ -80,7 +77,7 @@ def test_an_image_needs_a_pattern() -> None:
         ("storage", "1e12", "100Gi", False),
     ],
 )
-def test_a_maximum_is_compared_by_amount(
+def test_maxima_are_compared_by_amount(
     name: str, value: str, maximum: str | float, allowed: bool
 ) -> None:
     config = {"policy": {**LENIENT["policy"], "maximum": {name: maximum}}}
@@ -89,13 +86,13 @@ def test_a_maximum_is_compared_by_amount(
     if not allowed:
         assert problems(pod(annotations={name: value}), config) == [
             (
-                f'annotation dind.io/{name} is "{value}", which is over the operator\'s maximum; '
-                f"allowed is up to {maximum}"
+                f'annotation dind.io/{name}: "{value}" exceeds the maximum of the '
+                f"administrator's policy ({maximum})"
             )
         ]
 
 
-def test_a_maximum_bounds_what_pods_ask_for_and_not_the_operator_s_own_profiles() -> None:
+def test_maxima_do_not_apply_to_profiles() -> None:
     config = {
         "profiles": {"default": {"resources": {"limits": {"memory": "64Gi"}}}},
         "policy": {**LENIENT["policy"], "maximum": {"memory": "8Gi"}},
@@ -103,11 +100,11 @@ def test_a_maximum_bounds_what_pods_ask_for_and_not_the_operator_s_own_profiles(
     assert named(injected(pod(), config), "dind")["resources"]["limits"] == {"memory": "64Gi"}
 
 
-def test_an_unknown_profile_is_refused_with_those_that_exist() -> None:
+def test_unknown_profiles_are_denied_with_the_available_ones() -> None:
     assert problems(pod(annotations={"profile": "huge"}), {"profiles": TWO_PROFILES}) == [
         (
-            'annotation dind.io/profile is "huge", which is not a profile; allowed here are '
-            "default, large"
+            'annotation dind.io/profile: unknown profile "huge" '
+            "(available in this namespace: default, large)"
         )
     ]
 
@@ -130,7 +127,7 @@ BY_NAMESPACE: dict[str, Any] = {
         ("closed", "default", "none"),
     ],
 )
-def test_a_namespace_has_its_own_profiles(
+def test_profiles_are_allowed_by_namespace(
     namespace: str, profile: str, allowed: str | None
 ) -> None:
     raw = pod(annotations={"profile": profile})
@@ -139,24 +136,24 @@ def test_a_namespace_has_its_own_profiles(
         return
     assert problems(raw, BY_NAMESPACE, namespace=namespace) == [
         (
-            f'profile "{profile}" is not allowed in namespace "{namespace}"; allowed here are '
-            f"{allowed} (annotation dind.io/profile)"
+            f'profile "{profile}" is not allowed in namespace "{namespace}" '
+            f"(available in this namespace: {allowed})"
         )
     ]
 
 
-def test_where_the_default_profile_is_not_allowed_a_pod_must_name_another() -> None:
+def test_pods_without_a_profile_are_denied_if_the_default_is_not_allowed() -> None:
     assert problems(pod(), BY_NAMESPACE, namespace="team-b") == [
         (
-            'profile "default" is not allowed in namespace "team-b"; allowed here are large '
-            "(annotation dind.io/profile)"
+            'profile "default" is not allowed in namespace "team-b" '
+            "(available in this namespace: large)"
         )
     ]
 
 
-def test_options_go_into_the_sidecar_as_they_were_written() -> None:
-    wishes = {"cpu": "1500m", "memory": "8192Mi", "storage": "4e10", "image": "docker:28-dind"}
-    after = injected(pod(annotations=wishes), LENIENT)
+def test_options_are_written_into_the_sidecar_unchanged() -> None:
+    options = {"cpu": "1500m", "memory": "8192Mi", "storage": "4e10", "image": "docker:28-dind"}
+    after = injected(pod(annotations=options), LENIENT)
     dind = named(after, "dind")
     assert dind["image"] == "docker:28-dind"
     assert dind["resources"] == {
@@ -169,8 +166,8 @@ def test_options_go_into_the_sidecar_as_they_were_written() -> None:
     }
 
 
-def test_a_limit_below_the_profile_s_request_lowers_the_request() -> None:
-    """The API server refuses a request above its limit."""
+def test_requests_are_lowered_to_the_limit() -> None:
+    """The API server rejects a request above its limit."""
     after = injected(pod(annotations={"cpu": "100m", "memory": "64Mi"}), LENIENT)
     assert named(after, "dind")["resources"] == {
         "requests": {"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "1Gi"},
@@ -178,10 +175,10 @@ def test_a_limit_below_the_profile_s_request_lowers_the_request() -> None:
     }
 
 
-def test_sizes_make_no_sense_where_the_node_s_daemon_is_used() -> None:
+def test_sizes_are_denied_in_mode_node() -> None:
     raw = pod(annotations={"mode": "node", "cpu": "2", "storage": "40Gi"})
     assert problems(raw, LENIENT) == [
-        f"annotation dind.io/{name} sizes a sidecar, and in mode node the pod has none; allowed "
-        "are dind.io/profile, dind.io/mode and dind.io/containers"
+        f"annotation dind.io/{name}: not accepted in mode node, which has no sidecar "
+        "(accepted: dind.io/profile, dind.io/mode, dind.io/containers)"
         for name in ("cpu", "storage")
     ]

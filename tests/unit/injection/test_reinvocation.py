@@ -35,7 +35,7 @@ def patch(raw: dict[str, Any], config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @MODES
-def test_an_injected_pod_gets_an_empty_patch(config: dict[str, Any]) -> None:
+def test_injected_pods_get_an_empty_patch(config: dict[str, Any]) -> None:
     once = injected(pod(initContainers=[container("clone")]), config)
     decision = decided(once, config)
     assert isinstance(decision, Injected)
@@ -44,7 +44,7 @@ def test_an_injected_pod_gets_an_empty_patch(config: dict[str, Any]) -> None:
 
 
 @MODES
-def test_a_container_that_came_later_gets_what_it_lacks_and_nothing_else_changes(
+def test_containers_added_later_get_the_socket(
     config: dict[str, Any],
 ) -> None:
     once = injected(pod(), config)
@@ -61,7 +61,7 @@ def test_a_container_that_came_later_gets_what_it_lacks_and_nothing_else_changes
     assert json.loads(status["value"])["containers"] == ["main", "proxy"]
 
 
-def test_an_init_container_that_came_before_ours_gets_the_socket_too() -> None:
+def test_init_containers_inserted_before_the_sidecar_get_the_socket() -> None:
     once = injected(pod())
     once["spec"]["initContainers"].insert(0, container("istio-init"))
     after = injected(once)
@@ -69,19 +69,19 @@ def test_an_init_container_that_came_before_ours_gets_the_socket_too() -> None:
     assert [each["name"] for each in after["spec"]["initContainers"]] == ["istio-init", "dind"]
 
 
-def test_a_native_sidecar_that_came_later_is_left_alone() -> None:
+def test_native_sidecars_added_later_are_not_changed() -> None:
     once = injected(pod())
     once["spec"]["initContainers"].append(container("proxy", restartPolicy="Always"))
     assert patch(once, {}) == []
 
 
-def test_a_container_that_was_not_chosen_stays_without() -> None:
+def test_containers_that_are_not_named_are_not_changed() -> None:
     once = injected(pod(annotations={"containers": "main"}))
     once["spec"]["containers"].append(container("proxy"))
     assert patch(once, {}) == []
 
 
-def test_a_host_socket_that_came_later_is_migrated_too() -> None:
+def test_host_sockets_added_later_are_migrated() -> None:
     once = injected(pod())
     once["spec"]["volumes"].append(HOST_SOCKET)
     once["spec"]["containers"].append(
@@ -92,7 +92,7 @@ def test_a_host_socket_that_came_later_is_migrated_too() -> None:
     assert "docker-sock" not in [volume["name"] for volume in after["spec"]["volumes"]]
 
 
-def test_a_host_socket_that_was_added_to_a_container_of_ours_needs_no_mount_of_its_own() -> None:
+def test_host_sockets_added_to_an_injected_container_are_removed() -> None:
     once = injected(pod())
     once["spec"]["volumes"].append(HOST_SOCKET)
     main = named(once, "main")
@@ -100,18 +100,18 @@ def test_a_host_socket_that_was_added_to_a_container_of_ours_needs_no_mount_of_i
     assert mounts(injected(once), "main") == {"/var/run": "cache-dir"}
 
 
-def test_a_variable_that_another_webhook_removed_comes_back() -> None:
+def test_removed_variables_are_added_again() -> None:
     once = injected(pod())
     named(once, "main")["env"] = []
     assert docker_host(injected(once), "main") == "unix:///var/run/docker.sock"
 
 
-def test_a_container_in_another_folder_is_known_again() -> None:
+def test_existing_injections_in_another_directory_are_found() -> None:
     raw = pod(container(volumeMounts=[mount("mine", "/run")]), volumes=[empty_dir("mine")])
     assert patch(injected(raw), {}) == []
 
 
-def test_what_the_first_call_chose_holds_when_the_operator_s_file_changed_in_between() -> None:
+def test_existing_injections_are_kept_if_the_configuration_changes() -> None:
     once = injected(pod())
     changed = {
         "profiles": {"default": {"socket": {"directory": "/srv/docker"}, "image": "docker:30-dind"}}
@@ -125,7 +125,7 @@ def test_what_the_first_call_chose_holds_when_the_operator_s_file_changed_in_bet
     )
 
 
-def test_fields_that_the_api_server_filled_in_do_not_hide_our_container() -> None:
+def test_defaults_of_the_api_server_do_not_hide_the_existing_injection() -> None:
     once = injected(pod())
     named(once, "dind").update(
         terminationMessagePath="/dev/termination-log", imagePullPolicy="IfNotPresent"
@@ -136,7 +136,7 @@ def test_fields_that_the_api_server_filled_in_do_not_hide_our_container() -> Non
     assert patch(once, {}) == []
 
 
-def test_a_status_that_was_overwritten_is_put_right() -> None:
+def test_changed_status_annotations_are_corrected() -> None:
     once = injected(pod())
     annotations = once["metadata"]["annotations"]
     ours = annotations["dind.io/status"]

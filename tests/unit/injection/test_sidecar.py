@@ -28,7 +28,7 @@ def profile(**fields: object) -> Json:
     return {"profiles": {"default": fields}}
 
 
-def test_the_usual_pod_gains_exactly_this() -> None:
+def test_a_plain_pod_is_injected_exactly_like_this() -> None:
     after = injected(pod(container("main", command=["make"])))
     status = json.loads(after["metadata"]["annotations"].pop("dind.io/status"))
     assert status == {
@@ -104,19 +104,19 @@ def test_the_usual_pod_gains_exactly_this() -> None:
     }
 
 
-def test_the_decision_goes_into_the_audit_log() -> None:
+def test_audit_annotations_name_profile_mode_and_image() -> None:
     decision = decided(pod())
     assert isinstance(decision, Injected)
     assert decision.audit == Audit("default", "sidecar", "docker:29-dind")
     assert decision.warnings == []
 
 
-def test_every_entry_that_lets_a_pod_pass_gives_it_the_same() -> None:
+def test_the_patch_is_the_same_for_both_ways_to_opt_in() -> None:
     by_pod, by_namespace = decided(pod()), decided(pod(), endpoint=Endpoint.NAMESPACE)
     assert by_pod == by_namespace
 
 
-def test_init_containers_come_after_the_daemon_and_get_the_socket_too() -> None:
+def test_init_containers_run_after_the_daemon_and_get_the_socket() -> None:
     raw = pod(initContainers=[container("clone"), container("prepare")])
     after = injected(raw)
     names = [each["name"] for each in after["spec"]["initContainers"]]
@@ -126,7 +126,7 @@ def test_init_containers_come_after_the_daemon_and_get_the_socket_too() -> None:
         assert docker_host(after, name) == "unix:///var/run/docker.sock"
 
 
-def test_the_user_s_own_native_sidecars_are_left_alone_unless_they_are_named() -> None:
+def test_native_sidecars_of_the_user_are_changed_only_if_named() -> None:
     raw = pod(initContainers=[container("logs", restartPolicy="Always")])
     assert named(injected(raw), "logs") == named(raw, "logs")
     raw["metadata"]["annotations"]["dind.io/containers"] = "logs"
@@ -135,7 +135,7 @@ def test_the_user_s_own_native_sidecars_are_left_alone_unless_they_are_named() -
     assert named(after, "main") == named(raw, "main")
 
 
-def test_only_the_named_containers_change() -> None:
+def test_only_named_containers_are_changed() -> None:
     raw = pod(
         container("build"),
         container("test"),
@@ -150,7 +150,7 @@ def test_only_the_named_containers_change() -> None:
     assert status["containers"] == ["test"]
 
 
-def test_a_container_with_the_name_of_the_other_mode_s_one_is_a_container_like_any() -> None:
+def test_containers_named_like_the_other_mode_s_container_get_the_socket() -> None:
     raw = pod(container("dind-wait"), annotations={"containers": "dind-wait"})
     assert mounts(injected(raw), "dind-wait") == {"/var/run": "cache-dir"}
 
@@ -158,7 +158,7 @@ def test_a_container_with_the_name_of_the_other_mode_s_one_is_a_container_like_a
 @pytest.mark.parametrize(
     "context", [None, {}, {"supplementalGroups": None}, {"fsGroup": 1}], ids=str
 )
-def test_the_socket_s_group_is_added_to_whatever_context_there_is(context: Json | None) -> None:
+def test_the_socket_group_is_added_to_the_security_context(context: Json | None) -> None:
     after = injected(pod(securityContext=context))
     expected = {**(context or {}), "supplementalGroups": [2375]}
     assert after["spec"]["securityContext"] == expected
@@ -167,7 +167,7 @@ def test_the_socket_s_group_is_added_to_whatever_context_there_is(context: Json 
 @pytest.mark.parametrize(
     ("before", "expected"), [([], [2375]), ([1, 2], [1, 2, 2375]), ([2375, 1], [2375, 1])]
 )
-def test_groups_that_are_there_stay(before: list[int], expected: list[int]) -> None:
+def test_existing_groups_are_kept(before: list[int], expected: list[int]) -> None:
     after = injected(pod(securityContext={"supplementalGroups": before}))
     assert after["spec"]["securityContext"]["supplementalGroups"] == expected
 
@@ -178,7 +178,7 @@ def test_pull_secrets_are_added_once() -> None:
     assert after["spec"]["imagePullSecrets"] == [{"name": "theirs"}, {"name": "ours"}]
 
 
-def test_the_daemon_s_settings_are_its_flags() -> None:
+def test_daemon_settings_become_flags() -> None:
     daemon = {
         "registryMirrors": ["https://mirror.example"],
         "insecureRegistries": ["registry.example:5000", "10.0.0.0/8"],
@@ -199,7 +199,7 @@ def test_the_daemon_s_settings_are_its_flags() -> None:
     ]
 
 
-def test_the_socket_s_folder_group_and_deadline_follow_the_profile() -> None:
+def test_socket_directory_group_and_deadline_are_configurable() -> None:
     socket = {"directory": "/srv/docker", "gid": 999}
     after = injected(pod(), profile(socket=socket, startTimeout=120))
     dind = named(after, "dind")
@@ -211,7 +211,7 @@ def test_the_socket_s_folder_group_and_deadline_follow_the_profile() -> None:
     assert after["spec"]["securityContext"] == {"supplementalGroups": [999]}
 
 
-def test_the_store_may_live_in_memory() -> None:
+def test_the_image_store_can_be_in_memory() -> None:
     after = injected(pod(), profile(storage={"sizeLimit": "2Gi", "medium": "Memory"}))
     assert after["spec"]["volumes"][1] == {
         "name": "dind-storage",
@@ -219,7 +219,7 @@ def test_the_store_may_live_in_memory() -> None:
     }
 
 
-def test_an_unprivileged_profile_brings_its_runtime_class() -> None:
+def test_unprivileged_profiles_add_their_runtime_class() -> None:
     after = injected(pod(), profile(privileged=False, runtimeClassName="sysbox-runc"))
     assert named(after, "dind")["securityContext"]["privileged"] is False
     assert after["spec"]["runtimeClassName"] == "sysbox-runc"
@@ -228,14 +228,14 @@ def test_an_unprivileged_profile_brings_its_runtime_class() -> None:
 @pytest.mark.parametrize(
     "metadata", [{}, {"annotations": None}, {"annotations": {}}], ids=["absent", "null", "empty"]
 )
-def test_a_pod_without_annotations_gains_those_that_hold_the_status(metadata: Json) -> None:
+def test_the_status_is_added_to_pods_without_annotations(metadata: Json) -> None:
     raw = {**pod(), "metadata": metadata}
     decision = decided(raw, endpoint=Endpoint.NAMESPACE)
     assert isinstance(decision, Injected)
     assert list(patched(raw, decision)["metadata"]["annotations"]) == ["dind.io/status"]
 
 
-def test_a_store_s_name_that_is_taken_gets_a_number() -> None:
+def test_the_image_store_gets_a_number_if_its_name_is_in_use() -> None:
     raw = pod(
         container(volumeMounts=[mount("dind-storage", "/data")]),
         volumes=[{"name": "dind-storage", "persistentVolumeClaim": {"claimName": "x"}}],
@@ -246,5 +246,5 @@ def test_a_store_s_name_that_is_taken_gets_a_number() -> None:
     assert mounts(after, "dind")["/data"] == "dind-storage"
 
 
-def test_nothing_is_said_about_a_pod_in_which_nothing_stands_out() -> None:
+def test_plain_pods_have_no_warnings() -> None:
     assert warnings(pod(annotations={"memory": "8Gi", "mode": "sidecar"}), LENIENT) == []

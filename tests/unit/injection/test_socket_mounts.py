@@ -22,18 +22,18 @@ OTHER = "unix:///run/dind/docker.sock"
 @pytest.mark.parametrize(
     "path", ["/var/run", "/var/run/", "/run", "/var/run/docker.sock", "/run/docker.sock"]
 )
-def test_a_container_whose_folder_is_taken_gets_another(path: str) -> None:
+def test_containers_that_use_the_directory_get_another_one(path: str) -> None:
     raw = pod(container(volumeMounts=[mount("mine", path)]), volumes=[empty_dir("mine")])
     after = injected(raw)
     assert mounts(after, "main") == {path: "mine", "/run/dind": "cache-dir"}
     assert docker_host(after, "main") == OTHER
     assert mounts(after, "dind")["/var/run"] == "cache-dir"
     assert warnings(raw) == [
-        "container main mounts something at /var/run: its socket is in /run/dind"
+        "container main already mounts a volume at /var/run: its socket is in /run/dind"
     ]
 
 
-def test_where_the_other_folder_is_taken_too_it_gets_a_number() -> None:
+def test_the_other_directory_gets_a_number_if_it_is_in_use() -> None:
     taken = [mount("mine", "/run"), mount("mine", "/var/run/dind"), mount("mine", "/run/dind-2")]
     raw = pod(container(volumeMounts=taken), volumes=[empty_dir("mine")])
     after = injected(raw)
@@ -44,7 +44,7 @@ def test_where_the_other_folder_is_taken_too_it_gets_a_number() -> None:
 @pytest.mark.parametrize(
     "path", ["/var", "/var/run/postgresql", "/var/run/secrets/token", "/running", "/var/running"]
 )
-def test_a_mount_near_the_folder_is_not_in_the_way(path: str) -> None:
+def test_mounts_near_the_directory_do_not_conflict(path: str) -> None:
     """The kubelet's own token lies below /var/run in nearly every container."""
     secret = {"name": "mine", "secret": {"secretName": "x"}}
     raw = pod(container(volumeMounts=[mount("mine", path)]), volumes=[secret])
@@ -64,7 +64,7 @@ def test_a_mount_near_the_folder_is_not_in_the_way(path: str) -> None:
     ],
     ids=str,
 )
-def test_a_container_keeps_its_own_docker_host(variable: dict[str, Any]) -> None:
+def test_containers_keep_their_own_docker_host(variable: dict[str, Any]) -> None:
     raw = pod(container(env=[{"name": "DOCKER_HOST", **variable}]))
     after = injected(raw)
     assert named(after, "main")["env"] == named(raw, "main")["env"]
@@ -76,19 +76,19 @@ def test_a_container_keeps_its_own_docker_host(variable: dict[str, Any]) -> None
     "address",
     ["unix:///var/run/docker.sock", "unix:///run/docker.sock", "unix:////var/run/docker.sock"],
 )
-def test_a_docker_host_that_leads_to_the_daemon_is_no_cause_for_a_warning(address: str) -> None:
+def test_docker_host_values_that_name_the_socket_cause_no_warning(address: str) -> None:
     raw = pod(container(env=[{"name": "DOCKER_HOST", "value": address}]))
     assert docker_host(injected(raw), "main") == address
     assert warnings(raw) == []
 
 
-def test_other_variables_stay_before_ours() -> None:
+def test_docker_host_is_added_after_other_variables() -> None:
     after = injected(pod(container(env=[{"name": "CI", "value": "true"}])))
     assert [variable["name"] for variable in named(after, "main")["env"]] == ["CI", "DOCKER_HOST"]
 
 
 @pytest.mark.parametrize("empty", [None, []], ids=["null", "empty"])
-def test_lists_that_are_null_or_empty_are_as_good_as_absent(empty: list[Any] | None) -> None:
+def test_null_and_empty_lists_are_like_absent_ones(empty: list[Any] | None) -> None:
     main = container(env=empty, volumeMounts=empty)
     raw = pod(main, volumes=empty, initContainers=empty, imagePullSecrets=empty)
     after = injected(raw)
@@ -98,7 +98,7 @@ def test_lists_that_are_null_or_empty_are_as_good_as_absent(empty: list[Any] | N
     assert after["spec"]["initContainers"] == absent["spec"]["initContainers"]
 
 
-def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
+def test_volumes_of_the_same_name_are_kept() -> None:
     raw = pod(
         container(volumeMounts=[mount("cache-dir", "/cache")]), volumes=[empty_dir("cache-dir")]
     )
@@ -106,10 +106,12 @@ def test_a_volume_name_that_is_taken_is_left_to_its_owner() -> None:
     assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage"]
     assert mounts(after, "main") == {"/cache": "cache-dir", "/var/run": "dind-cache-dir"}
     assert mounts(after, "dind")["/var/run"] == "dind-cache-dir"
-    assert warnings(raw) == ["volume name cache-dir is taken: ours is dind-cache-dir"]
+    assert warnings(raw) == [
+        "the pod has another volume cache-dir: the socket's volume is dind-cache-dir"
+    ]
 
 
-def test_both_names_taken_lead_to_a_number() -> None:
+def test_the_shared_volume_gets_a_number_if_both_names_are_in_use() -> None:
     raw = pod(
         volumes=[
             {"name": "cache-dir", "configMap": {"name": "x"}},
@@ -119,7 +121,7 @@ def test_both_names_taken_lead_to_a_number() -> None:
     assert volumes(injected(raw))[2:] == ["dind-cache-dir-2", "dind-storage"]
 
 
-def test_the_article_s_pod_without_its_daemon_shares_its_own_cache_dir() -> None:
+def test_an_existing_cache_dir_becomes_the_shared_volume() -> None:
     raw = pod(
         container("build", volumeMounts=[mount("cache-dir", "/var/run")]),
         container("test", volumeMounts=[mount("cache-dir", "/run")]),
@@ -137,7 +139,7 @@ def test_the_article_s_pod_without_its_daemon_shares_its_own_cache_dir() -> None
     assert warnings(raw) == []
 
 
-def test_an_empty_cache_dir_that_nobody_mounts_is_adopted() -> None:
+def test_a_cache_dir_without_mounts_becomes_the_shared_volume() -> None:
     assert volumes(injected(pod(volumes=[empty_dir("cache-dir")]))) == ["cache-dir", "dind-storage"]
 
 
@@ -146,7 +148,7 @@ def test_an_empty_cache_dir_that_nobody_mounts_is_adopted() -> None:
     [{"readOnly": True}, {"subPath": "x"}, {"subPathExpr": "$(X)"}, {"mountPath": "/var/run/x"}],
     ids=str,
 )
-def test_a_cache_dir_that_is_used_in_another_way_is_not_adopted(fields: dict[str, Any]) -> None:
+def test_a_cache_dir_with_other_mounts_is_kept(fields: dict[str, Any]) -> None:
     raw = pod(
         container(volumeMounts=[{**mount("cache-dir", "/var/run"), **fields}]),
         volumes=[empty_dir("cache-dir")],
@@ -156,7 +158,7 @@ def test_a_cache_dir_that_is_used_in_another_way_is_not_adopted(fields: dict[str
     assert "dind-cache-dir" in mounts(after, "main").values()
 
 
-def test_a_cache_dir_that_outlives_the_pod_is_not_adopted() -> None:
+def test_a_persistent_cache_dir_is_kept() -> None:
     """On a claim, the files of a dead pod's daemon would meet the next pod's."""
     claim = {"name": "cache-dir", "persistentVolumeClaim": {"claimName": "x"}}
     raw = pod(container(volumeMounts=[mount("cache-dir", "/var/run")]), volumes=[claim])
@@ -164,7 +166,7 @@ def test_a_cache_dir_that_outlives_the_pod_is_not_adopted() -> None:
     assert mounts(after, "main") == {"/var/run": "cache-dir", "/run/dind": "dind-cache-dir"}
 
 
-def test_the_daemon_has_its_socket_where_a_container_is_told_to_look_for_it() -> None:
+def test_the_daemon_mounts_its_socket_at_the_paths_of_docker_host() -> None:
     """Clients hand the path on: `docker run -v /run/dind/docker.sock:/var/run/docker.sock`."""
     raw = pod(container(volumeMounts=[mount("w", "/var/run")]), volumes=[empty_dir("w")])
     assert mounts(injected(raw), "dind")["/run/dind"] == "cache-dir"

@@ -17,28 +17,30 @@ def limit(raw: dict[str, Any], config: dict[str, Any] | None = None) -> str | No
 @pytest.mark.parametrize(
     "resources", [None, {}, {"limits": None}, {"limits": {"memory": "1Gi", "cpu": 1}}], ids=str
 )
-def test_where_the_job_has_none_the_sidecar_has_none(resources: dict[str, Any] | None) -> None:
+def test_the_sidecar_has_no_storage_limit_if_the_job_has_none(
+    resources: dict[str, Any] | None,
+) -> None:
     """Alone, it would bound what the job itself writes."""
     assert limit(pod(container(resources=resources))) is None
 
 
-def test_where_a_container_has_one_the_image_store_gets_room_of_its_own() -> None:
+def test_the_sidecar_gets_a_storage_limit_if_the_job_has_one() -> None:
     assert limit(pod(container("a"), container("b", resources=LIMITED))) == "21Gi"
     raw = pod(initContainers=[container("clone", resources=LIMITED)])
     assert limit(raw) == "21Gi"
 
 
-def test_the_room_follows_the_size_that_the_pod_asks_for() -> None:
+def test_the_storage_limit_follows_the_annotation() -> None:
     raw = pod(container(resources=LIMITED), annotations={"storage": "512Mi"})
     assert limit(raw, LENIENT) == "1536Mi"
 
 
-def test_a_limit_of_the_profile_s_own_stays() -> None:
+def test_the_storage_limit_of_the_profile_is_kept() -> None:
     config = {"profiles": {"default": {"resources": {"limits": {"ephemeral-storage": "5Gi"}}}}}
     assert limit(pod(container(resources=LIMITED)), config) == "5Gi"
     assert limit(pod(), config) == "5Gi"
 
 
-def test_a_store_in_memory_needs_no_room() -> None:
+def test_an_image_store_in_memory_needs_no_storage_limit() -> None:
     config = {"profiles": {"default": {"storage": {"medium": "Memory"}}}}
     assert limit(pod(container(resources=LIMITED)), config) is None

@@ -27,10 +27,10 @@ from webhook.config import Config, Mode
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.decisions import listed, printable
+from webhook.injection.existing import ExistingInjection, find_existing_injection
 from webhook.injection.inject import Status
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
-from webhook.injection.shape import ExistingInjection, find_existing_injection
 
 
 class NoSuchPod(click.ClickException):

@@ -10,9 +10,12 @@ from webhook.injection import (
     Admission,
     CheckResult,
     Decision,
+    Denied,
     Endpoint,
     Injected,
+    NotEvaluated,
     Outcome,
+    Passed,
     Reason,
     Skipped,
     decide,
@@ -83,11 +86,16 @@ def warnings_of(decision: Decision) -> Sequence[str]:
 
 
 def _row(result: CheckResult) -> Row:
-    check, answer = result.gate, result.answer
-    if isinstance(answer, Skipped):
-        notes = reason_notes(answer.reason.sentence, answer.reason.fix)
-        return Row(check.name, check.question, Answer.SKIPPED, notes)
-    notes = [
-        note for problem in answer for note in reason_notes(problem.message, problem.reason.fix)
-    ]
-    return Row(check.name, check.question, Answer.DENIED if notes else Answer.YES, notes)
+    check, notes = result.check, list[Note]()
+    match result.answer:
+        case Passed():
+            answer = Answer.YES
+        case NotEvaluated(cause):
+            answer, notes = Answer.NOT_EVALUATED, [("", cause)]
+        case Skipped(reason):
+            answer, notes = Answer.SKIPPED, reason_notes(reason.sentence, reason.fix)
+        case Denied(problems):
+            answer = Answer.DENIED
+            for problem in problems:
+                notes += reason_notes(problem.message, problem.reason.fix)
+    return Row(check.name, check.question, answer, notes)

@@ -1,0 +1,120 @@
+"""What a pod already has: an earlier injection, or a Docker daemon of its own."""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from webhook.config import Mode
+from webhook.injection import node, sidecar
+from webhook.injection.pod import Container, Pod, Volume
+from webhook.injection.scripts import START_NAME, WAIT_NAME
+
+_SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
+_UNIX = "unix://"
+# A word that ends in the program's name, as a path or without one.
+_DOCKERD = re.compile(r"dockerd(?:-entrypoint\.sh)?(?!\S)")
+
+
+class ExistingInjection(Struct, frozen=True):
+    """The result of an earlier injection.
+
+    Attributes:
+        mode: of the earlier injection.
+        container: the injected container.
+        volume: name of the shared volume that it mounts.
+        directory: of the socket.
+    """
+
+    mode: Mode
+    container: Container
+    volume: str
+    directory: str
+
+
+def injected_name(mode: Mode) -> str:
+    """Name of the container that an injection adds."""
+    return sidecar.NAME if mode is Mode.SIDECAR else node.NAME
+
+
+def find_existing_injection(pod: Pod) -> ExistingInjection | None:
+    """Find the container that an earlier injection added, by its name and that of its script."""
+    volumes = {volume.name: volume for volume in reversed(pod.volumes)}
+    for container in pod.all_containers():
+        mode = _injected_mode(container)
+        if mode is None:
+            continue
+        directory = _socket_directory(container.args or ())
+        for mount in container.volume_mounts or ():
+            if mount.mount_path == directory and _is_shared(
+                volumes.get(mount.name), mode, directory
+            ):
+                return ExistingInjection(mode, container, mount.name, directory)
+    return None
+
+
+def _injected_mode(container: Container) -> Mode | None:
+    command = container.command or ()
+    script = command[_SCRIPT_NAME_AT] if len(command) > _SCRIPT_NAME_AT else None
+    match container.name, script:
+        case (sidecar.NAME, name) if name == START_NAME:
+            return Mode.SIDECAR
+        case (node.NAME, name) if name == WAIT_NAME:
+            return Mode.NODE
+        case _:
+            return None
+
+
+def _socket_directory(arguments: Sequence[str]) -> str:
+    """The directory of the first socket address in the arguments, empty if there is none."""
+    addresses = (word.removeprefix("--host=") for word in arguments)
+    address = next((word for word in addresses if word.startswith(_UNIX)), "")
+    return address.removeprefix(_UNIX).rpartition("/")[0]
+
+
+def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
+    """Tell whether a volume is one that an injection adds.
+
+    A user's container may look like an injected one. Its volume of another kind must not be
+    mounted in the other containers.
+    """
+    if volume is None:
+        return False
+    if mode is Mode.SIDECAR:
+        return volume.empty_dir is not None
+    return volume.host_path is not None and volume.host_path.path == directory
+
+
+def find_own_daemon(pod: Pod, existing: ExistingInjection | None) -> str | None:
+    """Find a Docker daemon that the user put into the pod: the name of its container.
+
+    It is a container named `dind`, or one that runs dockerd. Its entrypoint listens in /var/run,
+    too, and would replace the injected daemon's socket.
+    """
+    for container in pod.all_containers():
+        if existing is not None and container is existing.container:
+            continue
+        if container.name == sidecar.NAME or _runs_dockerd(container):
+            return container.name
+    return None
+
+
+def _runs_dockerd(container: Container) -> bool:
+    """Tell whether a container runs dockerd, by its command or by its image."""
+    if not container.command and _is_dind_image(container.image or ""):
+        return True
+    return _names_dockerd(" ".join([*(container.command or ()), *(container.args or ())]))
+
+
+def _is_dind_image(image: str) -> bool:
+    name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
+    return name == "docker" and "dind" in tag
+
+
+def _names_dockerd(text: str) -> bool:
+    """Tell whether a command line or a script has a word that names dockerd."""
+    for match in _DOCKERD.finditer(text):
+        before = text[match.start() - 1 : match.start()]
+        if not before or before == "/" or before.isspace():
+            return True
+    return False

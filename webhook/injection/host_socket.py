@@ -1,0 +1,107 @@
+"""Migration of pods that mount the host's Docker socket: they get the daemon's socket instead."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from webhook.config.paths import normal, real
+from webhook.injection.pod import Volume, VolumeMount
+from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
+
+_HOST_DIRECTORY = "/var/run"
+_HOST_SOCKET = "/var/run/docker.sock"
+
+
+class Migration(Struct, frozen=True, gc=False):
+    """A container's mounts of the host's socket, and what replaces them.
+
+    Attributes:
+        removed: their indexes, ascending.
+        directories: paths at which the whole shared volume is mounted instead.
+        file_mounts: volumeMounts of the socket file that are added instead.
+        lost: paths of the socket without a replacement.
+        host_directory: path at which the host's whole /var/run was mounted, None if it was not.
+    """
+
+    removed: Sequence[int] = ()
+    directories: Sequence[str] = ()
+    file_mounts: Sequence[dict[str, Any]] = ()
+    lost: Sequence[str] = ()
+    host_directory: str | None = None
+
+
+NO_MIGRATION = Migration()
+
+
+def find_host_volumes(volumes: Sequence[Volume]) -> dict[str, str]:
+    """Find hostPath volumes of the host's Docker socket or its directory: name to path."""
+    found = {}
+    for volume in volumes:
+        if volume.host_path is not None:
+            path = real(volume.host_path.path)
+            if path in (_HOST_SOCKET, _HOST_DIRECTORY):
+                found[volume.name] = path
+    return found
+
+
+def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
+    """Tell which host path a mount shows: the socket, its directory, or None for neither."""
+    path = host_volumes.get(mount.name)
+    if path is None or mount.sub_path_expr:
+        return None
+    if path == _HOST_SOCKET or not mount.sub_path:
+        return path
+    return _HOST_SOCKET if normal(mount.sub_path) == "/" + SOCKET_FILE else None
+
+
+def plan_migration(
+    mounts: Sequence[VolumeMount], socket: SharedSocket, host_volumes: Mapping[str, str]
+) -> Migration:
+    """Plan the replacement of a container's mounts of the host's socket.
+
+    Args:
+        mounts: the container's.
+        socket: the shared volume.
+        host_volumes: what `find_host_volumes` found.
+    """
+    if not host_volumes:
+        return NO_MIGRATION
+    host_paths = [mounted_host_path(mount, host_volumes) for mount in mounts]
+    removed = [index for index, path in enumerate(host_paths) if path is not None]
+    if not removed:
+        return NO_MIGRATION
+    kept = [mount for mount, path in zip(mounts, host_paths, strict=True) if path is None]
+    taken = {real(mount.mount_path) for mount in kept}
+    shared = {
+        real(mount.mount_path)
+        for mount in mounts
+        if mount.name == socket.volume and not mount.sub_path
+    }
+    directories: dict[str, None] = {}  # ordered sets: two mounts may have the same replacement
+    files: dict[str, None] = {}
+    for index in removed:
+        path = normal(mounts[index].mount_path)
+        is_directory = host_paths[index] == _HOST_DIRECTORY
+        directory = path if is_directory else path.removesuffix("/" + SOCKET_FILE)
+        may_be_whole = (is_directory or real(path) == _HOST_SOCKET) and not socket.is_on_node
+        if real(directory) in shared:
+            continue
+        if may_be_whole and real(directory) not in taken:
+            directories[directory] = None
+        else:
+            files[f"{path}/{SOCKET_FILE}" if is_directory else path] = None
+    served = {real(directory) for directory in directories}
+    free = [
+        path
+        for path in files
+        if real(path) not in taken and real(path).removesuffix("/" + SOCKET_FILE) not in served
+    ]
+    whole = [mounts[index] for index in removed if host_paths[index] == _HOST_DIRECTORY]
+    return Migration(
+        removed=removed,
+        directories=list(directories),
+        file_mounts=[] if socket.daemon_starts_last else [*map(socket.file_mount, free)],
+        lost=free if socket.daemon_starts_last else [],
+        host_directory=whole[0].mount_path if whole else None,
+    )

@@ -1,0 +1,50 @@
+"""Which containers get the socket."""
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from webhook.config import Mode
+from webhook.injection.existing import injected_name
+from webhook.injection.pod import Container, Pod
+
+
+class Candidate(Struct, frozen=True):
+    """A container that can get the socket, and the JSON Pointer to it."""
+
+    container: Container
+    pointer: str
+    is_init: bool
+
+
+def candidates(pod: Pod, mode: Mode, *, with_init_containers: bool) -> list[Candidate]:
+    """All containers but the injected one, init containers first.
+
+    Args:
+        pod: the pod.
+        mode: where the daemon runs.
+        with_init_containers: the daemon starts before the pod's own init containers.
+    """
+    inits = pod.init_containers if with_init_containers else ()
+    injected = injected_name(mode)
+    return [
+        Candidate(container, f"/spec/{field}/{index}", is_init)
+        for field, containers, is_init in (
+            ("initContainers", inits, True),
+            ("containers", pod.containers, False),
+        )
+        for index, container in enumerate(containers)
+        if container.name != injected
+    ]
+
+
+def is_selected(candidate: Candidate, names: Collection[str] | None) -> bool:
+    """Tell whether a container gets the socket.
+
+    Args:
+        candidate: the container.
+        names: from the annotation; None selects all but the user's own native sidecars.
+    """
+    if names is not None:
+        return candidate.container.name in names
+    return not (candidate.is_init and candidate.container.restart_policy == "Always")

@@ -1,0 +1,144 @@
+"""How each container gets the socket: a mount of the shared volume, and DOCKER_HOST.
+
+A directory that the container uses for something else stays as it is, and a container that an
+earlier injection changed keeps what it has.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from webhook.config.paths import normal, real
+from webhook.injection.decisions import warning
+from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
+from webhook.injection.patch import Operation, append, remove
+from webhook.injection.pod import Container, VolumeMount
+from webhook.injection.selection import Candidate
+from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
+
+DOCKER_HOST = "DOCKER_HOST"
+_OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
+_PATH_MAX = 4096  # limits.h
+
+
+class SocketPlan(Struct, frozen=True, gc=False):
+    """What changes in a container, so that it gets the socket.
+
+    Attributes:
+        container: the container.
+        pointer: JSON Pointer to it.
+        removed: indexes of the volumeMounts that are removed, ascending.
+        mounts: the volumeMounts that are added.
+        directory: where the container finds the socket.
+        docker_host: the value that DOCKER_HOST gets, None if the container has the variable.
+        warnings: for the user.
+    """
+
+    container: Container
+    pointer: str
+    removed: Sequence[int]
+    mounts: Sequence[dict[str, Any]]
+    directory: str
+    docker_host: str | None
+    warnings: Sequence[str]
+
+    def operations(self) -> list[Operation]:
+        """The plan as patch operations."""
+        mounts, variables = f"{self.pointer}/volumeMounts", []
+        if self.docker_host is not None:
+            variables = [{"name": DOCKER_HOST, "value": self.docker_host}]
+        return [
+            *(remove(f"{mounts}/{index}") for index in reversed(self.removed)),
+            *append(mounts, self.mounts, list_exists=self.container.volume_mounts is not None),
+            *append(f"{self.pointer}/env", variables, list_exists=self.container.env is not None),
+        ]
+
+
+def least_operations(
+    container: Container, socket: SharedSocket, host_volumes: Mapping[str, str]
+) -> int:
+    """Count operations that a container's plan has in any case, without making the plan."""
+    mounts = container.volume_mounts or ()
+    removed = len([mount for mount in mounts if mounted_host_path(mount, host_volumes)])
+    added = 0 if [mount for mount in mounts if mount.name == socket.volume] else 1
+    return removed + added + (container.variable(DOCKER_HOST) is None)
+
+
+def plan_container(
+    candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
+) -> SocketPlan:
+    """Plan the changes of one container.
+
+    Args:
+        candidate: the container.
+        socket: the shared volume.
+        host_volumes: the volumes of the host's socket, from `find_host_volumes`.
+    """
+    container = candidate.container
+    present = container.volume_mounts or ()
+    migration = plan_migration(present, socket, host_volumes)
+    warnings = _migration_warnings(container, migration) if migration.removed else []
+    directories = [
+        normal(mount.mount_path)
+        for mount in present
+        if mount.name == socket.volume and not mount.sub_path
+    ]
+    added = list(migration.directories)
+    if not directories:
+        directory = _choose_directory(present, socket, migration)
+        if real(directory) != socket.real_directory:
+            text = "container {} already mounts a volume at {}: its socket is in {}"
+            warnings.append(warning(text, container.name, socket.directory, directory))
+        others = [path for path in migration.directories if path != directory]
+        directories = added = [directory, *others]
+    variable = container.variable(DOCKER_HOST)
+    if variable is not None:
+        file_paths = [mount["mountPath"] for mount in migration.file_mounts]
+        if not _leads_to(variable.value or "", {*map(real, directories), *map(real, file_paths)}):
+            warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
+    return SocketPlan(
+        container=container,
+        pointer=candidate.pointer,
+        removed=migration.removed,
+        mounts=[*map(socket.mount, added), *migration.file_mounts],
+        directory=directories[0],
+        docker_host=None if variable is not None else socket_address(directories[0]),
+        warnings=warnings,
+    )
+
+
+def _migration_warnings(container: Container, migration: Migration) -> list[str]:
+    text = "container {} no longer has a Docker socket at {}"
+    warnings = [warning(text, container.name, path) for path in migration.lost]
+    if migration.host_directory is not None:
+        text = "container {} has the injected daemon's directory at {}, no longer the host's"
+        warnings.append(warning(text, container.name, migration.host_directory))
+    return warnings
+
+
+def _choose_directory(
+    present: Sequence[VolumeMount], socket: SharedSocket, migration: Migration
+) -> str:
+    """Choose where a container finds the socket: a directory that it does not use otherwise."""
+    for path in migration.directories:
+        if real(path) == socket.real_directory:
+            return path
+    removed = set(migration.removed)
+    paths = [mount.mount_path for index, mount in enumerate(present) if index not in removed]
+    paths += [mount["mountPath"] for mount in migration.file_mounts]
+    taken = set(map(real, [*paths, *migration.directories]))
+    if taken.isdisjoint((socket.real_directory, f"{socket.real_directory}/{SOCKET_FILE}")):
+        return socket.directory
+    other, number = _OTHER_DIRECTORY, 1
+    while real(other) in taken or real(other) == socket.real_directory:
+        number += 1
+        other = f"{_OTHER_DIRECTORY}-{number}"
+    return other
+
+
+def _leads_to(docker_host: str, places: set[str]) -> bool:
+    """Tell whether a DOCKER_HOST names the socket, in one of these directories or files."""
+    scheme, _, path = docker_host[:_PATH_MAX].partition("://")
+    path = real(path)
+    return scheme == "unix" and (path in places or path.removesuffix("/" + SOCKET_FILE) in places)
