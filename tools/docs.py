@@ -36,8 +36,9 @@ def annotations() -> Iterator[str]:
     )
     yield (
         "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator "
-        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with an "
-        "invalid value, or with an annotation below `dind.io/` that is not listed here, are denied."
+        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with "
+        "an invalid value, or with an annotation below `dind.io/` that is not listed here, are "
+        "denied."
     )
     rows = [(f"`{row.key}`", row.help, f"`{row.example}`", row.default) for row in TABLE]
     yield table(("annotation", "what it does", "example", "without it"), rows)
