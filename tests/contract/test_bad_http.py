@@ -42,16 +42,6 @@ def test_connections_outlive_bad_requests(service: RunningService, bad: bytes, s
         assert receive(connection).status == 200
 
 
-def test_connections_outlive_requests_that_are_answered_before_their_body_comes(
-    service: RunningService,
-) -> None:
-    with connect(service) as connection:
-        connection.sendall(b"POST /nowhere HTTP/1.1\r\ncontent-length: 200000\r\n\r\n")
-        assert receive(connection).status == 404
-        connection.sendall(b" " * 200_000 + request(review()))
-        assert receive(connection).status == 200
-
-
 def test_bodies_over_7_mib_are_rejected_before_they_are_sent(service: RunningService) -> None:
     counted = service.metric(REJECTED, reason="too-large")
     with connect(service) as connection:

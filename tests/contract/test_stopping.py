@@ -57,7 +57,7 @@ def test_a_stopping_service_is_not_ready_and_answers_until_a_second_signal(
 
 
 def test_the_service_answers_while_it_stops_and_then_exits(start: Start) -> None:
-    with start("0.5", FOREVER) as service:
+    with start("3", FOREVER) as service:
         with traffic(service) as running:
             service.signal(signal.SIGTERM)
             service.await_event("stopping")

@@ -45,6 +45,16 @@ def cpu_per_request(phases: Sequence[Phase]) -> float:
     return median(phase.cpu_seconds / phase.requests for phase in phases)
 
 
+def disturbance(quiet: Sequence[Phase], disturbed: Sequence[Phase]) -> float:
+    """CPU time of the service that did not go into normal requests, as so many of them.
+
+    Unlike latencies and rates, it does not depend on what else the machine does.
+    """
+    cpu_seconds = sum(phase.cpu_seconds for phase in disturbed)
+    requests = sum(phase.requests for phase in disturbed)
+    return cpu_seconds / cpu_per_request(quiet) - requests
+
+
 def p99(phases: Sequence[Phase]) -> float:
     """The median of the p99 latencies of all parts, in seconds."""
     return median(part for phase in phases for part in phase.slices)

@@ -39,28 +39,33 @@ class SlowSenders:
             runner.run(self._send_all())
 
     async def _send_all(self) -> None:
+        """Connect first, so that even on a slow machine all bodies are incomplete at once."""
         self._ended = asyncio.Event()
-        handshakes = asyncio.Semaphore(_CONCURRENT_HANDSHAKES)
-        senders = [asyncio.create_task(self._send(handshakes)) for _ in range(self._count)]
+        self._handshakes = asyncio.Semaphore(_CONCURRENT_HANDSHAKES)
+        connections = await asyncio.gather(*(self._connect() for _ in range(self._count)))
+        senders = [asyncio.create_task(self._send(*connection)) for connection in connections]
         await self._ended.wait()
         for sender in senders:
             sender.cancel()
         await asyncio.gather(*senders, return_exceptions=True)
 
-    async def _send(self, handshakes: asyncio.Semaphore) -> None:
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        async with self._handshakes:
+            return await asyncio.open_connection(
+                "127.0.0.1", self._service.port, ssl=self._service.context
+            )
+
+    async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            async with handshakes:
-                reader, writer = await asyncio.open_connection(
-                    "127.0.0.1", self._service.port, ssl=self._service.context
-                )
-                writer.write(_BEGINNING)
             try:
                 with suppress(OSError):
+                    writer.write(_BEGINNING)
                     answer = await self._receive(reader, writer)
                     self.rejected += answer.startswith(b"HTTP/1.1 503 ")
             finally:
                 writer.transport.abort()
             await asyncio.sleep(_RETRY_SECONDS)
+            reader, writer = await self._connect()
 
     async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """Receive the first line of an answer, and send a byte a second until it comes."""

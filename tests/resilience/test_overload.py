@@ -9,7 +9,7 @@ from resilience.figures import Record, show
 from resilience.hostile import MIB
 from resilience.incomplete import IncompleteRequests
 from resilience.memory import CHART_LIMIT, MB, memory_usage
-from resilience.normal_load import cpu_per_request, normal_load
+from resilience.normal_load import disturbance, normal_load
 from resilience.slow_senders import slow_senders
 from service.running import RunningService
 from service.wire import Answer, connect, receive
@@ -51,15 +51,19 @@ def test_the_oldest_incomplete_requests_get_503_and_the_others_are_served(
                 answers = held.finish() + added.finish()
             assert {answer.status for answer in answers} == {200}
             own_service.await_metric(INCOMPLETE, 0)
-    cpu_ratio = cpu_per_request(full) / cpu_per_request(quiet)
-    show(record_property, answers_503=len(rejected), cpu_per_request_ratio=cpu_ratio)
+    cost = disturbance(quiet, full) / len(rejected)
+    show(
+        record_property,
+        answers_503=len(rejected),
+        cost_of_a_newer_request_in_normal_requests=cost,
+    )
     for answer in rejected:
         assert_retry_is_requested(answer)
     assert own_service.metric(REJECTED, reason="overload") == len(rejected)
-    assert cpu_ratio < 1.5
+    assert cost < 20
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_slow_senders_do_not_keep_large_requests_out(
     own_service: RunningService, record_property: Record
 ) -> None:
@@ -79,7 +83,7 @@ def test_slow_senders_do_not_keep_large_requests_out(
         slow_senders(own_service, senders) as attack,
         ThreadPoolExecutor(clients) as pool,
     ):
-        until(lambda: attack.rejected >= senders - INCOMPLETE_LIMIT, "overload", seconds=60)
+        until(lambda: attack.rejected >= senders - INCOMPLETE_LIMIT, "overload", seconds=180)
         for sending in [pool.submit(send) for _ in range(clients)]:
             sending.result()
         rejected = attack.rejected

@@ -18,7 +18,7 @@ from webhook.serving.limits import INCOMPLETE_LIMIT
 
 pytestmark = [pytest.mark.resilience, pytest.mark.apiserver]
 
-CLIENTS = 12
+CLIENTS = 6
 NAMESPACE = "overload"
 HELD_AFTER = 64 * 1024  # bytes of a connection
 #: Larger than that, so that the relay can hold back the rest of the review.
@@ -37,8 +37,9 @@ class SlowLink:
     It never goes on: the API server must not wait for that.
     """
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, never: asyncio.Event) -> None:
         self._writer = writer
+        self._never = never
         self._sent = 0
 
     def write(self, data: bytes) -> None:
@@ -50,7 +51,7 @@ class SlowLink:
         """Wait for ever once they are sent."""
         await self._writer.drain()
         if self._sent >= HELD_AFTER:
-            await asyncio.Event().wait()
+            await self._never.wait()
 
     def close(self) -> None:
         """Close the connection."""
@@ -66,6 +67,7 @@ class Relay(balancer.Balancer):
 
     def __init__(self, port: int, slow: int) -> None:
         self.slow = slow
+        self._never = asyncio.Event()  # kept here: a loop has weak references to waiting tasks only
         super().__init__("127.0.0.1", 0, port)
         self.targets = ["127.0.0.1"]
 
@@ -75,7 +77,7 @@ class Relay(balancer.Balancer):
         if self.slow == 0:
             return reader, writer
         self.slow -= 1
-        return reader, cast("asyncio.StreamWriter", SlowLink(writer))
+        return reader, cast("asyncio.StreamWriter", SlowLink(writer, self._never))
 
 
 @pytest.fixture

@@ -81,9 +81,10 @@ def test_the_servers_shutdown_waits_for_requests_that_arrive(half: bytes, log: M
 
 @pytest.mark.parametrize("early", [b"", b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n"])
 def test_the_servers_shutdown_closes_connections_without_a_request(
-    early: bytes, log: MemoryLog
+    early: bytes, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those whose request was answered before its end."""
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 60)
 
     async def scenario() -> None:
         async with listening(log) as webhook, webhook.connected() as connection:

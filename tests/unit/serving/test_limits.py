@@ -23,7 +23,6 @@ TOO_LONG = {
     ),
     "many headers": WHOLE.replace(b"host:", b"x: y\r\n" * 6000 + b"host:"),
     "a URL": WHOLE.replace(b"/inject/pod", b"/" + LONG),
-    "headers of the second request": WHOLE + WHOLE.replace(b"host:", b"x: " + LONG + b"\r\nhost:"),
     "headers of the first request": WHOLE.replace(b"host:", b"x: " + LONG + b"\r\nhost:") + WHOLE,
     "trailers": CHUNKED + b"1\r\n{\r\n0\r\n" + b"x: y\r\n" * 6000 + b"\r\n",
     "a trailer": CHUNKED + b"1\r\n{\r\n0\r\nx: " + LONG + b"\r\n\r\n",
@@ -58,13 +57,27 @@ def test_headers_over_32_kib_get_status_431_and_no_other_answer(
                 connection.protocol.data_received(content[start : start + size])
                 await anyio.lowlevel.checkpoint()
             answer = await connection.answer()
-            if content.startswith(WHOLE) and answer.status == 200:
-                answer = await connection.answer()
             assert (answer.status, answer.headers["connection"]) == (431, "close")
             assert answer.body == "the headers are over 32 KiB\n"
             assert await connection.is_closed()
             assert webhook.rejected() == webhook.rejected("headers-too-large") == 1
-        assert all(line["event"] == "injected" for line in log.lines())
+        assert log.lines() == []
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "second", [TOO_LONG["one header"], b"EHLO mail.example\r\n"], ids=["too long", "not HTTP"]
+)
+def test_a_whole_request_before_a_bad_one_is_answered(second: bytes, log: MemoryLog) -> None:
+    """Its answer closes the connection; another one before it would be taken for it."""
+
+    async def scenario() -> None:
+        async with listening(log) as webhook, webhook.connected() as connection:
+            connection.protocol.data_received(WHOLE + second)
+            answer = await connection.answer()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert await connection.is_closed()
 
     run(scenario)
 
@@ -194,6 +207,7 @@ def test_bodies_that_were_answered_early_take_no_room_from_other_requests(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "INCOMPLETE_BYTES_LIMIT", 10_000)
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 60)
 
     async def scenario() -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -207,6 +221,20 @@ def test_bodies_that_were_answered_early_take_no_room_from_other_requests(
             await held.send(b"}")
             assert (await held.answer()).status == 200
             assert webhook.rejected("overload") == 0
+
+    run(scenario)
+
+
+def test_requests_get_no_second_answer(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 60)
+
+    async def scenario() -> None:
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(CHUNKED.replace(b"/inject/pod", b"/nowhere"))
+            assert (await connection.answer()).status == 404
+            connection.protocol.data_received(b"1;x=" + LONG)
+            assert await connection.is_closed()
+            assert webhook.rejected() == webhook.rejected("path") == 1
 
     run(scenario)
 
