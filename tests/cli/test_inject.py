@@ -154,7 +154,7 @@ def test_a_template_without_metadata_follows_the_namespace() -> None:
         ("false", None, "skipped (not-opted-in)"),
         ("true", "false", "skipped (opted-out)"),
         ("true", "true", SUMMARY),
-        ("false", "true", "denied: annotation dind.io/inject is"),
+        ("false", "true", "denied: annotation dind.io/inject: the namespace forbids Docker"),
     ],
 )
 def test_the_namespace_label_decides(
@@ -204,8 +204,8 @@ def test_one_denied_pod_withholds_all_output(output: str) -> None:
     assert result.stderr.splitlines() == [
         f"pod/clean-ci: {SUMMARY}",
         (
-            'pod/clean-ci: denied: annotation dind.io/inject is "yes"; '
-            'allowed are "true" and "false"'
+            'pod/clean-ci: denied: annotation dind.io/inject: invalid value "yes" '
+            '(accepted: "true", "false")'
         ),
     ]
 
@@ -392,6 +392,12 @@ def test_several_files_are_injected_in_order(tmp_path: Path) -> None:
     result = run("inject", "-f", first, "-f", second)
     assert result.stderr == (f"pod/first: {SUMMARY}\nservice/web: unchanged (no pod in it)\n")
     assert result.stdout.endswith(f"\n---\n{SERVICE}")
+
+
+def test_standard_input_is_empty_the_second_time() -> None:
+    result = run("inject", "-f", "-", "-f", "-", stdin=POD)
+    assert (result.exit_code, result.stdout) == (65, "")
+    assert result.stderr == "Error: standard input: no Kubernetes object\n"
 
 
 def test_several_json_files_follow_each_other(tmp_path: Path) -> None:

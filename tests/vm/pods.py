@@ -4,12 +4,12 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from vm.bundle import Sandbox, specification
-from vm.machine import Machine
+from vm.machine import Machine, ScriptError
 
 # The pod's first process, in its own network, whose default route leads nowhere.
 _SANDBOX = """
@@ -43,6 +43,9 @@ rm -r {bundle}
 """
 
 
+_STARTS = 5
+
+
 @dataclass(frozen=True)
 class Pod:
     """A pod with a job and the sidecar; `running` creates it.
@@ -60,7 +63,20 @@ class Pod:
     starts: Counter[str] = field(default_factory=Counter)
 
     def start(self, container: str) -> None:
-        """Starts a container and runs its hook; removes an ended predecessor first."""
+        """Starts a container and runs its hook; a container whose hook fails is started again.
+
+        The kubelet does the same. dockerd gives its containerd 15 s to start, which is too short
+        for an emulated processor on a busy host.
+
+        Raises:
+            ScriptError: the hook failed five times.
+        """
+        for _ in range(_STARTS - 1):
+            with suppress(ScriptError):
+                return self._start(container)
+        return self._start(container)
+
+    def _start(self, container: str) -> None:
         if self.starts[container]:
             self.end(container)
         self.starts[container] += 1

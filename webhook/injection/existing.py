@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from itertools import chain
 
 from msgspec import Struct
 
@@ -104,8 +103,7 @@ def _runs_dockerd(container: Container) -> bool:
     """Tell whether a container runs dockerd, by its command or by its image."""
     if not container.command and _is_dind_image(container.image or ""):
         return True
-    words = chain(container.command or (), container.args or ())
-    return any("dockerd" in word and _names_dockerd(word) for word in words)
+    return _names_dockerd(" ".join([*(container.command or ()), *(container.args or ())]))
 
 
 def _is_dind_image(image: str) -> bool:
@@ -114,7 +112,7 @@ def _is_dind_image(image: str) -> bool:
 
 
 def _names_dockerd(text: str) -> bool:
-    """Tell whether a text, which may be a script, has a word that names dockerd."""
+    """Tell whether a command line or a script has a word that names dockerd."""
     for match in _DOCKERD.finditer(text):
         before = text[match.start() - 1 : match.start()]
         if not before or before == "/" or before.isspace():

@@ -40,7 +40,7 @@ FLAGS = ("--propagation-delay", "1s", "--resync-interval", "1h")
 DUE_AGE = timedelta(days=250)
 _DUE_LIFETIME = timedelta(days=365)
 
-_PATIENCE = 60  # seconds; a new process loads the Kubernetes client first
+PATIENCE = 60  # seconds; a new process loads the Kubernetes client first
 
 
 class Installation:
@@ -156,7 +156,7 @@ class Installation:
 
     def await_consistency(self) -> None:
         """Wait until every caBundle trusts the stored serving certificate."""
-        until(self.is_consistent, "a certificate that every caBundle trusts", seconds=_PATIENCE)
+        until(self.is_consistent, "a certificate that every caBundle trusts", seconds=PATIENCE)
 
     def is_consistent(self) -> bool:
         """Whether every caBundle holds the stored CAs alone, of which one issued what is stored."""
@@ -246,7 +246,7 @@ class Process(ServerProcess):
 
     def await_event(self, name: str) -> None:
         """Wait for a line in its log."""
-        until(lambda: bool(self.events(name)), f"{name!r} in its log", seconds=_PATIENCE)
+        until(lambda: bool(self.events(name)), f"{name!r} in its log", seconds=PATIENCE)
 
     def end(self) -> int:
         """Ask it to end; return its status."""

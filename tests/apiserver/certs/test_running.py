@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apiserver.certs.installation import DUE_AGE, FLAGS, Installation
+from apiserver.certs.installation import DUE_AGE, FLAGS, PATIENCE, Installation
 from kube.waiting import until
 
 from certs.certificates import fingerprint
@@ -30,7 +30,7 @@ def test_an_unreachable_cluster_is_retried_until_sigterm(
     kubeconfig.write_text(json.dumps(unreachable))
     with installation.running(*FLAGS, kubeconfig=kubeconfig) as process:
         failed = "request to the API server failed"
-        until(lambda: len(process.events(failed)) >= 2, "two failed requests", seconds=30)
+        until(lambda: len(process.events(failed)) >= 2, "two failed requests", seconds=PATIENCE)
         assert process.end() == 0
     assert "Connection refused" in process.events(failed)[0]["error"]
     assert "Traceback" not in process.log.read_text()

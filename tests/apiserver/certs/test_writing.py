@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from apiserver.certs.installation import ENDPOINTS, FLAGS, Installation
+from apiserver.certs.installation import ENDPOINTS, FLAGS, PATIENCE, Installation
 from kube.controlplane import ControlPlane
 from kube.waiting import until
 
@@ -192,5 +192,5 @@ def test_a_ca_that_no_replica_needs_is_removed(installation: Installation) -> No
     stored = ca_secret_data([extra, *installation.cas()])
     installation.put_data(installation.names.ca_secret, stored)
     with installation.running(*FLAGS):
-        until(lambda: len(installation.cas()) == 1, "one CA")
+        until(lambda: len(installation.cas()) == 1, "one CA", seconds=PATIENCE)
         installation.await_consistency()

@@ -103,17 +103,17 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
         "the pod has 10,001 words in command and args of all containers (accepted: up to 10,000)",
     ),
     "text": (
-        pod(container("n", image="i", args=["x" * 524_287])),
+        pod(container("n", image="i", args=["x" * 262_143])),
         (
-            "the pod has 524,289 characters in names, images, commands, arguments and mount paths "
-            "(accepted: up to 524,288)"
+            "the pod has 262,145 characters in names, images, commands, arguments and mount paths "
+            "(accepted: up to 262,144)"
         ),
     ),
     "path": (
-        pod(container("n", image="i", volumeMounts=[mount("w", "/" * 524_286)])),
+        pod(container("n", image="i", volumeMounts=[mount("w", "/" * 262_142)])),
         (
-            "the pod has 524,289 characters in names, images, commands, arguments and mount paths "
-            "(accepted: up to 524,288)"
+            "the pod has 262,145 characters in names, images, commands, arguments and mount paths "
+            "(accepted: up to 262,144)"
         ),
     ),
     "annotations": (
@@ -158,6 +158,13 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
         pod(*many_containers(1000)),
         "the patch for the pod has 2,004 operations (accepted: up to 2,000)",
     ),
+    "patch that is not built": (
+        pod(
+            *many_containers(1000, volumeMounts=[mount("sock", "/var/run/docker.sock")]),
+            volumes=[{"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}}],
+        ),
+        "the patch for the pod has at least 3,000 operations (accepted: up to 2,000)",
+    ),
     "patch of a migration": (
         pod(
             container(volumeMounts=[mount("sock", f"/{n}/docker.sock") for n in range(1001)]),
@@ -185,7 +192,7 @@ LARGE: dict[str, Json] = {
     "mounts": pod(container(volumeMounts=many_mounts(2000)), volumes=[empty_dir("w")]),
     "volumes": pod(volumes=[empty_dir(f"v{number}") for number in range(1000)]),
     "variables": pod(container(env=many_variables(9999))),
-    "text": pod(container("n", image="i", args=["x" * 500_000])),
+    "text": pod(container("n", image="i", args=["x" * 260_000])),
     "patch": pod(*many_containers(990)),
 }
 
@@ -234,15 +241,15 @@ def test_injected_pods_at_a_bound_are_accepted_again(bound: str) -> None:
     assert again.reason is Reason.ALREADY_INJECTED
 
 
-def test_pods_that_look_injected_have_twice_the_bounds() -> None:
+def test_pods_that_look_injected_have_three_times_the_bounds() -> None:
     look_alike = container(
         "dind",
         command=["sh", "-c", START, "dind-start"],
         args=["--host=unix:///var/run/docker.sock"],
         volumeMounts=[mount("w", "/var/run")],
     )
-    raw = pod(*many_containers(2001), initContainers=[look_alike], volumes=[empty_dir("w")])
+    raw = pod(*many_containers(3000), initContainers=[look_alike], volumes=[empty_dir("w")])
     (problem,) = problems(raw)
     assert problem == (
-        "the pod has 2,002 containers, init containers included (accepted: up to 2,000)"
+        "the pod has 3,001 containers, init containers included (accepted: up to 3,000)"
     )

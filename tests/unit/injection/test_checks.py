@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from unit.injection.pods import LENIENT, Json, container, decided, pod
 
+from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,

@@ -68,8 +68,11 @@ def read_text(path: str) -> str:
         TextError: it cannot be read, is larger than `MAX_BYTES`, or is not UTF-8.
     """
     try:
-        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        if path == "-":
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise TextError(f"larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
         return content.decode("utf-8-sig")
