@@ -65,13 +65,13 @@ def parse_config(content: bytes, source: str) -> Config:
         ConfigError: it is anything but one valid configuration.
     """
     try:
-        data = _load(content)
         # As JSON, pydantic is strict about numbers and strings, yet takes lists as tuples.
-        return Config.model_validate_json(_json(data), by_name=False)
+        text = _json(_load(content))
+        return Config.model_validate_json(text, by_name=False)
     except _UnusableError as error:
         raise ConfigError(source, [printable(str(error))]) from None
     except ValidationError as error:
-        found = dict.fromkeys([*problems.problems_of(error), *_unknown_profiles(data)])
+        found = dict.fromkeys([*problems.problems_of(error), *_unknown_profiles(json.loads(text))])
         lines = list(found)
         if len(lines) > MOST_PROBLEMS:
             lines[MOST_PROBLEMS:] = [f"{len(lines) - MOST_PROBLEMS} more problems"]

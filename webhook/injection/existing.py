@@ -12,6 +12,9 @@ from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
 _UNIX = "unix://"
+# They are repeated for every container, so a look-alike must not choose how long they are.
+_LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
+_LONGEST_VOLUME = 63  # characters; a DNS label
 # A word that ends in the program's name, as a path or without one.
 _DOCKERD = re.compile(r"dockerd(?:-entrypoint\.sh)?(?!\S)")
 
@@ -45,9 +48,13 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
         if mode is None:
             continue
         directory = _socket_directory(container.args or ())
+        if len(directory) > _LONGEST_DIRECTORY:
+            continue
         for mount in container.volume_mounts or ():
-            if mount.mount_path == directory and _is_shared(
-                volumes.get(mount.name), mode, directory
+            if (
+                mount.mount_path == directory
+                and len(mount.name) <= _LONGEST_VOLUME
+                and _is_shared(volumes.get(mount.name), mode, directory)
             ):
                 return ExistingInjection(mode, container, mount.name, directory)
     return None
