@@ -23,7 +23,7 @@ from webhook.logs import configure_logging
 
 Command = Callable[..., None]
 
-# A rotation waits for propagation twice within the last third of a lifetime; that leaves room.
+# In the last third of a lifetime, a rotation waits for propagation twice; three delays are enough.
 _DELAYS_PER_THIRD = 3
 _THIRDS = 3
 
@@ -130,7 +130,7 @@ def _target_options(command: Command) -> Command:
 
 
 def _check_lifetimes(policy: Policy) -> None:
-    """Refuse a lifetime whose last third cannot hold a rotation."""
+    """Reject a lifetime whose last third cannot hold a rotation."""
     least = (policy.propagation_delay + CLOCK_RESOLUTION) * _DELAYS_PER_THIRD * _THIRDS
     for flag, lifetime in (
         ("--ca-lifetime", policy.ca_lifetime),

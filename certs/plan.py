@@ -111,7 +111,7 @@ def _maintain_cas(now: datetime, state: State, policy: Policy) -> Action | None:
 def _unproven_issuer(now: datetime, state: State) -> x509.Certificate | None:
     """Return the issuer in the TLS Secret, if no caBundle trusts it.
 
-    Whoever may write the TLS Secret could name any CA there, so it counts only where a ready
+    A user who may write the TLS Secret could put any CA there, so it counts only where a ready
     replica serves a certificate that it issued.
     """
     if isinstance(state.serving, Unusable):
