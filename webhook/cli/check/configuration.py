@@ -13,7 +13,8 @@ from kubernetes.client import (
 
 from certs.certificates import certificates_in, fingerprint, pem_of
 from webhook.cli.check.expected import WEBHOOKS
-from webhook.cli.check.report import Finding, Status, check_validity, listed
+from webhook.cli.check.report import Finding, Status, check_validity
+from webhook.injection.decisions import listed
 from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"

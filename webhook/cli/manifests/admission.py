@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from webhook.cli.manifests.objects import Object, Template, dotted, metadata_map
+from webhook.cli.manifests.objects import Object, Template, metadata_map
 from webhook.config import Config
+from webhook.config.wording import dotted
 from webhook.injection import Admission, Reason
 from webhook.injection.annotations import PREFIX, STATUS
 from webhook.injection.decisions import quoted
