@@ -82,8 +82,8 @@ def _socket_directory(arguments: Sequence[str]) -> str:
 def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
     """Tell whether a volume is one that an injection adds.
 
-    A user's container may look like an injected one. Its volume of another kind must not be
-    mounted in the other containers.
+    A user's container may have the name and the command of an injected one. Its volume of
+    another kind must not be mounted in the other containers.
     """
     if volume is None:
         return False
