@@ -34,8 +34,8 @@ def annotations() -> Iterator[str]:
         "forbids Docker there. The annotations below configure the daemon."
     )
     yield (
-        "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator can "
-        "change this with `policy.annotations` ([configuration](configuration.md)). Pods with an "
+        "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator "
+        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with an "
         "invalid value, or with an annotation below `dind.io/` that is not listed here, are denied."
     )
     rows = [(f"`{row.key}`", row.help, f"`{row.example}`", row.default) for row in TABLE]
@@ -51,8 +51,8 @@ def reasons() -> Iterator[str]:
     yield "# Reasons"
     yield NOTE
     yield (
-        "Every decision has a reason. Its name is the value of the metric label `reason`; it is also "
-        "in the logs and in the output of `dind-webhook explain`."
+        "Every decision has a reason. Its name is the value of the metric label `reason`; it is "
+        "also in the logs and in the output of `dind-webhook explain`."
     )
     for outcome in Outcome:
         yield f"## {outcome.value.capitalize()}"

@@ -7,7 +7,7 @@ A header is a comment in two parts, with an empty `#` line between them: prose, 
     socket            containers that get the socket, separated by commas
     warning           an admission warning, word for word; once for each
     namespace-label   value of the namespace's label dind.io/inject
-    config            the operator's file, a name in the same folder
+    config            the configuration file, a name in the same directory
 """
 
 import itertools
@@ -43,7 +43,7 @@ class Example:
         socket: names of the containers that get the socket, in the pod's order.
         warnings: the admission warnings, in order.
         namespace_label: value of the namespace's label dind.io/inject, None where it has none.
-        config: the operator's file, None where the defaults are meant.
+        config: the configuration file, None for the defaults.
     """
 
     path: Path

@@ -65,7 +65,7 @@ def test_the_containers_in_the_header_get_the_socket(example: Example) -> None:
 
 @each(INJECTED)
 def test_no_container_mounts_two_volumes_at_one_path(example: Example) -> None:
-    """The API server refuses such a pod."""
+    """The API server rejects such a pod."""
     for raw in example.pods():
         spec = patched(raw, decision_on(raw, example))["spec"]
         for container in (*spec["initContainers"], *spec["containers"]):
@@ -99,7 +99,7 @@ def test_examples_cover_every_outcome() -> None:
     assert {example.outcome.value for example in EXAMPLES} == {"injected", "skipped", "denied"}
 
 
-def test_the_operators_file_shows_three_profiles_and_a_policy() -> None:
+def test_the_configuration_file_shows_three_profiles_and_a_policy() -> None:
     config = config_of(OPERATOR)
     assert list(config.profiles) == ["default", "large", "node"]
     assert config.policy != Config().policy

@@ -4,8 +4,8 @@
     NAME.denied.txt     the problems, one a line
     NAME.skipped.txt     the reason, then the warnings, one a line
 
-A case of two documents begins with `config` (the operator's file) and `namespaceLabel` (the value
-of the namespace's label). Scripts and version are written as `<dind-start.sh>` and the like.
+A case of two documents begins with `config` (the configuration file) and `namespaceLabel` (the
+value of the namespace's label). Scripts and version are written as `<dind-start.sh>` and the like.
 
 `UPDATE_GOLDEN=1 pytest tests/golden` writes all results anew; read the difference before you keep
 it.

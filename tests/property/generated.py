@@ -1,4 +1,4 @@
-"""Strategies: pods over the whole shape that the core reads, and operator's files for them.
+"""Strategies: pods over the whole shape that the core reads, and configuration files for them.
 
 Pods are valid as the API server sees it (names and paths are unique, mounts have volumes), and
 everything else about them is as nasty as the lists below.
@@ -21,7 +21,7 @@ OUR_NAMES = ["dind", "dind-wait"]
 TOKEN_VOLUME = "kube-api-access-x7k2p"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUMES = [
-    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "folder"),
+    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "directory"),
     TOKEN_VOLUME,
 ]
 SOURCES: list[Json] = [
@@ -62,7 +62,7 @@ DOCKER_HOSTS: list[Json] = [
     {"name": "DOCKER_HOST", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
 ]
 UNKNOWN: list[Json] = [{}, {"tty": True}, {"futureField": {"deep": [None, {"a/b~c": 1}]}}]
-READABLE = {  # annotations that a lenient operator's file accepts
+READABLE = {  # annotations that a lenient policy accepts
     "mode": ["sidecar", "node"],
     "cpu": ["1m", "2", "100m"],
     "memory": ["64Mi", "8Gi", "1e9"],
@@ -120,7 +120,7 @@ def mounts(draw: DrawFn, volumes: list[str]) -> Json:
 
 @st.composite
 def pods(draw: DrawFn, *, hostile: bool) -> Json:
-    """A pod; a `hostile` one may be one that is refused or left alone."""
+    """A pod; a `hostile` one may be one that is denied or skipped."""
     volume_names = draw(st.lists(st.sampled_from(VOLUMES), unique=True, max_size=5))
     names = draw(
         st.lists(
@@ -227,7 +227,7 @@ UNPRIVILEGED = {"privileged": False, "runtimeClassName": "sysbox-runc"}
 
 @st.composite
 def configs(draw: DrawFn, *, hostile: bool) -> Json:
-    """An operator's file; without `hostile`, one that allows pods all that is readable."""
+    """A configuration file; without `hostile`, one that allows pods all that is readable."""
     profiles = {
         name: {
             **draw(PROFILES),

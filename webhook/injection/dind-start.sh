@@ -41,7 +41,7 @@ lies_in() {
 
 # A group holds processes or hands down controllers, never both. A hook's exec may put a process
 # in at any moment, hence the rounds; all controllers in one write, because a threaded one (cpu,
-# pids) that is handed down while a process is in makes the leaf refuse that process.
+# pids) that is handed down while a process is in makes the group reject that process.
 # The upstream wrapper uses a leaf of the same name, and finds everything done.
 hand_down_controllers() {
   mkdir -p "$cgroups/init" || return
@@ -106,7 +106,7 @@ if [ "$DIND_CGROUP" != off ]; then
   if [ ! -e "$cgroups/cgroup.controllers" ] || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
   else
-    # Lazily: somebody may be looking into it.
+    # Lazily: a process may have it open.
     [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null
     say "cannot $step; nested containers are not held by the pod's limits"
   fi

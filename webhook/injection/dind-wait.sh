@@ -1,8 +1,8 @@
 #!/bin/sh
 # Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG]
 # Ends by itself in any case: the kubelet cannot delete a pod while its hook runs.
-# LOG, where given, gets the reason of a failure too. The kubelet shows nobody what a hook
-# prints; its container's own log is /proc/1/fd/2.
+# LOG, if given, also gets the reason of a failure. The kubelet does not show what a hook prints;
+# the log of its container is /proc/1/fd/2.
 
 seconds=$1
 export DOCKER_HOST="$2"
@@ -19,7 +19,7 @@ fail() {
   exit 1
 }
 
-# A clock that nobody sets.
+# A clock that is never set back.
 uptime_seconds() {
   read -r uptime _ </proc/uptime
   echo "${uptime%.*}"
@@ -67,13 +67,13 @@ now=$(uptime_seconds)
 start=$now
 # The clock counts whole seconds, and part of the first one is over.
 end=$((start + seconds + 1))
-told=
+reported=
 while ! { [ -S "$socket" ] && docker_answers; }; do
   now=$(uptime_seconds)
   [ "$now" -lt "$end" ] ||
     fail "no Docker daemon at $DOCKER_HOST after $seconds s: $(reason)"
-  if [ -z "$told" ] && [ "$now" -ge $((start + 2)) ]; then
-    told=yes
+  if [ -z "$reported" ] && [ "$now" -ge $((start + 2)) ]; then
+    reported=yes
     echo "dind-wait: waiting up to $seconds s for the Docker daemon at $DOCKER_HOST" >&2
   fi
   sleep 0.05
