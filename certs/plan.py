@@ -43,13 +43,7 @@ UP_TO_DATE = "everything is up to date"
 
 
 def plan(now: datetime, state: State, policy: RotationPolicy) -> Action:
-    """Decide the next action.
-
-    Args:
-        now: The API server's time.
-        state: What is stored.
-        policy: What the administrator chose.
-    """
+    """Decide the next action; `now` is the API server's time."""
     action = _next(now, state, policy)
     match action:
         case AddCA() | StoreCAs():
