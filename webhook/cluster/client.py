@@ -29,13 +29,7 @@ class ClusterError(Exception):
 
 
 class RejectedError(ClusterError):
-    """The API server answered with an error.
-
-    Attributes:
-        status: The HTTP status code.
-        reason: The HTTP reason phrase.
-        date: The API server's time, where the answer has it.
-    """
+    """The API server answered with an error: HTTP status, reason phrase, and its time if sent."""
 
     def __init__(self, error: ApiException) -> None:
         self.status = int(error.status or 0)
@@ -46,12 +40,7 @@ class RejectedError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer of the API server.
-
-    Attributes:
-        body: JSON.
-        date: The API server's time in whole seconds; None if it sent none.
-    """
+    """An answer of the API server: JSON, and its time in whole seconds if it sent that."""
 
     body: bytes
     date: datetime | None
@@ -89,10 +78,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
 
 
 def send(request: Callable[..., Any]) -> Response:
-    """Send one request.
-
-    Args:
-        request: A method of one of the client's API classes, with its arguments bound.
+    """Send one request: a method of the client's API classes, with its arguments bound.
 
     Raises:
         RejectedError: The API server answered with an error.
@@ -104,10 +90,7 @@ def send(request: Callable[..., Any]) -> Response:
 
 
 def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the client's models
-    """Send one request, and return the object as the client's model.
-
-    Args:
-        request: A method of one of the client's API classes, with its arguments bound.
+    """Send one request as `send` does, and return the object as the client's model.
 
     Raises:
         RejectedError: The API server answered with an error.
@@ -118,11 +101,10 @@ def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the clie
 
 
 def watch(list_request: Callable[..., Any], name: str) -> Iterator[None]:
-    """Watch one object: yields when it may have changed; ends after five minutes.
+    """Watch one object by a request that lists its kind; ends after five minutes.
 
-    Args:
-        list_request: Lists objects of its kind.
-        name: The object's.
+    Yields:
+        When the object may have changed.
 
     Raises:
         ClusterError: The watch cannot be opened, or breaks.
