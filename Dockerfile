@@ -1,11 +1,11 @@
-# Two images from one file, alike but for the Kubernetes client:
+# The image of dind-webhook: it serves the webhook (dind-webhook) and rotates its certificates
+# (dind-certs).
 #
-#   docker build --target webhook -t dind-webhook .         serves
-#   docker build --target certs   -t dind-webhook-certs .   issues and rotates certificates
+#   docker build -t dind-webhook .
 #
-# BASE is any image of glibc with Python 3.11 or newer, pip and libgcc. Without a network, put wheels into
-# wheels/ (pip download -r requirements/cluster.txt -r requirements/build.txt -d wheels) and say
-# --build-arg PIP_FLAGS="--no-index --find-links=wheels".
+# BASE is any glibc image with Python 3.11 or newer, pip and libgcc. Without a network, download the
+# wheels into wheels/ first (pip download -r requirements/runtime.txt -r requirements/build.txt
+# -d wheels) and add --build-arg PIP_FLAGS="--no-index --find-links=wheels".
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
@@ -13,36 +13,25 @@ ARG PIP_FLAGS=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY . .
-# The project's own wheel, made by a builder that stays in this stage.
+# The project's wheel; hatchling stays in this stage.
 RUN python3 -m venv --without-pip /builder \
     && python3 -m pip --python /builder/bin/python install ${PIP_FLAGS} \
         --require-hashes -r requirements/build.txt \
     && /builder/bin/python -m hatchling build --target wheel --directory /dist
-# The two environments have no pip, and byte code that says the same wherever it was made. Each is
-# made at the place where it will stand, since its scripts name their Python by its path.
-RUN mkdir /env && for set in serve cluster; do \
-        python3 -m venv --without-pip /opt/dind-webhook \
-        && python3 -m pip --python /opt/dind-webhook/bin/python install ${PIP_FLAGS} \
-            --require-hashes -r requirements/$set.txt \
-        && python3 -m pip --python /opt/dind-webhook/bin/python install --no-deps --no-index \
-            /dist/*.whl \
-        && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/dind-webhook/lib \
-        && mv /opt/dind-webhook /env/$set \
-        || exit 1; \
-    done
+# The environment has no pip. Its byte code does not depend on the time of the build.
+RUN python3 -m venv --without-pip /opt/dind-webhook \
+    && python3 -m pip --python /opt/dind-webhook/bin/python install ${PIP_FLAGS} \
+        --require-hashes -r requirements/runtime.txt \
+    && python3 -m pip --python /opt/dind-webhook/bin/python install --no-deps --no-index \
+        /dist/*.whl \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/dind-webhook/lib
 
-FROM ${BASE} AS runtime
-# A number, so that the kubelet can see that it is not root. Nothing is written at run time, no
-# shell is called.
+FROM ${BASE}
+COPY --from=build /opt/dind-webhook /opt/dind-webhook
+# A number, because the kubelet cannot tell whether a user name is root. Nothing is written at run
+# time, and no shell is called.
 USER 65532:65532
 ENV PATH=/opt/dind-webhook/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /
-
-FROM runtime AS certs
-COPY --from=build /env/cluster /opt/dind-webhook
-CMD ["dind-certs", "--help"]
-
-FROM runtime AS webhook
-COPY --from=build /env/serve /opt/dind-webhook
 EXPOSE 8443 8080
 CMD ["dind-webhook", "--help"]

@@ -1,44 +1,46 @@
-# Every target sets up what it needs.
+# Every target installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+
+# The quick levels: Python only, no Go tool.
+QUICK := tests/unit tests/golden tests/property tests/contract tests/cli tests/examples \
+	tests/security tests/fuzz -m "not apiserver and not environments and not fuzz"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-node lint unit soak fuzz bench bench-node bench-create \
-	cluster cluster-down docs coverage audit sbom lock clean
+.PHONY: help install demo unit test test-node soak lint docs coverage bench bench-create bench-node \
+	cluster cluster-down audit sbom lock clean
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/installed ## the commands dind-webhook, kubectl-dind and dind-certs in .venv/bin
+install: .venv/installed ## install dind-webhook, kubectl-dind and dind-certs into .venv/bin
 
 .venv/installed: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
-		"Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+		"Python 3.11 or newer is required; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: install ## a CI pod before and after, the decision, the patch and its time
+demo: install ## inject a CI pod: the pod before and after, the decision, the patch, the time
 	@$(BIN)/dind-webhook demo
 
-test: lint ## lint, types, import contracts, and every level of the tests
-	$(BIN)/python -m pytest -m "not node and not soak"
+unit: install ## run the quick test levels, which need no Go tool
+	$(PYTEST) $(QUICK)
 
-test-node: install ## pods on a real node, and on one with cgroup v2 in a virtual machine (root, Debian)
-	$(BIN)/python -m pytest -m node
+test: lint ## run lint and all test levels but those of test-node
+	$(PYTEST) -m "not node and not vm and not soak"
 
-unit: install ## the quick levels only: no API server is built or started
-	$(BIN)/python -m pytest -m "not apiserver and not node and not fire and not fuzz and not soak"
+test-node: install ## run pods on a real node and on a cgroup v2 node in a virtual machine (root, Debian)
+	$(PYTEST) tests/node tests/vm
 
-cluster: install ## that cluster to try things on: leaves it running, prints how to use it
-	@PYTHONPATH=tests $(BIN)/python -m node up
+soak: install ## run the longest tests, such as a million admissions
+	$(PYTEST) -m soak -s
 
-cluster-down: install ## end it, without a trace
-	@PYTHONPATH=tests $(BIN)/python -m node down
-
-lint: install ## style, types, import contracts, shell scripts, generated files
+lint: install ## check style, types, import contracts, shell scripts, generated files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -47,35 +49,37 @@ lint: install ## style, types, import contracts, shell scripts, generated files
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/chart.py --check
 
-bench: install ## requests per second, CPU and latency against a bare uvicorn echo
-	$(BIN)/python -m benchmarks compare
-
-bench-create: install ## what the webhook adds to a create through a real API server
-	$(BIN)/python -m benchmarks create
-
-bench-node: install ## how soon a pod has docker, next to other shapes of pods (root, Debian)
-	$(BIN)/python -m benchmarks node
-
-soak: install ## the longest runs: a million admissions
-	$(BIN)/python -m pytest -m soak -s
-
-docs: install ## the generated pages, and the chart's generated files
+docs: install ## write the generated pages and the generated files of the chart
 	$(BIN)/python tools/docs.py
 	$(BIN)/python tools/chart.py
 
-coverage: install ## which lines the quick levels reach
-	$(BIN)/coverage run -m pytest \
-		-m "not apiserver and not node and not fire and not fuzz and not soak"
+coverage: install ## show which lines the quick test levels do not reach
+	$(BIN)/coverage run -m pytest $(QUICK)
 	$(BIN)/coverage report
 
-audit: install ## known vulnerabilities of what is pinned; 75 where nothing can be known
+bench: install ## CPU, latency, start and memory next to a bare uvicorn echo and a Go handler
+	@$(BIN)/python -m benchmarks compare
+
+bench-create: install ## CREATE requests through a real API server, alone and beside huge pods
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks create
+
+bench-node: install ## time from CREATE to docker, next to other shapes of pods (root, Debian)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks node
+
+cluster: install ## start a one-node cluster with the webhook and print how to use it (root, Debian)
+	@PYTHONPATH=tests $(BIN)/python -m node up
+
+cluster-down: install ## stop that cluster and remove it
+	@PYTHONPATH=tests $(BIN)/python -m node down
+
+audit: install ## look for known vulnerabilities of the pinned packages (exit status 75: no data)
 	$(BIN)/python -m tools.audit
 
-sbom: install ## bills of materials of the two images, in dist/
+sbom: install ## write the bill of materials of the image to dist/sbom.cdx.json
 	$(BIN)/python -m tools.sbom
 
-lock: ## the hashed requirements anew from pyproject.toml (needs uv)
+lock: ## write the hashed requirements from pyproject.toml (needs uv)
 	tools/lock
 
-clean: ## remove what these targets made in the checkout
-	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove everything that these targets made in the checkout
+	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist

@@ -1,7 +1,5 @@
-"""What the service costs, next to a bare uvicorn that sends every body back, and to others.
+"""Benchmarks: CPU, latency and memory of the service, of CREATE requests, and of starting pods.
 
-`reviews` makes what is sent, `programs` names who answers and `servers` runs them, `load` sends and
-measures, `answers` checks; `comparing` does so in rounds, `starts` starts them again and again.
-`figures` and `goals` say what it came to, `tables` and `report` print. `steps` times the parts of
-one answer; `create` and `node` are benchmarks of their own.
+`python -m benchmarks --help` lists them. Each prints Markdown tables: `service` and `create` those
+of docs/performance.md, `node` those of docs/startup-latency.md.
 """

@@ -1,7 +1,7 @@
-"""The yardstick: a bare uvicorn that sends every body back, with nothing of the service's.
+"""The yardstick: a bare ASGI application on uvicorn and asyncio that sends every body back.
 
-`python -m benchmarks.echo FOLDER` serves with the certificate in FOLDER on a port of the system's
-choice, which it prints as one line of JSON.
+`python -m benchmarks.echo DIRECTORY` serves with the certificate in DIRECTORY on a free port, which
+it prints as one line of JSON.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any
 
 import uvicorn
 
-KEEP_ALIVE_SECONDS = 120  # longer than any measurement pauses
+_KEEP_ALIVE_SECONDS = 600  # longer than a connection waits for its next turn
 
 
 async def echo(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-    """An ASGI application in as few steps as there can be."""
+    """The application."""
     chunks = []
     more = True
     while more:
@@ -33,20 +33,16 @@ async def echo(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - 
     await send({"type": "http.response.body", "body": body})
 
 
-def tls(folder: Path) -> ssl.SSLContext:
-    """A context like the service's own."""
+def server_tls(directory: Path) -> ssl.SSLContext:
+    """A context with the service's settings."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
     return context
 
 
-def serve(folder: Path) -> None:
-    """Serve the echo until SIGTERM.
-
-    Args:
-        folder: holds the certificate.
-    """
+def main(directory: Path) -> None:
+    """Serve until SIGTERM."""
     config = uvicorn.Config(
         echo,
         loop="asyncio",
@@ -57,16 +53,16 @@ def serve(folder: Path) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        ssl_context_factory=lambda *_: tls(folder),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        ssl_context_factory=lambda *_: server_tls(directory),
     )
-    # The protocol is named, because asyncio sets TCP_NODELAY only where it is.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is given.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.listen()
+        listener.listen(1024)
         print(json.dumps({"webhook": f"127.0.0.1:{listener.getsockname()[1]}"}), flush=True)
         uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    main(Path(sys.argv[1]))

@@ -1,67 +1,85 @@
-"""From samples to figures: medians over rounds, and comparisons within each round."""
+"""Medians over rounds, bounds, and Markdown tables."""
 
+import os
+import platform
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
 
 from msgspec import Struct
 
-from benchmarks.load import Sample
-
-Figure = Callable[[Sample], float]
-
-
-def microseconds(sample: Sample) -> float:
-    """CPU time per request."""
-    return sample.cpu * 1e6
-
-
-def p50(sample: Sample) -> float:
-    """The latency that half of the requests stayed within, in milliseconds."""
-    return sample.quantile(0.5) * 1e3
-
-
-def p99(sample: Sample) -> float:
-    """The latency that 99 of 100 requests stayed within, in milliseconds."""
-    return sample.quantile(0.99) * 1e3
-
-
-def rate(sample: Sample) -> float:
-    """Requests per second."""
-    return sample.rate
+_PACKAGES = ("fastapi", "uvicorn", "httptools", "msgspec")
 
 
 class Spread(Struct, frozen=True):
-    """What rounds came to."""
+    """Several measurements of one figure."""
 
     median: float
     least: float
     most: float
 
+    def __format__(self, digits: str) -> str:
+        """Format as `median (least..most)`; the format of each, such as `.2f`, is given."""
+        least, most = format(self.least, digits), format(self.most, digits)
+        return f"{format(self.median, digits)} ({least}..{most})"
+
 
 def spread(values: Sequence[float]) -> Spread:
-    """The median, the least and the most."""
+    """The median, the least and the most of at least one value."""
     return Spread(statistics.median(values), min(values), max(values))
 
 
-class Turns(Struct, frozen=True, kw_only=True):
-    """What takes turns.
+def ratio(values: Sequence[float], others: Sequence[float]) -> Spread:
+    """A figure as a multiple of another one, round by round."""
+    return spread([value / other for value, other in zip(values, others, strict=True)])
+
+
+class Goal(Struct, frozen=True):
+    """A bound on a figure.
 
     Attributes:
-        samples: by name, in order of the rounds.
+        figure: what is measured, with its unit.
+        measured: the median.
+        at_most: the bound; None for a figure to compare with.
     """
 
-    samples: Mapping[str, Sequence[Sample]]
+    figure: str
+    measured: float
+    at_most: float | None
 
-    def of(self, name: str, figure: Figure) -> float:
-        """The median of a figure over rounds."""
-        return statistics.median(map(figure, self.samples[name]))
 
-    def times(self, name: str, base: str, figure: Figure) -> Spread:
-        """A figure over another one's, round by round."""
-        pairs = zip(self.samples[name], self.samples[base], strict=True)
-        return spread([figure(sample) / figure(other) for sample, other in pairs])
+def goal_table(goals: Sequence[Goal]) -> Iterator[str]:
+    """Each bound with the measured figure and whether it is met."""
+    rows = [(goal.figure, f"{goal.measured:.2f}", *_verdict(goal)) for goal in goals]
+    return table(("bound", "measured", "at most", ""), rows)
 
-    def over(self, name: str, base: str, figure: Figure) -> Spread:
-        """How much more a figure is than another one's, round by round."""
-        pairs = zip(self.samples[name], self.samples[base], strict=True)
-        return spread([figure(sample) - figure(other) for sample, other in pairs])
+
+def _verdict(goal: Goal) -> tuple[str, str]:
+    if goal.at_most is None:
+        return "", ""
+    return f"{goal.at_most:g}", "met" if goal.measured <= goal.at_most else "**missed**"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table, with an empty line before it."""
+    yield ""
+    yield _row(heads)
+    yield "|---" * len(heads) + "|"
+    yield from map(_row, rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def machine() -> str:
+    """One line: processor, cores, load average, and the versions of Python and packages."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    versions = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
+    return (
+        f"{models[0] if models else platform.machine()}, {len(os.sched_getaffinity(0))} cores, "
+        f"load average before {os.getloadavg()[0]:.2f}; Python {platform.python_version()}, "
+        f"{versions}"
+    )

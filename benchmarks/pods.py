@@ -1,6 +1,7 @@
-"""CI pods as an API server holds them right before it asks a webhook: with every default set.
+"""CI pods as an API server holds them right before it calls a webhook: with every default set.
 
-Fields stand in the order of the Go types (k8s.io/api), maps by their keys: so it writes them.
+Fields are in the order of the Go types (k8s.io/api), maps in the order of their keys, as Go writes
+them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,14 +11,13 @@ from msgspec import Struct
 
 from benchmarks.managed import managed_fields
 
-_NAMES = ("build", "helper", "lint", "unit", "browser", "package", "scan", "publish")
-TOKEN_VOLUME = "kube-api-access-x7k2p"
+_TOKEN_VOLUME = "kube-api-access-x7k2p"
 _TOKEN_MOUNT = {
-    "name": TOKEN_VOLUME,
+    "name": _TOKEN_VOLUME,
     "readOnly": True,
     "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
 }
-_SPEC = (
+_SPEC_FIELDS = (
     *("volumes", "containers", "restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy"),
     *("serviceAccountName", "serviceAccount", "securityContext", "schedulerName", "tolerations"),
     *("priority", "enableServiceLinks", "preemptionPolicy"),
@@ -26,50 +26,56 @@ _WORDS = ("branch", "commit", "job", "merge_request", "pipeline", "project", "re
 
 
 class Shape(Struct, frozen=True):
-    """How large a CI pod has grown.
+    """The size of a CI pod.
 
     Attributes:
-        containers: how many, up to eight; CI systems give each of them the whole environment.
+        containers: how many.
         variables: environment variables per container.
-        annotations: how many, besides the one that opts in; each a line of a pipeline's data.
-        token: the pod mounts a service account's token.
-        opts_in: the pod asks for a daemon; otherwise it says that it wants none.
-        own_daemon: the last container is a daemon of the pod's own.
+        annotations: how many besides dind.io/inject, each a line of JSON.
+        volumes: emptyDirs besides the workspace that all containers mount.
+        mounts: volumeMounts per container besides the workspace, each at a path of its own.
+        token: whether the pod mounts a service account's token.
+        opts_in: the value of dind.io/inject.
     """
 
     containers: int
-    variables: int
-    annotations: int
-    token: bool = True
+    variables: int = 0
+    annotations: int = 0
+    volumes: int = 0
+    mounts: int = 0
+    token: bool = False
     opts_in: bool = True
-    own_daemon: bool = False
 
 
-def pod(shape: Shape) -> dict[str, Any]:
-    """A pod of this shape, when a webhook sees it."""
-    created = asked(shape)
-    metadata = {
-        **created["metadata"],
-        "managedFields": managed_fields(created, "runner", "2026-01-05T08:30:00Z"),
+def admitted_pod(shape: Shape) -> dict[str, Any]:
+    """The pod in the API server's AdmissionReview."""
+    pod = created_pod(shape)
+    fields = managed_fields(pod, "runner", "2026-01-05T08:30:00Z")
+    return {
+        **pod,
+        "metadata": {**pod["metadata"], "managedFields": fields},
+        "spec": _admitted_spec(pod["spec"], token=shape.token),
+        "status": {},
     }
-    spec = _admitted(created["spec"], token=shape.token)
-    return {**created, "metadata": metadata, "spec": spec, "status": {}}
 
 
-def asked(shape: Shape) -> dict[str, Any]:
-    """What the CI system asks for, with the API server's defaults."""
+def created_pod(shape: Shape, namespace: str = "ci") -> dict[str, Any]:
+    """The pod that the CI system creates, with the API server's defaults."""
     return {
         "kind": "Pod",
         "apiVersion": "v1",
         "metadata": {
             "generateName": "runner-t3st-project-42-concurrent-0-",
-            "namespace": "ci",
+            "namespace": namespace,
             "labels": {"app.kubernetes.io/part-of": "ci", "pod": "runner-t3st-project-42"},
             "annotations": dict(sorted(_annotations(shape))),
         },
         "spec": {
-            "volumes": [{"name": "workspace", "emptyDir": {}}],
-            "containers": [_container(name, shape) for name in _names(shape)],
+            "volumes": [
+                {"name": "workspace", "emptyDir": {}},
+                *({"name": f"data-{index}", "emptyDir": {}} for index in range(shape.volumes)),
+            ],
+            "containers": [_container(index, shape) for index in range(shape.containers)],
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst",
@@ -80,43 +86,46 @@ def asked(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _admitted(spec: Mapping[str, Any], *, token: bool) -> dict[str, Any]:
-    """What the built-in admission plugins make of it, after managedFields and before webhooks."""
-    added = {
+def _admitted_spec(spec: Mapping[str, Any], *, token: bool) -> dict[str, Any]:
+    """The spec after the built-in admission plugins."""
+    admitted = {
+        **spec,
         "serviceAccountName": "default",
         "serviceAccount": "default",
         "tolerations": [_toleration("not-ready"), _toleration("unreachable")],
         "priority": 0,
         "preemptionPolicy": "PreemptLowerPriority",
     }
-    admitted = {**spec, **added}
     if token:
         admitted["volumes"] = [*spec["volumes"], _token_volume()]
         admitted["containers"] = [
             {**container, "volumeMounts": [*container["volumeMounts"], _TOKEN_MOUNT]}
             for container in spec["containers"]
         ]
-    return {field: admitted[field] for field in _SPEC if field in admitted}
+    return {field: admitted[field] for field in _SPEC_FIELDS}
 
 
-def _names(shape: Shape) -> Sequence[str]:
-    names = _NAMES[: shape.containers]
-    return (*names[:-1], "dind") if shape.own_daemon else names
-
-
-def _container(name: str, shape: Shape) -> dict[str, Any]:
+def _container(index: int, shape: Shape) -> dict[str, Any]:
     environment = list(_variables(shape.variables))
     return {
-        "name": name,
-        "image": f"registry.example.com/ci/{name}:2026.1",
+        "name": f"step-{index}",
+        "image": "registry.example.com/ci/step:2026.1",
         "command": ["sh", "-c", "docker build -t app . && docker push app"],
         **({"env": environment} if environment else {}),
         "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}},
-        "volumeMounts": [{"name": "workspace", "mountPath": "/builds"}],
+        "volumeMounts": [
+            {"name": "workspace", "mountPath": "/builds"},
+            *_mounts(range(index * shape.mounts, (index + 1) * shape.mounts), shape.volumes),
+        ],
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
         "imagePullPolicy": "IfNotPresent",
     }
+
+
+def _mounts(numbers: Sequence[int], volumes: int) -> Iterator[dict[str, str]]:
+    for number in numbers:
+        yield {"name": f"data-{number % volumes}", "mountPath": f"/data/{number}"}
 
 
 def _variables(count: int) -> Iterator[dict[str, str]]:
@@ -135,15 +144,13 @@ def _annotations(shape: Shape) -> Iterator[tuple[str, str]]:
 
 
 def _token_volume() -> dict[str, Any]:
-    claims = {"expirationSeconds": 3607, "path": "token"}
-    authority = {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
     sources = [
-        {"serviceAccountToken": claims},
-        {"configMap": authority},
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
         {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
     ]
-    return {"name": TOKEN_VOLUME, "projected": {"sources": sources, "defaultMode": 420}}
+    return {"name": _TOKEN_VOLUME, "projected": {"sources": sources, "defaultMode": 420}}
 
 
 def _toleration(condition: str) -> dict[str, Any]:

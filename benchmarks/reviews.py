@@ -1,80 +1,47 @@
-"""AdmissionReviews of some sizes, byte for byte as an API server writes them.
+"""AdmissionReviews of several sizes, byte for byte as an API server writes them.
 
-That is Go's compact JSON: it escapes what HTML could misread, and ends with a newline.
+That is Go's compact JSON: it escapes characters that are special in HTML, and ends with a newline.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from benchmarks.pods import TOKEN_VOLUME, Shape, pod
-from webhook.serving.answers import MOST_SEEN
+from benchmarks.pods import Shape, admitted_pod
 
 UID = str(UUID(int=42))
-#: Pods that are injected. The label is the review's size in kB (1000 bytes), rounded.
+#: Pods that get a daemon, by the size of their review in kB (1000 bytes).
 SHAPES: Mapping[str, Shape] = {
-    "2.7": Shape(containers=1, variables=0, annotations=0, token=False),  # as small as pods get
-    "9": Shape(containers=2, variables=16, annotations=2),
-    "62": Shape(containers=3, variables=120, annotations=20),
-    "447": Shape(containers=8, variables=333, annotations=200),
+    "2.7": Shape(containers=1),
+    "9": Shape(containers=2, variables=16, annotations=2, token=True),
+    "62": Shape(containers=3, variables=120, annotations=20, token=True),
+    "447": Shape(containers=8, variables=333, annotations=200, token=True),
 }
-#: Pods that are left alone, as large as the one of 9 kB.
-LEFT_ALONE: Mapping[str, Shape] = {
-    "9-out": Shape(containers=2, variables=16, annotations=2, opts_in=False),
-    "9-own": Shape(containers=2, variables=16, annotations=2, own_daemon=True),
-}
-#: Pods that are injected, and each of a kind that no other was: its volume is named for it.
-NEW: Mapping[str, Shape] = {"9-new": SHAPES["9"]}
-ALL: Mapping[str, Shape] = {**SHAPES, **NEW, **LEFT_ALONE}
-_PODS = 64  # of a pipeline; then they come again
-_NEW_PODS = 2 * MOST_SEEN  # the service has forgotten the first when it comes again
+#: Just below the bounds on containers, volumeMounts, volumes, variables and patch operations.
+LARGEST = Shape(containers=990, variables=10, volumes=989, mounts=1)
+#: A pod that is denied for its volumeMounts.
+OVER = Shape(containers=1, volumes=1, mounts=40_000)
+ALL: Mapping[str, Shape] = {**SHAPES, "largest": LARGEST, "over": OVER}
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "&<>\u2028\u2029"}
 
 
 def review(name: str) -> bytes:
-    """A review of a pod's creation.
+    """The review of a pod's CREATE request.
 
     Args:
         name: a key of ALL.
     """
-    return as_go_writes(_review(pod(ALL[name])))
+    return go_json(_review(admitted_pod(ALL[name])))
 
 
-def reviews(name: str) -> Sequence[bytes]:
-    """Reviews of many pods' creations, as a pipeline makes them: all of the same length.
-
-    What differs is what differs between the pods of one template: the review's uid, the random name
-    of the token's volume, and the values of variables.
-
-    Args:
-        name: a key of ALL.
-    """
-    first = review(name)
-    count = _NEW_PODS if name in NEW else _PODS
-    return [_renamed(first, number, new=name in NEW) for number in range(count)]
-
-
-def _renamed(body: bytes, number: int, *, new: bool) -> bytes:
-    changes = {
-        UID: str(UUID(int=42 + number)),
-        TOKEN_VOLUME: f"{TOKEN_VOLUME[:-5]}{number:05d}",
-        "/group/project/": f"/group/proj{number % 1000:03d}/",
-    }
-    if new:
-        changes['"workspace"'] = f'"works{number:04d}"'
-    for old, other in changes.items():
-        body = body.replace(old.encode(), other.encode())
-    return body
-
-
-def as_go_writes(value: object) -> bytes:
-    """JSON as Go's encoder writes it, if maps are sorted already."""
+def go_json(value: object) -> bytes:
+    """JSON as Go's encoder writes it, provided that maps are sorted."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return (text.translate(_ESCAPES) + "\n").encode()  # such characters stand in strings only
+    return (text.translate(_ESCAPES) + "\n").encode()  # these characters occur in strings only
 
 
-def _review(subject: Mapping[str, Any]) -> dict[str, Any]:
+def _review(pod: Mapping[str, Any]) -> dict[str, Any]:
     kind = {"group": "", "version": "v1", "kind": "Pod"}
     resource = {"group": "", "version": "v1", "resource": "pods"}
     user = {
@@ -98,7 +65,7 @@ def _review(subject: Mapping[str, Any]) -> dict[str, Any]:
             "namespace": "ci",
             "operation": "CREATE",
             "userInfo": user,
-            "object": subject,
+            "object": pod,
             "oldObject": None,
             "dryRun": False,
             "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},

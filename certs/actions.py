@@ -1,46 +1,50 @@
-"""What a plan can ask for. Each action but the last two is one write to one object."""
+"""What a plan can ask for, and what an action writes: the contents of one object."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import assert_never
 
-from certs.state import StoredAuthority
+from certs.certificates import pem_of, read_certificate
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
+from certs.state import Policy, StoredCA
 
 
 @dataclass(frozen=True, slots=True)
-class AddAuthority:
-    """Store a new authority as the newest, after those that stay."""
+class AddCA:
+    """Issue a CA and store it as the newest, after those that stay."""
 
-    beside: tuple[StoredAuthority, ...]
+    beside: tuple[StoredCA, ...]
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class KeepAuthorities:
-    """Store these authorities and no others."""
+class StoreCAs:
+    """Store these CAs and no others."""
 
-    kept: tuple[StoredAuthority, ...]
+    kept: tuple[StoredCA, ...]
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
-    """Make every entry of the webhook configuration trust the stored authorities."""
+class PublishCABundle:
+    """Make every webhook of the MutatingWebhookConfiguration trust the stored CAs."""
 
-    bundle: bytes
+    pem: bytes
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class IssueLeaf:
-    """Store a new leaf."""
+class IssueServingCertificate:
+    """Issue and store a serving certificate."""
 
-    issuer: StoredAuthority
+    issuer: StoredCA
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class LookAtReplicas:
-    """See what every ready replica serves, then plan again."""
+class ProbeReplicas:
+    """Find out what every ready replica serves, then plan again."""
 
     reason: str
 
@@ -52,7 +56,7 @@ class Wait:
     Attributes:
         until: When to plan again at the latest, on the API server's clock; None: no time is known.
         reason: What is awaited.
-        blocked: Whether somebody else must act first.
+        blocked: Whether an administrator or another program must act first.
     """
 
     until: datetime | None
@@ -60,5 +64,74 @@ class Wait:
     blocked: bool = False
 
 
-Write = AddAuthority | KeepAuthorities | Publish | IssueLeaf
-Action = Write | LookAtReplicas | Wait
+Write = AddCA | StoreCAs | PublishCABundle | IssueServingCertificate
+Action = Write | ProbeReplicas | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class CASecretData:
+    """The whole data of the CA Secret."""
+
+    data: dict[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSecretData:
+    """The whole data of the TLS Secret."""
+
+    data: dict[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCABundle:
+    """The caBundle of every webhook of the MutatingWebhookConfiguration, PEM."""
+
+    pem: bytes
+
+
+Contents = CASecretData | TLSSecretData | NewCABundle
+
+
+def contents(write: Write, now: datetime, policy: Policy) -> Contents:
+    """Return what an action writes; issues what must be issued.
+
+    Args:
+        write: The action.
+        now: The API server's time: certificates are valid from an hour before.
+        policy: Names and lifetimes.
+    """
+    match write:
+        case AddCA(beside):
+            issued = issue_ca(now, validity=policy.ca_lifetime)
+            return CASecretData(
+                ca_secret_data([*beside, StoredCA(read_certificate(issued.pem), issued.key)])
+            )
+        case StoreCAs(kept):
+            return CASecretData(ca_secret_data(kept))
+        case PublishCABundle(pem):
+            return NewCABundle(pem)
+        case IssueServingCertificate(issuer):
+            if issuer.key is None:
+                raise ValueError("a CA without a key cannot sign")
+            ca = KeyPair(pem_of(issuer.certificate), issuer.key)
+            served = issue_serving_certificate(
+                ca, now, dns_names=policy.names, validity=policy.serving_lifetime
+            )
+            return TLSSecretData(tls_secret_data(served, issuer))
+        case _ as never:
+            assert_never(never)
+
+
+def ca_secret_data(cas: Sequence[StoredCA]) -> dict[str, bytes]:
+    """Write the CA Secret's data: `<n>.crt`, and `<n>.key` of those that sign."""
+    data = {}
+    for number, ca in enumerate(cas, 1):
+        data[f"{number}.crt"] = pem_of(ca.certificate)
+        if ca.key is not None:
+            data[f"{number}.key"] = ca.key
+    return data
+
+
+def tls_secret_data(served: KeyPair, issuer: StoredCA) -> dict[str, bytes]:
+    """Write the TLS Secret's data."""
+    return {"tls.crt": served.pem, "tls.key": served.key, "ca.crt": pem_of(issuer.certificate)}

@@ -1,27 +1,37 @@
 """The objects of one installation: reads them all, writes one at a time."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
+from http import HTTPStatus
 from typing import Any, assert_never
 
 from kubernetes.client import AdmissionregistrationV1Api, ApiClient, AppsV1Api, CoreV1Api
 
-from certs.api import ClusterError, call, get, watch
-from certs.objects import (
+from certs.actions import CASecretData, Contents, NewCABundle, TLSSecretData
+from certs.parsing import (
+    CA_SECRET_TYPES,
     FIELD_MANAGER,
-    Names,
+    TLS_SECRET_TYPES,
     Object,
+    StoredCAs,
+    parse_ca_secret,
+    parse_handshake,
+    parse_tls_secret,
+    parse_webhook_configuration,
     ready_pods,
-    registration_in,
-    secret_in,
-    written_at,
+    write_obstacle,
 )
-from certs.replicas import Address, look_at
-from certs.state import State, Unusable, read_authorities, read_leaf
-from certs.writes import AuthoritiesSecret, Bundle, Contents, LeafSecret
+from certs.state import Names, State, Unusable
+from webhook.cluster.client import ClusterError, RejectedError, send, watch
+from webhook.cluster.probe import Address, handshakes
+
+
+class ConflictError(ClusterError):
+    """Another program wrote first: what was planned may be wrong by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +41,16 @@ class Snapshot:
     Attributes:
         now: The API server's time.
         state: For the plan.
-        authorities: The CA Secret as it was, the guard of its next write; None if missing.
-        leaf: The TLS Secret, likewise.
-        registration: The webhook configuration, likewise.
+        ca_secret: As it was, the guard of its next write; None if missing.
+        tls_secret: Likewise.
+        webhook_configuration: Likewise.
     """
 
     now: datetime
     state: State
-    authorities: Object | None
-    leaf: Object | None
-    registration: Object | None
+    ca_secret: Object | None
+    tls_secret: Object | None
+    webhook_configuration: Object | None
 
 
 class Cluster:
@@ -60,38 +70,43 @@ class Cluster:
     def read(self) -> Snapshot:
         """Read what is stored.
 
-        The webhook configuration is read first. A bundle that was published after that makes the
-        next write of it fail; so no bundle is ever made from an older list of authorities than
+        The MutatingWebhookConfiguration is read first. A caBundle that was published after that
+        makes the next write of it fail; so no caBundle is ever made from an older list of CAs than
         the one that it replaces.
 
         Raises:
             ClusterError: The API server did not answer as it should.
         """
         names = self._names
-        registration, now = get(
-            partial(
-                self._admission.read_mutating_webhook_configuration, names.webhook_configuration
-            )
-        )
-        authorities, _ = get(
-            partial(self._core.read_namespaced_secret, names.ca_secret, names.namespace)
-        )
-        leaf, _ = get(partial(self._core.read_namespaced_secret, names.tls_secret, names.namespace))
+        read_webhooks = self._admission.read_mutating_webhook_configuration
+        webhooks, now = _find(partial(read_webhooks, names.webhook_configuration))
+        ca_secret, _ = _find(self._secret_request(names.ca_secret))
+        tls_secret, _ = _find(self._secret_request(names.tls_secret))
+        cas = parse_ca_secret(ca_secret) if ca_secret else StoredCAs()
         state = State(
-            authorities=read_authorities(secret_in(authorities)) if authorities else (),
-            leaf=read_leaf(secret_in(leaf), written_at(leaf)) if leaf else Unusable("is missing"),
-            registration=registration_in(registration) if registration else None,
+            cas=cas.cas,
+            serving=parse_tls_secret(tls_secret) if tls_secret else Unusable("is missing"),
+            webhooks=parse_webhook_configuration(webhooks) if webhooks else None,
+            problems=cas.problems,
+            ca_secret_obstacle=write_obstacle(ca_secret or {}, CA_SECRET_TYPES),
+            tls_secret_obstacle=write_obstacle(tls_secret or {}, TLS_SECRET_TYPES),
         )
-        return Snapshot(now, state, authorities, leaf, registration)
+        return Snapshot(now, state, ca_secret, tls_secret, webhooks)
 
-    def look(self, snapshot: Snapshot) -> Snapshot:
-        """See what every ready replica serves."""
+    def probe(self, snapshot: Snapshot) -> Snapshot:
+        """Find out what every ready replica serves.
+
+        Raises:
+            ClusterError: The API server did not answer as it should.
+        """
         names = self._names
-        pods, _ = call(
-            partial(self._core.list_namespaced_pod, names.namespace, label_selector=names.selector)
-        )
+        list_pods = partial(self._core.list_namespaced_pod, names.namespace)
+        pods = json.loads(send(partial(list_pods, label_selector=names.selector)).body)
         addresses = [Address(name, ip, names.port) for name, ip in ready_pods(pods)]
-        replicas = look_at(addresses, f"{names.service}.{names.namespace}.svc")
+        server_name = f"{names.service}.{names.namespace}.svc"
+        # Nothing is sent, and nothing is trusted: only the certificates are compared.
+        results = handshakes(addresses, server_name, ca_bundle=None)
+        replicas = tuple(map(parse_handshake, results))
         return replace(snapshot, state=replace(snapshot.state, replicas=replicas))
 
     def write(self, written: Contents, snapshot: Snapshot) -> None:
@@ -101,13 +116,14 @@ class Cluster:
             ConflictError: It has.
             ClusterError: The API server did not answer as it should.
         """
+        names = self._names
         match written:
-            case AuthoritiesSecret(data):
-                self._write_secret(self._names.ca_secret, "Opaque", data, snapshot.authorities)
-            case LeafSecret(data):
-                self._write_secret(self._names.tls_secret, "kubernetes.io/tls", data, snapshot.leaf)
-            case Bundle(pem):
-                self._apply_bundle(pem, snapshot.registration or {})
+            case CASecretData(data):
+                self._write_secret(names.ca_secret, CA_SECRET_TYPES[0], data, snapshot.ca_secret)
+            case TLSSecretData(data):
+                self._write_secret(names.tls_secret, TLS_SECRET_TYPES[0], data, snapshot.tls_secret)
+            case NewCABundle(pem):
+                self._apply_ca_bundle(pem, snapshot.webhook_configuration or {})
             case _ as never:
                 assert_never(never)
 
@@ -129,13 +145,17 @@ class Cluster:
 
     @cached_property
     def _owner(self) -> Object:
-        """Our Deployment: the Secrets are garbage-collected with it."""
+        """The Deployment of dind-certs: the Secrets are garbage-collected with it."""
         name = self._names.deployment
-        found, _ = get(partial(self._apps.read_namespaced_deployment, name, self._names.namespace))
+        read_deployment = self._apps.read_namespaced_deployment
+        found, _ = _find(partial(read_deployment, name, self._names.namespace))
         if found is None:
             raise ClusterError(f"the deployment {name}, which is to own the Secrets, is missing")
         uid = found["metadata"]["uid"]
         return {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
+
+    def _secret_request(self, name: str) -> Callable[..., Any]:
+        return partial(self._core.read_namespaced_secret, name, self._names.namespace)
 
     def _write_secret(
         self, name: str, kind: str, data: Mapping[str, bytes], former: Object | None
@@ -152,17 +172,15 @@ class Cluster:
                 "type": kind,
                 "data": encoded,
             }
-            create = partial(self._core.create_namespaced_secret, namespace, secret)
-            call(partial(create, field_manager=FIELD_MANAGER))
+            _change(partial(self._core.create_namespaced_secret, namespace, secret))
             return
         metadata = former["metadata"] | {"ownerReferences": [self._owner]}
         secret = {"metadata": metadata, "type": former["type"], "data": encoded}
-        change = partial(self._core.replace_namespaced_secret, name, namespace, secret)
-        call(partial(change, field_manager=FIELD_MANAGER))
+        _change(partial(self._core.replace_namespaced_secret, name, namespace, secret))
 
-    def _apply_bundle(self, pem: bytes, former: Object) -> None:
-        """Apply the bundles alone: no other field of the configuration becomes ours."""
-        bundle = base64.b64encode(pem).decode()
+    def _apply_ca_bundle(self, pem: bytes, former: Object) -> None:
+        """Apply caBundle alone: dind-certs owns no other field of the configuration."""
+        ca_bundle = base64.b64encode(pem).decode()
         configuration = {
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "MutatingWebhookConfiguration",
@@ -171,8 +189,8 @@ class Cluster:
                 "resourceVersion": former["metadata"]["resourceVersion"],
             },
             "webhooks": [
-                {"name": entry["name"], "clientConfig": {"caBundle": bundle}}
-                for entry in former["webhooks"]
+                {"name": webhook["name"], "clientConfig": {"caBundle": ca_bundle}}
+                for webhook in former["webhooks"]
             ],
         }
         apply = partial(
@@ -181,4 +199,32 @@ class Cluster:
             configuration,
             _content_type="application/apply-patch+yaml",
         )
-        call(partial(apply, field_manager=FIELD_MANAGER, force=True))
+        _change(partial(apply, force=True))
+
+
+def _find(request: Callable[..., Any]) -> tuple[Object | None, datetime]:
+    """Read one object, None if it does not exist; and the API server's time."""
+    try:
+        response = send(request)
+        found, date = json.loads(response.body), response.date
+    except RejectedError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        found, date = None, error.date
+    if date is None:
+        raise ClusterError("the API server's answer does not tell the time (Date)")
+    return found, date
+
+
+def _change(request: Callable[..., Any]) -> None:
+    """Send one write.
+
+    Raises:
+        ConflictError: The object has changed, exists already, or is gone.
+    """
+    try:
+        send(partial(request, field_manager=FIELD_MANAGER))
+    except RejectedError as error:
+        if error.status in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+            raise ConflictError(str(error)) from error
+        raise

@@ -5,23 +5,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from certs.durations import parse_duration
-from certs.names import service_names
-from certs.objects import Names
-from certs.plan import Policy
-from certs.usage import BadUsage, reading
-
-if TYPE_CHECKING:
-    from certs.cluster import Cluster
+from certs import rotation
+from certs.cluster import Cluster
+from certs.issuing import service_names
+from certs.parameters import parse_duration, parsed_by
+from certs.propagation import CLOCK_RESOLUTION
+from certs.report import report
+from certs.state import Names, Policy
+from webhook.cli.group import BadUsage
+from webhook.cluster.client import ClusterError, connect
+from webhook.logs import configure_logging
 
 Command = Callable[..., None]
 
-# A rotation settles twice within the last third of a lifetime; three times leave room.
-_SETTLES_PER_THIRD = 3
+# A rotation waits for propagation twice within the last third of a lifetime; that leaves room.
+_DELAYS_PER_THIRD = 3
 _THIRDS = 3
 
 
@@ -33,25 +36,22 @@ class NoCluster(click.ClickException):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the options of both commands say."""
+    """The options of both commands."""
 
     names: Names
     policy: Policy
-    kubeconfig: str | None
+    kubeconfig: Path | None
 
-    def cluster(self) -> "Cluster":
-        """Connect; the Kubernetes client is slow to load, so only here."""
-        from certs.api import ClusterError, connect  # noqa: PLC0415
-        from certs.cluster import Cluster  # noqa: PLC0415
-
+    def cluster(self) -> Cluster:
+        """Make the client; nothing is sent yet."""
         try:
             return Cluster(connect(self.kubeconfig), self.names)
         except ClusterError as error:
             raise NoCluster(str(error)) from error
 
 
-def _filled(text: str) -> str:
-    if not text:  # no selector would select every pod
+def _not_empty(text: str) -> str:
+    if not text:  # an empty selector would select every pod
         raise ValueError("it is empty.")
     return text
 
@@ -60,55 +60,67 @@ def _option(flag: str, text: str, **settings: Any) -> Callable[[Command], Comman
     """Make an option that is an environment variable, too."""
     variable = "DIND_CERTS_" + flag.removeprefix("--").replace("-", "_").upper()
     if "default" not in settings:
-        settings |= {"required": True, "type": reading(_filled), "metavar": "NAME"}
+        settings |= {"required": True, "type": parsed_by(_not_empty), "metavar": "NAME"}
     return click.option(
         flag, help=text, envvar=variable, show_envvar=True, show_default=True, **settings
     )
 
 
 def _duration(flag: str, default: str, text: str) -> Callable[[Command], Command]:
-    kind = reading(parse_duration)
+    kind = parsed_by(parse_duration)
     return _option(flag, text, type=kind, metavar="DURATION", default=default)
 
 
 _OPTIONS = (
-    _option("--namespace", "Where the webhook is installed."),
-    _option("--service", "The webhook's Service; the leaf is for its names."),
-    _option("--webhook-configuration", "The MutatingWebhookConfiguration."),
-    _option("--deployment", "dind-certs' own; it owns the Secrets."),
-    _option("--ca-secret", "Holds the authorities; never mounted."),
-    _option("--tls-secret", "Holds the leaf; the webhook mounts it."),
-    _option("--selector", "Labels of the webhook's pods."),
-    _option("--port", "Where these serve.", type=click.IntRange(1, 65535), default=8443),
-    _duration("--settle", "120s", "How long bundle and Secret take to arrive everywhere."),
-    _duration("--authority-lifetime", "365d", "Of an authority; a new one comes after two thirds."),
-    _duration("--leaf-lifetime", "90d", "Of a leaf; a new one comes after two thirds."),
+    _option("--namespace", "Namespace of the webhook."),
+    _option("--service", "Service of the webhook; the serving certificate is for its names."),
+    _option("--webhook-configuration", "MutatingWebhookConfiguration whose caBundle is published."),
+    _option("--deployment", "Deployment of dind-certs; it owns the two Secrets."),
+    _option("--ca-secret", "Secret of the CAs and their keys; never mounted."),
+    _option("--tls-secret", "Secret of the serving certificate; the webhook mounts it."),
+    _option("--selector", "Label selector of the webhook's pods."),
+    _option("--port", "Port on which these serve.", type=click.IntRange(1, 65535), default=8443),
+    _duration(
+        "--propagation-delay",
+        "120s",
+        "How long a caBundle takes to reach every API server, and a Secret every replica.",
+    ),
+    _duration("--ca-lifetime", "365d", "Lifetime of a CA; replaced after two thirds of it."),
+    _duration(
+        "--serving-certificate-lifetime",
+        "90d",
+        "Lifetime of a serving certificate; replaced after two thirds of it.",
+    ),
     _option(
         "--kubeconfig",
-        "Access to the cluster; by default the pod's own, else the user's.",
+        "Kubeconfig file. Unset: the pod's service account, else the user's kubeconfig.",
+        type=click.Path(path_type=Path),
         metavar="FILE",
         default=None,
     ),
 )
 
 
-def _target(command: Command) -> Command:
+def _target_options(command: Command) -> Command:
     """Give a command the options that name an installation, as one `Target`."""
 
     @wraps(command)
     def with_target(
-        settle: timedelta,
-        authority_lifetime: timedelta,
-        leaf_lifetime: timedelta,
-        kubeconfig: str | None,
+        propagation_delay: timedelta,
+        ca_lifetime: timedelta,
+        serving_certificate_lifetime: timedelta,
+        kubeconfig: Path | None,
         **options: Any,  # noqa: ANN401
     ) -> None:
         fields = {name: options.pop(name) for name in Names.__dataclass_fields__}
         names = Names(**fields)
-        _check_lifetimes(settle, authority_lifetime, leaf_lifetime)
         policy = Policy(
-            service_names(names.service, names.namespace), settle, authority_lifetime, leaf_lifetime
+            service_names(names.service, names.namespace),
+            propagation_delay,
+            ca_lifetime,
+            serving_certificate_lifetime,
         )
+        _check_lifetimes(policy)
         command(Target(names, policy, kubeconfig), **options)
 
     wrapped: Command = with_target
@@ -117,47 +129,44 @@ def _target(command: Command) -> Command:
     return wrapped
 
 
-def _check_lifetimes(settle: timedelta, authority: timedelta, leaf: timedelta) -> None:
-    """A lifetime's last third must hold a rotation."""
-    least = settle * _SETTLES_PER_THIRD * _THIRDS
-    for flag, lifetime in (("--authority-lifetime", authority), ("--leaf-lifetime", leaf)):
+def _check_lifetimes(policy: Policy) -> None:
+    """Refuse a lifetime whose last third cannot hold a rotation."""
+    least = (policy.propagation_delay + CLOCK_RESOLUTION) * _DELAYS_PER_THIRD * _THIRDS
+    for flag, lifetime in (
+        ("--ca-lifetime", policy.ca_lifetime),
+        ("--serving-certificate-lifetime", policy.serving_lifetime),
+    ):
         if lifetime < least:
             raise BadUsage(
-                f"Invalid value for '{flag}': it must be at least nine times --settle, "
+                f"Invalid value for '{flag}': with this --propagation-delay it must be at least "
                 f"{least.total_seconds():.0f}s, so that its last third holds a rotation."
             )
 
 
 @click.command()
-@_target
-@_duration("--tick", "60s", "How often to look even if nothing changes.")
-def run(target: Target, tick: timedelta) -> None:
-    """Issue and rotate the webhook's certificates, for ever.
+@_target_options
+@_duration("--resync-interval", "60s", "How often to read the objects even if nothing changes.")
+def run(target: Target, resync_interval: timedelta) -> None:
+    """Issue and rotate the webhook's certificates until SIGTERM.
 
-    Several may run at once. SIGTERM ends it.
+    Several processes can run at once.
     """
-    from certs.logs import configure  # noqa: PLC0415
-    from certs.rotation import Rotation  # noqa: PLC0415
-
-    Rotation(target.cluster(), target.policy, tick, configure()).run()
+    rotation.Rotation(target.cluster(), target.policy, resync_interval, configure_logging()).run()
 
 
 @click.command()
-@_target
+@_target_options
 @click.pass_context
 def show(context: click.Context, target: Target) -> None:
     """Show what is stored, who signed it, when it expires, who serves it, and what comes next.
 
-    The status is 0 where nothing is to be done, else 1.
+    Exits with 0 if nothing is to be done, else with 1.
     """
-    from certs.api import ClusterError  # noqa: PLC0415
-    from certs.report import report  # noqa: PLC0415
-
     try:
         cluster = target.cluster()
-        snapshot = cluster.look(cluster.read())
+        snapshot = cluster.probe(cluster.read())
     except ClusterError as error:
-        raise NoCluster(f"The cluster does not answer: {error}") from error
+        raise NoCluster(f"The request to the API server failed: {error}") from error
     text, healthy = report(snapshot.now, snapshot.state, target.policy, target.names)
     click.echo(text)
     context.exit(0 if healthy else 1)

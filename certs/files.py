@@ -1,4 +1,4 @@
-"""Writes several files into one folder: all of them, or none."""
+"""Writes several files into one directory: all of them, or none."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to be written: its name in the folder, its content, and its mode."""
+    """A file to be written: its name in the directory, its content, and its mode."""
 
     name: str
     content: bytes = field(repr=False)
@@ -20,21 +20,21 @@ class File:
 
 
 def existing(directory: Path, files: Sequence[File]) -> list[str]:
-    """The names of those files that the folder already has, dangling links included."""
+    """Return the names of those files that the directory already has, dangling links included."""
     return [file.name for file in files if os.path.lexists(directory / file.name)]
 
 
 def write_together(directory: Path, files: Sequence[File]) -> None:
-    """Write the files, replacing those that exist; create the folder if only that is missing.
+    """Write the files, replacing those that exist; create the directory if only that is missing.
 
-    Everything is written into a hidden folder inside, then renamed, so a reader never sees half a
-    file. When a step fails, the folder is as it was.
+    Everything is written into a hidden directory inside, then renamed, so a reader never sees half
+    a file. When a step fails, the directory is as it was.
 
     Raises:
-        OSError: The folder or a file cannot be written; nothing has changed.
+        OSError: The directory or a file cannot be written; nothing has changed.
     """
     with (
-        _folder(directory),
+        _created(directory),
         tempfile.TemporaryDirectory(prefix=".dind-certs-", dir=directory) as staging,
         ExitStack() as undo,
     ):
@@ -46,8 +46,8 @@ def write_together(directory: Path, files: Sequence[File]) -> None:
 
 
 @contextmanager
-def _folder(directory: Path) -> Iterator[None]:
-    """Create the folder if it is missing, and remove it again when the block fails."""
+def _created(directory: Path) -> Iterator[None]:
+    """Create the directory if it is missing, and remove it again when the block fails."""
     try:
         directory.mkdir()
     except FileExistsError:
@@ -66,7 +66,7 @@ def _write(path: Path, file: File) -> None:
 
 
 def _replace(target: Path, written: Path, undo: ExitStack) -> None:
-    """Move a written file to its place, and tell `undo` how to bring the former state back."""
+    """Move a written file to its place; register with `undo` how to restore the former state."""
     if os.path.lexists(target):
         if not (target.is_file() or target.is_symlink()):
             raise FileExistsError(errno.EEXIST, f"{target.name} is there and is not a file")

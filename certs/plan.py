@@ -1,8 +1,8 @@
 """The rotation: what to do next, given what is stored. Pure; all timing rules are here.
 
-The order that makes a rotation harmless: a new authority is published beside the old one; when
-every API server has had time to see it, the leaf is issued by it; when every replica is seen to
-serve that leaf, the old authority is retired.
+A rotation never fails a request because of its order: a new CA is published beside the old one;
+after the propagation delay, when every API server trusts it, it issues the serving certificate;
+when every replica is seen to serve that one, the old CA is removed.
 
 Every action is one write. A process that dies between two of them finds, when it starts again,
 a state from which the plan goes on.
@@ -10,55 +10,36 @@ a state from which the plan goes on.
 One clock counts, the API server's: it checks the certificates, and it dates what is stored.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from cryptography import x509
 
 from certs.actions import (
     Action,
-    AddAuthority,
-    IssueLeaf,
-    KeepAuthorities,
-    LookAtReplicas,
-    Publish,
+    AddCA,
+    IssueServingCertificate,
+    ProbeReplicas,
+    PublishCABundle,
+    StoreCAs,
     Wait,
 )
-from certs.authority import AUTHORITY_VALIDITY, LEAF_VALIDITY
-from certs.pem import dns_names, fingerprint, issued_by
-from certs.renewal import renewal_due, renewal_reason
+from certs.certificates import dns_names, fingerprint, issued_by, renewal_due, renewal_reason
+from certs.propagation import delivered_at, trusted_at, undelivered_reason
 from certs.state import (
-    Registration,
+    MAX_CAS,
+    Policy,
     Replica,
     State,
-    StoredAuthority,
-    StoredLeaf,
+    StoredCA,
+    StoredServingCertificate,
     Unusable,
-    bundle_of,
-    trusted_by,
+    WebhookConfiguration,
+    ca_bundle_of,
+    trusted_cas,
 )
 
-SETTLE = timedelta(seconds=120)  # the kubelet takes up to 90 s to deliver a Secret
-# The API server tells the time, and dates what is stored, in whole seconds.
-GRAIN = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the operator chose.
-
-    Attributes:
-        names: DNS names of the servers.
-        settle: How long a bundle takes to reach every API server, and a Secret every replica.
-        authority_lifetime: Of an authority, from its issue.
-        leaf_lifetime: Of a leaf, from its issue.
-    """
-
-    names: tuple[str, ...]
-    settle: timedelta = SETTLE
-    authority_lifetime: timedelta = AUTHORITY_VALIDITY
-    leaf_lifetime: timedelta = LEAF_VALIDITY
+UP_TO_DATE = "everything is up to date"
 
 
 def plan(now: datetime, state: State, policy: Policy) -> Action:
@@ -67,104 +48,149 @@ def plan(now: datetime, state: State, policy: Policy) -> Action:
     Args:
         now: The API server's time.
         state: What is stored.
-        policy: What the operator chose.
+        policy: What the administrator chose.
     """
-    action = _tend_authorities(now, state, policy)
-    if action is not None:
+    action = _next(now, state, policy)
+    match action:
+        case AddCA() | StoreCAs():
+            obstacle = state.ca_secret_obstacle and f"the CA Secret {state.ca_secret_obstacle}"
+        case IssueServingCertificate():
+            obstacle = state.tls_secret_obstacle and f"the TLS Secret {state.tls_secret_obstacle}"
+        case _:
+            return action
+    if not obstacle:
         return action
-    if state.registration is None or not state.registration.bundles:
-        return Wait(None, "the webhook configuration does not exist", blocked=True)
-    return (
-        _publish(state, state.registration)
-        or _tend_leaf(now, state, state.registration, policy)
-        or _retire(now, state, policy)
-        or _rest(now, state, state.registration, policy)
+    return Wait(
+        None, f"{obstacle}; delete it, then dind-certs creates it ({action.reason})", blocked=True
     )
 
 
-def _tend_authorities(now: datetime, state: State, policy: Policy) -> Action | None:
-    """Keep those that count, take in what the bundle must not lose, and add one when it is due."""
-    valid = tuple(a for a in state.authorities if now <= a.certificate.not_valid_after_utc)
-    stored = {a.certificate for a in valid}
-    trusted = trusted_by(state.registration)
-    if not stored and isinstance(state.leaf, StoredLeaf):
-        trusted = tuple(dict.fromkeys((*trusted, state.leaf.issuer)))  # the bundle may be lost, too
-    orphans = tuple(a for a in trusted if a not in stored and now <= a.not_valid_after_utc)
-    if orphans and state.replicas is None:
-        return LookAtReplicas(f"does one still need {_named(orphans)}, trusted but not stored?")
-    needed = _still_needed(now, state, policy, orphans)
-    kept = (*map(StoredAuthority, needed), *valid)
+def _next(now: datetime, state: State, policy: Policy) -> Action:
+    action = _maintain_cas(now, state, policy)
+    if action is not None:
+        return action
+    if state.webhooks is None or not state.webhooks.ca_bundles:
+        return Wait(None, "the MutatingWebhookConfiguration does not exist", blocked=True)
+    return (
+        _publish(state, state.webhooks)
+        or _maintain_serving_certificate(now, state, state.webhooks, policy)
+        or _remove_old_cas(now, state, policy)
+        or _wait_for_renewal(now, state, state.webhooks, policy)
+    )
+
+
+def _maintain_cas(now: datetime, state: State, policy: Policy) -> Action | None:
+    """Drop expired CAs, adopt those that caBundle must not lose, and add one when it is due."""
+    valid = tuple(ca for ca in state.cas if now < ca.certificate.not_valid_after_utc)
+    stored = {ca.certificate for ca in valid}
+    unproven = _unproven_issuer(now, state) if not stored else None
+    trusted = tuple(
+        ca
+        for ca in trusted_cas(state.webhooks)
+        if ca not in stored and now < ca.not_valid_after_utc
+    )
+    if (trusted or unproven) and state.replicas is None:
+        return ProbeReplicas(
+            f"does a replica need {_names(trusted, unproven)}, which is not stored?"
+        )
+    if unproven is not None and _served_from(unproven, state):
+        trusted = (*trusted, unproven)
+    needed = _still_needed(now, state, policy, trusted)
+    kept = (*map(StoredCA, needed), *valid)[-(MAX_CAS - 1) :]
 
     due = _addition_due(now, kept)
     if due is not None:
-        return AddAuthority(kept, due)
+        return AddCA(kept, due)
+    if kept == state.cas:
+        return None
     if needed:
-        return KeepAuthorities(kept, f"a replica may still need {_named(needed)}")
-    if len(valid) < len(state.authorities):
-        return KeepAuthorities(kept, "the others have expired")
-    return None
+        return StoreCAs(kept, f"a replica may still need {_names(needed)}")
+    return StoreCAs(kept, "the other CAs have expired")
+
+
+def _unproven_issuer(now: datetime, state: State) -> x509.Certificate | None:
+    """Return the issuer in the TLS Secret, if no caBundle trusts it.
+
+    Whoever may write the TLS Secret could name any CA there, so it counts only where a ready
+    replica serves a certificate that it issued.
+    """
+    if isinstance(state.serving, Unusable):
+        return None
+    issuer = state.serving.issuer
+    if issuer in trusted_cas(state.webhooks) or now >= issuer.not_valid_after_utc:
+        return None
+    return issuer
+
+
+def _served_from(issuer: x509.Certificate, state: State) -> bool:
+    return any(
+        replica.certificate is not None and issued_by(replica.certificate, issuer)
+        for replica in state.replicas or ()
+    )
 
 
 def _still_needed(
-    now: datetime, state: State, policy: Policy, orphans: tuple[x509.Certificate, ...]
+    now: datetime, state: State, policy: Policy, trusted: tuple[x509.Certificate, ...]
 ) -> tuple[x509.Certificate, ...]:
-    """Tell which authorities must stay trusted: all, unless every replica is known to be past."""
-    if isinstance(state.leaf, Unusable) or _undelivered(now, state.leaf, state, policy):
-        return orphans
-    return tuple(a for a in orphans if a == state.leaf.issuer)
+    """Return which CAs must stay trusted: all, unless all replicas serve the stored certificate."""
+    if isinstance(state.serving, Unusable) or undelivered_reason(now, state.serving, state, policy):
+        return trusted
+    return tuple(ca for ca in trusted if ca == state.serving.issuer)
 
 
-def _addition_due(now: datetime, authorities: tuple[StoredAuthority, ...]) -> str | None:
-    if not authorities:
-        return "there is none"
-    newest = authorities[-1]
+def _addition_due(now: datetime, cas: tuple[StoredCA, ...]) -> str | None:
+    if not cas:
+        return "no CA is stored"
+    newest = cas[-1]
     if newest.key is None:
-        return "no key of the newest one is stored"
+        return "the newest CA has no usable key"
     due = renewal_reason(now, newest.certificate)
     return due and f"{_name(newest)}: {due}"
 
 
-def _publish(state: State, registration: Registration) -> Publish | None:
-    bundle = bundle_of(state.authorities)
-    for entry, found in registration.bundles.items():
-        if found != bundle:
-            what = "trusts something else" if found else "trusts nobody"
-            return Publish(bundle, f"{entry} {what}")
-    if registration.applied is None:
-        return Publish(bundle, "the bundle is not ours alone to change")
+def _publish(state: State, webhooks: WebhookConfiguration) -> PublishCABundle | None:
+    pem = ca_bundle_of(state.cas)
+    for name, ca_bundle in webhooks.ca_bundles.items():
+        if ca_bundle.pem != pem:
+            problem = "is not that of the stored CAs" if ca_bundle.pem else "is empty"
+            return PublishCABundle(pem, f"the caBundle of {name} {problem}")
+    if webhooks.published is None:
+        return PublishCABundle(pem, "another field manager owns a caBundle")
     return None
 
 
-def _tend_leaf(
-    now: datetime, state: State, registration: Registration, policy: Policy
+def _maintain_serving_certificate(
+    now: datetime, state: State, webhooks: WebhookConfiguration, policy: Policy
 ) -> Action | None:
-    """Issue a leaf if it must be, by an authority that every API server trusts by now."""
-    newest, settled_at = state.authorities[-1], _settled_at(registration, policy)
-    settled = now >= settled_at
-    problem = _leaf_problem(now, state, policy)
+    """Issue a serving certificate if it is due, by a CA that every API server trusts by now."""
+    newest, propagated_at = state.cas[-1], trusted_at(webhooks, policy)
+    trusted = now >= propagated_at
+    problem = _serving_problem(now, state, policy)
     if problem is not None:
-        if settled:
-            return IssueLeaf(newest, problem)
-        return _issue_early(now, state, problem, settled_at)
+        if trusted:
+            return IssueServingCertificate(newest, problem)
+        return _issue_early(now, state, problem, propagated_at)
     issuer = _issuer(state)
-    if settled and issuer != newest:
-        return IssueLeaf(newest, f"it comes from {_name(issuer)}, {_name(newest)} is newer")
-    due = renewal_reason(now, _leaf(state).certificate)
+    if trusted and issuer != newest:
+        return IssueServingCertificate(
+            newest, f"it was issued by {_name(issuer)}, and {_name(newest)} is newer"
+        )
+    due = renewal_reason(now, _serving(state).certificate)
     if due is None:
         return None
-    if settled or issuer.key is not None:
-        return IssueLeaf(issuer, due)
-    return Wait(settled_at, f"{_name(newest)} is being published, then it issues the leaf")
+    if trusted or issuer.key is not None:
+        return IssueServingCertificate(issuer, due)
+    return _wait_for_propagation(newest, propagated_at)
 
 
-def _leaf_problem(now: datetime, state: State, policy: Policy) -> str | None:
-    """Say why the stored leaf cannot be served at all."""
-    match state.leaf:
-        case Unusable(why):
-            return f"it {why}"
-        case StoredLeaf(certificate, issuer):
-            if issuer not in {a.certificate for a in state.authorities}:
-                return "it does not come from a stored authority"
+def _serving_problem(now: datetime, state: State, policy: Policy) -> str | None:
+    """Say why the stored serving certificate cannot be served at all."""
+    match state.serving:
+        case Unusable(reason):
+            return f"it {reason}"
+        case StoredServingCertificate(certificate, issuer):
+            if issuer not in {ca.certificate for ca in state.cas}:
+                return "it was not issued by a stored CA"
             if dns_names(certificate) != set(policy.names):
                 return "it is for other names"
             valid = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
@@ -173,94 +199,82 @@ def _leaf_problem(now: datetime, state: State, policy: Policy) -> str | None:
             assert_never(never)
 
 
-def _issue_early(now: datetime, state: State, problem: str, settled_at: datetime) -> Action:
-    """Issue before the bundle has settled, if nobody can notice.
+def _issue_early(now: datetime, state: State, problem: str, propagated_at: datetime) -> Action:
+    """Issue before the propagation delay is over, if no request can fail for it.
 
-    Nobody can if no replica serves what an API server may accept, as in a new installation, or if
-    they all serve what the same authority has issued.
+    None can if no replica serves what an API server may accept, as in a new installation, or if
+    they all serve what the same CA has issued.
     """
     if state.replicas is None:
-        return LookAtReplicas(f"the leaf: {problem}; may it be issued at once?")
-    served = [r for r in state.replicas if _may_be_accepted(now, r, state)]
-    for authority in reversed(state.authorities):
-        if authority.key is not None and all(
-            r.certificate and issued_by(r.certificate, authority.certificate) for r in served
+        return ProbeReplicas(f"the serving certificate: {problem}; can it be issued at once?")
+    served = [replica for replica in state.replicas if _may_be_accepted(now, replica, state)]
+    for ca in reversed(state.cas):
+        if ca.key is not None and all(
+            replica.certificate and issued_by(replica.certificate, ca.certificate)
+            for replica in served
         ):
-            return IssueLeaf(authority, problem)
-    return Wait(settled_at, f"the leaf: {problem}; replicas still serve another authority's")
+            return IssueServingCertificate(ca, problem)
+    reason = f"the serving certificate: {problem}; replicas still serve that of another CA"
+    return Wait(propagated_at, reason)
 
 
 def _may_be_accepted(now: datetime, replica: Replica, state: State) -> bool:
     served = replica.certificate
     if served is None:
-        return True  # nobody can say
+        return True
     return now <= served.not_valid_after_utc and any(
-        issued_by(served, authority.certificate) for authority in state.authorities
+        issued_by(served, ca.certificate) for ca in state.cas
     )
 
 
-def _retire(now: datetime, state: State, policy: Policy) -> Action | None:
-    """Retire the authorities before the leaf's issuer, once no replica needs them."""
-    index = state.authorities.index(_issuer(state))
+def _remove_old_cas(now: datetime, state: State, policy: Policy) -> Action | None:
+    """Remove the CAs before the serving certificate's issuer, once no replica needs them."""
+    index = state.cas.index(_issuer(state))
     if index == 0:
         return None
-    leaf, older = _leaf(state), _named([a.certificate for a in state.authorities[:index]])
-    delivered_at = leaf.written + policy.settle + GRAIN
-    if now < delivered_at:
-        return Wait(delivered_at, f"the new leaf is being delivered, then {older} retires")
+    serving, older = _serving(state), _names(tuple(ca.certificate for ca in state.cas[:index]))
+    if now < delivered_at(serving, policy):
+        reason = f"the serving certificate is being delivered, then {older} is removed"
+        return Wait(delivered_at(serving, policy), reason)
     if state.replicas is None:
-        return LookAtReplicas(f"do they all serve the new leaf, so that {older} can retire?")
-    why = _undelivered(now, leaf, state, policy)
-    if why is not None:
-        return Wait(now + policy.settle / 4, f"{why}; {older} stays trusted", blocked=True)
-    return KeepAuthorities(state.authorities[index:], f"no replica needs {older} any more")
+        return ProbeReplicas(f"do all replicas serve the new certificate, so that {older} can go?")
+    problem = undelivered_reason(now, serving, state, policy)
+    if problem is not None:
+        retry_at = now + policy.propagation_delay / 4
+        return Wait(retry_at, f"{problem}; {older} stays trusted", blocked=True)
+    return StoreCAs(state.cas[index:], f"no replica needs {older} any more")
 
 
-def _undelivered(now: datetime, leaf: StoredLeaf, state: State, policy: Policy) -> str | None:
-    """Say why a replica may still serve, or be about to serve, an older leaf than the stored one.
-
-    Those that are not ready cannot be asked: they have had time to get it.
-    """
-    if now < leaf.written + policy.settle + GRAIN:
-        return "the new leaf is being delivered"
-    if not state.replicas:
-        return "no replica is ready"
-    for replica in state.replicas:
-        if replica.certificate != leaf.certificate:
-            return f"{replica.name} {replica.trouble or 'serves another leaf'}"
-    return None
-
-
-def _rest(now: datetime, state: State, registration: Registration, policy: Policy) -> Wait:
-    """Wait for the next date."""
-    newest = state.authorities[-1]
-    settled_at = _settled_at(registration, policy)
+def _wait_for_renewal(
+    now: datetime, state: State, webhooks: WebhookConfiguration, policy: Policy
+) -> Wait:
+    newest = state.cas[-1]
     if _issuer(state) != newest:
-        return Wait(settled_at, f"{_name(newest)} is being published, then it issues the leaf")
-    due = min(renewal_due(_leaf(state).certificate), renewal_due(newest.certificate))
-    return Wait(max(due, now), "all is well")
+        return _wait_for_propagation(newest, trusted_at(webhooks, policy))
+    due = min(renewal_due(_serving(state).certificate), renewal_due(newest.certificate))
+    return Wait(max(due, now), UP_TO_DATE)
 
 
-def _settled_at(registration: Registration, policy: Policy) -> datetime:
-    if registration.applied is None:
-        raise ValueError("what is not published does not settle")
-    return registration.applied + policy.settle + GRAIN
+def _wait_for_propagation(newest: StoredCA, propagated_at: datetime) -> Wait:
+    reason = f"{_name(newest)} is being published, then it issues the serving certificate"
+    return Wait(propagated_at, reason)
 
 
-def _leaf(state: State) -> StoredLeaf:
-    if isinstance(state.leaf, Unusable):
-        raise TypeError("the leaf is usable from here on")
-    return state.leaf
+def _serving(state: State) -> StoredServingCertificate:
+    if isinstance(state.serving, Unusable):
+        raise TypeError("the serving certificate is usable from here on")
+    return state.serving
 
 
-def _issuer(state: State) -> StoredAuthority:
-    issuer = _leaf(state).issuer
-    return next(a for a in state.authorities if a.certificate == issuer)
+def _issuer(state: State) -> StoredCA:
+    issuer = _serving(state).issuer
+    return next(ca for ca in state.cas if ca.certificate == issuer)
 
 
-def _name(authority: StoredAuthority) -> str:
-    return f"authority {fingerprint(authority.certificate)}"
+def _name(ca: StoredCA) -> str:
+    return _names((ca.certificate,))
 
 
-def _named(certificates: tuple[x509.Certificate, ...] | list[x509.Certificate]) -> str:
-    return f"authority {', '.join(map(fingerprint, certificates))}"
+def _names(certificates: tuple[x509.Certificate, ...], more: x509.Certificate | None = None) -> str:
+    named = certificates if more is None else (*certificates, more)
+    return f"CA {', '.join(map(fingerprint, named))}"

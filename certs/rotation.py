@@ -9,31 +9,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NoReturn, assert_never
 
-from structlog.typing import FilteringBoundLogger
-
 from certs import plan as rules
 from certs.actions import (
     Action,
-    AddAuthority,
-    IssueLeaf,
-    KeepAuthorities,
-    LookAtReplicas,
-    Publish,
+    AddCA,
+    IssueServingCertificate,
+    ProbeReplicas,
+    PublishCABundle,
+    StoreCAs,
     Wait,
     Write,
+    contents,
 )
-from certs.api import ClusterError, ConflictError
-from certs.cluster import Cluster, Snapshot
-from certs.pem import fingerprint
-from certs.plan import Policy
-from certs.state import State
-from certs.writes import contents
+from certs.certificates import fingerprint
+from certs.cluster import Cluster, ConflictError, Snapshot
+from certs.state import Policy, State
+from webhook.cluster.client import ClusterError
+from webhook.logs import Logger
 
 Plan = Callable[[datetime, State, Policy], Action]
 
 _BACKOFF = (1.0, 30.0)  # seconds, the first and the longest
-# From nothing to a working installation takes three writes, from the worst mishap six.
-_WRITES_IN_A_ROW = 8
+# From nothing to a working installation takes three writes, from the worst damage six.
+_WRITES_PER_ROUND = 8
 
 
 @dataclass(slots=True)
@@ -42,78 +40,95 @@ class Rotation:
 
     Attributes:
         cluster: Where they are stored.
-        policy: What the operator chose.
-        tick: The longest sleep. It bounds by how much a machine that was suspended is late, since
-            no timer ran meanwhile.
-        log: One line per write, per change of what is awaited, and per trouble.
+        policy: What the administrator chose.
+        resync_interval: The longest sleep. It bounds by how much a machine that was suspended is
+            late, since no timer ran meanwhile.
+        log: One line per write, per change of what is awaited or ignored, and per failure.
         plan: The rules.
     """
 
     cluster: Cluster
     policy: Policy
-    tick: timedelta
-    log: FilteringBoundLogger
+    resync_interval: timedelta
+    log: Logger
     plan: Plan = rules.plan
     _changed: threading.Event = field(default_factory=threading.Event)
     _awaited: str = ""
+    _ignored: tuple[str, ...] = ()
 
     def run(self) -> NoReturn:
         """Run until SIGTERM or SIGINT; a write that is under way may be lost, which is harmless."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _stop)
+            signal.signal(number, _exit)
         for name, watch in self.cluster.watches().items():
             threading.Thread(target=self._watch, args=(name, watch), daemon=True).start()
         self.log.info("started")
+        backoff, longest = _BACKOFF
         try:
-            self._keep_on()
+            while True:
+                self._changed.clear()
+                pause = self.run_round()
+                if pause is None:
+                    pause, backoff = backoff, min(backoff * 2, longest)
+                else:
+                    backoff = _BACKOFF[0]
+                self._changed.wait(pause)
         except SystemExit:
             self.log.info("stopped")
             raise
 
-    def _keep_on(self) -> NoReturn:
-        backoff, longest = _BACKOFF
-        while True:
-            self._changed.clear()
-            try:
-                pause = self._until_wait()
-                backoff = _BACKOFF[0]
-            except ClusterError as error:
-                self.log.warning("trouble", error=str(error))
-                pause, backoff = backoff, min(backoff * 2, longest)
-            self._changed.wait(pause)
+    def run_round(self) -> float | None:
+        """Act until there is nothing to do.
 
-    def _until_wait(self) -> float:
-        """Act until there is nothing to do; return for how many seconds."""
-        for _ in range(_WRITES_IN_A_ROW):
+        Returns:
+            Seconds to sleep; None if the round failed, which is logged.
+        """
+        try:
+            return self._act_until_wait()
+        except ClusterError as error:
+            self.log.warning("request to the API server failed", error=str(error))
+        except Exception:  # no round ends the process: the next one may find another state
+            self.log.exception("round failed")
+        return None
+
+    def _act_until_wait(self) -> float:
+        for _ in range(_WRITES_PER_ROUND):
             try:
-                pause = self._step()
+                pause = self._act()
             except ConflictError as error:
-                self.log.info("somebody else was faster", error=str(error))
+                self.log.info("write conflict", error=str(error))
                 continue
             if pause is not None:
                 return pause
-        raise ClusterError(f"{_WRITES_IN_A_ROW} writes in a row did not bring it to rest")
+        raise ClusterError(f"{_WRITES_PER_ROUND} writes in a row were not enough")
 
-    def _step(self) -> float | None:
+    def _act(self) -> float | None:
         """Do the next action; return the seconds to sleep, None after a write."""
         snapshot, action = next_action(self.cluster, self.policy, self.plan)
+        self._log_ignored(snapshot.state.problems)
         if isinstance(action, Wait):
-            return self._rest(action, snapshot)
+            return self._pause(action, snapshot)
         self.cluster.write(contents(action, snapshot.now, self.policy), snapshot)
         self._awaited = ""
         _log_write(self.log, action)
         return None
 
-    def _rest(self, wait: Wait, snapshot: Snapshot) -> float:
+    def _pause(self, wait: Wait, snapshot: Snapshot) -> float:
         if wait.reason != self._awaited:
             self._awaited = wait.reason
             log = self.log.warning if wait.blocked else self.log.info
             log("waiting", reason=wait.reason, until=wait.until and wait.until.isoformat())
         if wait.until is None:
-            return self.tick.total_seconds()
-        return min(self.tick, wait.until - snapshot.now).total_seconds()
+            return self.resync_interval.total_seconds()
+        return min(self.resync_interval, wait.until - snapshot.now).total_seconds()
 
-    def _watch(self, name: str, watch: Callable[[], Iterator[None]]) -> None:
+    def _log_ignored(self, problems: tuple[str, ...]) -> None:
+        if problems != self._ignored:
+            self._ignored = problems
+            for problem in problems:
+                self.log.warning("unusable CA", problem=problem)
+
+    def _watch(self, name: str, watch: Callable[[], Iterator[None]]) -> NoReturn:
         """Wake the loop at every change of one object, for ever."""
         backoff, longest = _BACKOFF
         while True:
@@ -122,39 +137,43 @@ class Rotation:
                     self._changed.set()
                 backoff = _BACKOFF[0]
             except ClusterError as error:
-                self.log.warning("watch ended", object=name, error=str(error))
+                self.log.warning("watch failed", object=name, error=str(error))
+                backoff = min(backoff * 2, longest)
+            except Exception:  # as in run_round
+                self.log.exception("watch failed", object=name)
                 backoff = min(backoff * 2, longest)
             time.sleep(backoff)
 
 
-def _stop(_number: int, _frame: object) -> NoReturn:
+def _exit(_number: int, _frame: object) -> NoReturn:
     sys.exit(0)
 
 
 def next_action(
     cluster: Cluster, policy: Policy, plan: Plan = rules.plan
 ) -> tuple[Snapshot, Wait | Write]:
-    """Read the state, look at the replicas if the plan asks for it, and plan."""
+    """Read the state, probe the replicas if the plan asks for it, and plan."""
     snapshot = cluster.read()
     action = plan(snapshot.now, snapshot.state, policy)
-    if isinstance(action, LookAtReplicas):
-        snapshot = cluster.look(snapshot)
+    if isinstance(action, ProbeReplicas):
+        snapshot = cluster.probe(snapshot)
         action = plan(snapshot.now, snapshot.state, policy)
-    if isinstance(action, LookAtReplicas):
-        raise TypeError("The plan asks for what it was given.")
+    if isinstance(action, ProbeReplicas):
+        raise TypeError("the plan asks for what it was given")
     return snapshot, action
 
 
-def _log_write(log: FilteringBoundLogger, write: Write) -> None:
+def _log_write(log: Logger, write: Write) -> None:
     match write:
-        case AddAuthority(_, reason):
-            log.info("authority added", reason=reason)
-        case KeepAuthorities(kept, reason):
-            names = [fingerprint(authority.certificate) for authority in kept]
-            log.info("authorities kept", kept=names, reason=reason)
-        case Publish(_, reason):
-            log.info("bundle published", reason=reason)
-        case IssueLeaf(issuer, reason):
-            log.info("leaf issued", issuer=fingerprint(issuer.certificate), reason=reason)
+        case AddCA(_, reason):
+            log.info("CA added", reason=reason)
+        case StoreCAs(kept, reason):
+            cas = [fingerprint(ca.certificate) for ca in kept]
+            log.info("CAs changed", stored=cas, reason=reason)
+        case PublishCABundle(_, reason):
+            log.info("caBundle published", reason=reason)
+        case IssueServingCertificate(issuer, reason):
+            issuer_name = fingerprint(issuer.certificate)
+            log.info("serving certificate issued", issuer=issuer_name, reason=reason)
         case _ as never:
             assert_never(never)

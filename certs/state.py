@@ -1,21 +1,22 @@
 """What is stored in the cluster, and what the replicas serve, as values. No I/O, no clock."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from certs.authority import Leaf
-from certs.pem import certificates_in, is_authority, issued_by, key_fits, pem_of
+from certs.certificates import pem_of
+from certs.issuing import CA_VALIDITY, SERVING_VALIDITY
 
-_CERTIFICATE_KEY = re.compile(r"([0-9]{1,9})\.crt")
+# A rotation has two. Each costs some 700 bytes per webhook, and etcd takes 1.5 MiB per object.
+MAX_CAS = 50
+PROPAGATION_DELAY = timedelta(seconds=120)  # the kubelet takes up to 90 s to deliver a Secret
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAuthority:
-    """An authority: one that signs, or, without a key, one that is only still trusted.
+class StoredCA:
+    """A CA that signs, or, without a key, one that is only still trusted.
 
     Attributes:
         certificate: Its certificate.
@@ -27,12 +28,12 @@ class StoredAuthority:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredLeaf:
-    """The servers' certificate, with a key that fits it and the certificate of its issuer.
+class StoredServingCertificate:
+    """The serving certificate, whose key fits it.
 
     Attributes:
         certificate: The certificate.
-        issuer: The authority that signed it.
+        issuer: The CA that signed it, as the Secret names it (ca.crt).
         written: When the Secret last changed, on the API server's clock.
     """
 
@@ -43,23 +44,31 @@ class StoredLeaf:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """There is no certificate that a server could serve; `why` goes on after "the leaf"."""
+    """What is stored cannot be used; `reason` goes on after "it"."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
-    """The webhook configuration, as far as trust goes.
+class CABundle:
+    """A `caBundle`: its bytes, and the CAs that they hold, each once."""
+
+    pem: bytes
+    cas: tuple[x509.Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfiguration:
+    """The MutatingWebhookConfiguration, as far as trust goes.
 
     Attributes:
-        bundles: Per entry what the API server trusts: PEM, empty where there is none.
-        applied: When dind-certs last changed a bundle, on the API server's clock; None where the
-            bundles are not all its own.
+        ca_bundles: The caBundle per name in `webhooks[]`.
+        published: When dind-certs last changed a caBundle, on the API server's clock; None unless
+            dind-certs owns them all.
     """
 
-    bundles: Mapping[str, bytes]
-    applied: datetime | None
+    ca_bundles: Mapping[str, CABundle]
+    published: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +77,13 @@ class Replica:
 
     Attributes:
         name: The pod's.
-        certificate: What it serves, None where it could not be seen.
-        trouble: Why it could not be seen.
+        certificate: What it serves, None if that is unknown.
+        problem: Why it is unknown.
     """
 
     name: str
     certificate: x509.Certificate | None
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,71 +91,73 @@ class State:
     """All that a plan may depend on.
 
     Attributes:
-        authorities: Newest last.
-        leaf: The servers' certificate.
-        registration: None where the webhook configuration does not exist.
-        replicas: None where nobody has looked.
+        cas: Newest last.
+        serving: The serving certificate.
+        webhooks: None if the MutatingWebhookConfiguration does not exist.
+        replicas: None if the replicas were not probed.
+        problems: What is stored and ignored, a line each; no plan depends on it.
+        ca_secret_obstacle: Why the CA Secret cannot be written; empty if it can.
+        tls_secret_obstacle: Why the TLS Secret cannot be written; empty if it can.
     """
 
-    authorities: tuple[StoredAuthority, ...]
-    leaf: StoredLeaf | Unusable
-    registration: Registration | None
+    cas: tuple[StoredCA, ...]
+    serving: StoredServingCertificate | Unusable
+    webhooks: WebhookConfiguration | None
     replicas: tuple[Replica, ...] | None = None
+    problems: tuple[str, ...] = ()
+    ca_secret_obstacle: str = ""
+    tls_secret_obstacle: str = ""
 
 
-def read_authorities(data: Mapping[str, bytes]) -> tuple[StoredAuthority, ...]:
-    """Read the CA Secret: `<n>.crt`, and `<n>.key` beside it, the largest number newest.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The objects of one installation.
 
-    What is damaged is left out: a certificate with its key, or a key alone.
+    Attributes:
+        namespace: Of all but the MutatingWebhookConfiguration, which has none.
+        service: Whose names the serving certificate has.
+        webhook_configuration: Whose caBundle is published.
+        deployment: That of dind-certs, which owns the two Secrets.
+        ca_secret: Holds the CAs; never mounted.
+        tls_secret: Holds the serving certificate; the webhook's pods mount it.
+        selector: Labels of the webhook's pods.
+        port: Where these serve.
     """
-    numbers = sorted(int(match[1]) for match in map(_CERTIFICATE_KEY.fullmatch, data) if match)
-    found = []
-    for number in numbers:
-        certificates = certificates_in(data[f"{number}.crt"])
-        if len(certificates) == 1 and is_authority(certificates[0]):
-            key = data.get(f"{number}.key", b"")
-            fits = key_fits(key, certificates[0])
-            found.append(StoredAuthority(certificates[0], key if fits else None))
-    return tuple(found)
+
+    namespace: str
+    service: str
+    webhook_configuration: str
+    deployment: str
+    ca_secret: str
+    tls_secret: str
+    selector: str
+    port: int
 
 
-def authorities_data(authorities: Sequence[StoredAuthority]) -> dict[str, bytes]:
-    """Write the CA Secret's data."""
-    data = {}
-    for number, authority in enumerate(authorities, 1):
-        data[f"{number}.crt"] = pem_of(authority.certificate)
-        if authority.key is not None:
-            data[f"{number}.key"] = authority.key
-    return data
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the administrator chose.
+
+    Attributes:
+        names: DNS names of the serving certificate.
+        propagation_delay: How long a caBundle takes to reach every API server, and a Secret every
+            replica.
+        ca_lifetime: Of a CA, from its issue.
+        serving_lifetime: Of a serving certificate, from its issue.
+    """
+
+    names: tuple[str, ...]
+    propagation_delay: timedelta = PROPAGATION_DELAY
+    ca_lifetime: timedelta = CA_VALIDITY
+    serving_lifetime: timedelta = SERVING_VALIDITY
 
 
-def read_leaf(data: Mapping[str, bytes], written: datetime) -> StoredLeaf | Unusable:
-    """Read the TLS Secret: `tls.crt`, `tls.key`, and its issuer in `ca.crt`."""
-    for name in ("tls.crt", "tls.key", "ca.crt"):
-        if not data.get(name):
-            return Unusable(f"has no {name}")
-    certificates, issuers = certificates_in(data["tls.crt"]), certificates_in(data["ca.crt"])
-    if not certificates:
-        return Unusable("has a tls.crt that is not a certificate")
-    if not key_fits(data["tls.key"], certificates[0]):
-        return Unusable("has a tls.key that does not belong to its tls.crt")
-    if len(issuers) != 1 or not issued_by(certificates[0], issuers[0]):
-        return Unusable("has a ca.crt that did not issue its tls.crt")
-    return StoredLeaf(certificates[0], issuers[0], written)
+def ca_bundle_of(cas: Sequence[StoredCA]) -> bytes:
+    """Write the caBundle that trusts these CAs."""
+    return b"".join(pem_of(ca.certificate) for ca in cas)
 
 
-def leaf_data(leaf: Leaf, issuer: StoredAuthority) -> dict[str, bytes]:
-    """Write the TLS Secret's data."""
-    return {"tls.crt": leaf.pem, "tls.key": leaf.key, "ca.crt": pem_of(issuer.certificate)}
-
-
-def bundle_of(authorities: Sequence[StoredAuthority]) -> bytes:
-    """Write what the API server is to trust."""
-    return b"".join(pem_of(authority.certificate) for authority in authorities)
-
-
-def trusted_by(registration: Registration | None) -> tuple[x509.Certificate, ...]:
-    """Read the authorities that any entry trusts, each once."""
-    bundles = registration.bundles.values() if registration else ()
-    certificates = [found for bundle in bundles for found in certificates_in(bundle)]
-    return tuple(dict.fromkeys(found for found in certificates if is_authority(found)))
+def trusted_cas(webhooks: WebhookConfiguration | None) -> tuple[x509.Certificate, ...]:
+    """Return the CAs that any caBundle trusts, each once."""
+    ca_bundles = webhooks.ca_bundles.values() if webhooks else ()
+    return tuple(dict.fromkeys(ca for ca_bundle in ca_bundles for ca in ca_bundle.cas))

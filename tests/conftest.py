@@ -1,20 +1,17 @@
-"""What every level of the tests shares: their order, and the real parts that some of them need."""
+"""The order of the test levels, and the preparation of those that need more than Python."""
 
-import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import preparation
 import pytest
-
-from tools.build import BuildFailed, ToolMissing, ensure
 
 TESTS = Path(__file__).parent
 
-# Quick answers first. Other folders come after these, the marker `apiserver` comes last.
-LEVELS = ("unit", "golden", "property", "contract", "cli")
-
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kubectl", "helm")  # the chart is what registers
+# Quick levels first; other directories follow. Tests with a marker of SLOW come last.
+LEVELS = ("unit", "golden", "property", "contract", "cli", "examples", "security")
+SLOW = ("environments", "fuzz", "apiserver", "node", "vm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,53 +19,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_level)
 
 
-def _level(item: pytest.Item) -> tuple[bool, int]:
-    folder = item.path.relative_to(TESTS).parts[0]
-    rank = LEVELS.index(folder) if folder in LEVELS else len(LEVELS)
-    return item.get_closest_marker("apiserver") is not None, rank
+def _level(item: pytest.Item) -> tuple[int, int]:
+    slowest = max(
+        (rank for rank, marker in enumerate(SLOW, 1) if item.get_closest_marker(marker)), default=0
+    )
+    directory = item.path.relative_to(TESTS).parts[0]
+    rank = LEVELS.index(directory) if directory in LEVELS else len(LEVELS)
+    return slowest, rank
 
 
+# pytest calls this hook of every conftest.py for every test, wherever the file is: it belongs here.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Builds tools before the first test that needs them, while no test's clock is running."""
-    for name in _needs(item):
-        _found(name)
+    """Prepares before the first test that needs it, outside its timeout, with visible progress."""
+    capture = item.config.pluginmanager.get_plugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        preparation.prepare(item)
     return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips a test whose tools are missing, before its fixtures ask for them; an error where CI is.
-
-    A build that failed is an error everywhere.
-    """
-    for name in _needs(item):
-        match _found(name):
-            case ToolMissing() as missing if not os.environ.get("CI"):
-                pytest.skip(str(missing))
-            case Exception() as problem:
-                raise problem
-
-
-def _needs(item: pytest.Item) -> tuple[str, ...]:
-    """The tools of a control plane, and those that the marker names as its arguments."""
-    marker = item.get_closest_marker("apiserver")
-    return () if marker is None else (*CONTROL_PLANE, *marker.args)
-
-
-@functools.cache
-def _found(name: str) -> Path | ToolMissing | BuildFailed:
-    """Looks for a tool once per run: a build that failed is not tried again by the next test."""
-    try:
-        return ensure(name)
-    except (ToolMissing, BuildFailed) as problem:
-        return problem
+    """Skips a test whose programs are missing, before its fixtures ask for them."""
+    preparation.check(item)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A skipped test is a failure where CI is: there, nothing is missing that could excuse it."""
+    """Where CI is set, nothing may be missing: a skipped test fails the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
-        reporter.write_line("CI is set, and tests were skipped: that is a failure", red=True)
+        reporter.write_line("CI is set and tests were skipped: the run fails", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

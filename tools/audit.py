@@ -1,10 +1,9 @@
-"""Asks whether anything that is pinned has a known vulnerability.
+"""Looks for known vulnerabilities of the pinned packages.
 
     python -m tools.audit [FLAG of pip-audit]...
 
-The data are those of PyPI's own interface, by pip-audit, and need the Internet. The exit status
-says what is known: 0 that there is none, 1 that there is one, 75 that the data cannot be had for
-everything, so that nothing is known. 75 is for the caller to judge: it is no "all well".
+pip-audit asks PyPI's JSON API, which needs the Internet. Exit status: 0 no known vulnerability,
+1 at least one, 75 no data for some packages, so that nothing can be said about them.
 """
 
 import json
@@ -16,53 +15,54 @@ from typing import Any, NamedTuple
 
 from tools.environments import REQUIREMENTS, python_of
 
-AUDITED = ("serve", "cluster", "build")  # what images hold, and what builds them
+AUDITED = ("runtime", "build")  # the packages of the image, and those that build it
 VULNERABLE = 1
 UNKNOWN = os.EX_TEMPFAIL
 
 
 class Verdict(NamedTuple):
-    """What is known of one file: an exit status, and the lines that say it."""
+    """The result for one file: an exit status and its lines of text."""
 
     status: int
     lines: tuple[str, ...]
 
 
 def verdict(name: str, report: Mapping[str, Any] | None) -> Verdict:
-    """Judge a report.
+    """Returns the result for a requirements file.
 
     Args:
-        name: of the requirements file.
-        report: pip-audit's, as JSON data; None where it gave none.
+        name: the file's name without its suffix.
+        report: pip-audit's JSON report; None if pip-audit failed.
     """
     file = f"requirements/{name}.txt"
     if report is None:
-        return Verdict(UNKNOWN, (f"{file}: NOT AUDITED, pip-audit had no answer (see above)",))
+        return Verdict(UNKNOWN, (f"{file}: NOT AUDITED, pip-audit failed (see above)",))
     packages = report["dependencies"]
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     lines = [
-        f"{file}: {package['name']} {package['version']} has {found['id']}{_way_out(found)}"
+        f"{file}: {package['name']} {package['version']} has {found['id']}{_fix(found)}"
         for package in packages
         for found in package.get("vulns", ())
     ]
     status = VULNERABLE if lines else 0
     if skipped:
-        some = f"{len(skipped)} of {len(packages)} packages: {', '.join(skipped)}"
-        which = some if len(skipped) < len(packages) else f"any of its {len(packages)} packages"
-        lines.append(f"{file}: NOT AUDITED, there are no data for {which}")
+        names = f": {', '.join(skipped)}" if len(skipped) < len(packages) else ""
+        lines.append(
+            f"{file}: NOT AUDITED, no data for {len(skipped)} of {len(packages)} packages{names}"
+        )
         status = status or UNKNOWN
     if not status:
         lines.append(f"{file}: {len(packages)} packages, no known vulnerability")
     return Verdict(status, tuple(lines))
 
 
-def _way_out(found: Mapping[str, Any]) -> str:
-    fixed = ", ".join(found["fix_versions"])
-    return f", mended in {fixed}" if fixed else ", not mended yet"
+def _fix(found: Mapping[str, Any]) -> str:
+    versions = ", ".join(found["fix_versions"])
+    return f", fixed in {versions}" if versions else ", no fixed version"
 
 
 def audit(name: str, flags: Sequence[str]) -> Verdict:
-    """Ask about one file."""
+    """Runs pip-audit for one requirements file."""
     answer = subprocess.run(
         [
             *(python_of("supply"), "-m", "pip_audit", "-r", REQUIREMENTS / f"{name}.txt"),
@@ -81,7 +81,7 @@ def audit(name: str, flags: Sequence[str]) -> Verdict:
 
 
 def main(flags: Sequence[str]) -> int:
-    """Asks about every file; returns the exit status."""
+    """Audits every file; returns the exit status."""
     verdicts = [audit(name, flags) for name in AUDITED]
     for each in verdicts:
         print(*each.lines, sep="\n")

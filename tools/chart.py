@@ -5,7 +5,8 @@ tools/chart.py --check   fails when one is not what it would write
 
 The values' meaning and rules stand in values.yaml, as comments above each key: text, and lines
 `# @schema {...}` with a piece of JSON Schema. Out of them come values.schema.json and the table in
-README.md. The operator's schema, the start script and the version come from `webhook`.
+README.md. The schema of the configuration file, the start script, the webhooks' selectors and
+expressions, and the version come from `webhook`.
 """
 
 import json
@@ -19,7 +20,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node
 
-from webhook import __version__, operator
+from webhook import __version__
+from webhook.cli.check.expected import WEBHOOKS
+from webhook.config import json_schema
 from webhook.injection.scripts import START
 
 CHART = Path(__file__).parents[1] / "charts" / "dind-webhook"
@@ -125,7 +128,7 @@ def values_schema(tree: Sequence[Value]) -> str:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart dind-webhook",
         **root,
-        "$defs": operator.schema()["$defs"],
+        "$defs": json_schema()["$defs"],
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -185,6 +188,7 @@ def generated() -> dict[Path, str]:
         CHART / "README.md": readme((CHART / "README.md").read_text(), tree),
         CHART / "values.schema.json": values_schema(tree),
         CHART / "files" / "dind-start.sh": START + "\n",
+        CHART / "files" / "webhooks.json": json.dumps(WEBHOOKS, indent=2) + "\n",
     }
 
 

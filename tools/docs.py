@@ -7,21 +7,22 @@ tools/docs.py --check   fails when one is not what it would write
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path as FilePath
-from typing import Any
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from msgspec import to_builtins
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
+from webhook.config import Config, Policy, Profile
+from webhook.config.fields import Accepts
 from webhook.injection import Outcome, Reason
 from webhook.injection.annotations import STATUS, TABLE
-from webhook.injection.config import Config, Policy, Profile
 from webhook.injection.optin import INJECT
-from webhook.operator import schema
-from webhook.operator.problem import Path
-from webhook.operator.schema import Rules
 
-DOCS = FilePath(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by tools/docs.py; change the code instead. -->"
+_PLAIN = {bool: "true or false", str: "a string"}
 
 
 def annotations() -> Iterator[str]:
@@ -35,8 +36,9 @@ def annotations() -> Iterator[str]:
     )
     yield (
         "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator "
-        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with an "
-        "invalid value, or with an annotation below `dind.io/` that is not listed here, are denied."
+        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with "
+        "an invalid value, or with an annotation below `dind.io/` that is not listed here, are "
+        "denied."
     )
     rows = [(f"`{row.key}`", row.help, f"`{row.example}`", row.default) for row in TABLE]
     yield table(("annotation", "what it does", "example", "without it"), rows)
@@ -65,46 +67,85 @@ def reasons() -> Iterator[str]:
 
 
 def configuration() -> Iterator[str]:
-    """The page of the operator's file."""
-    yield "# The operator's file"
+    """The page of the configuration file."""
+    yield "# The configuration file"
     yield NOTE
     yield (
-        "`dind-webhook serve --config FILE` reads it, in the chart from a ConfigMap. It is strict: "
-        "an unknown key is an error that names it. `dind-webhook config check FILE` checks a file, "
-        "`config show` prints it with every default, and `config schema` prints its JSON Schema. "
-        "`{}` keeps every default."
+        "`dind-webhook serve --config FILE` reads it, in the chart from a ConfigMap. It is one "
+        "YAML document of at most 256 KiB, without anchors, aliases and tags. Unknown and "
+        "duplicate keys are errors. `{}` keeps every default."
     )
     yield (
-        "The file is re-read when its content changes. A bad one is logged, counted and ignored; "
-        "the last good one stays."
+        "`dind-webhook config check FILE` reports every problem of a file, `config show` prints "
+        "the file with every default, and `config schema` prints its JSON Schema."
     )
-    rules = Rules(schema())
-    head = ("key", "meaning", "allowed", "default")
+    yield (
+        "The service re-reads the file when its content changes. A bad file is logged, counted and "
+        "ignored: the last good one stays in use."
+    )
+    head = ("key", "meaning", "accepted", "default")
     yield "## Top level"
-    yield table(head, list(keys(rules, (), to_builtins(Config()), deep=False)))
+    yield table(head, list(keys(Config, Config(), deep=False)))
     yield "## A profile: `profiles.<name>`"
-    yield table(head, list(keys(rules, ("profiles", "*"), to_builtins(Profile()))))
+    yield table(head, list(keys(Profile, Profile())))
     yield "## The policy: `policy`"
-    yield table(head, list(keys(rules, ("policy",), to_builtins(Policy()))))
+    yield table(head, list(keys(Policy, Policy())))
 
 
 def keys(
-    rules: Rules, path: Path, defaults: dict[str, Any], prefix: str = "", *, deep: bool = True
+    model: type[BaseModel], defaults: object, within: str = "", *, deep: bool = True
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Every key of a mapping, and of those below it."""
-    for name, described in rules.at(path)["properties"].items():
-        here, shown = (*path, name), prefix + name
-        default = defaults.get(name)
-        below, inner, dots = rules.at(here), here, "."
-        if below.get("type") == "array":
-            inner, dots = (*here, 0), "[]."
-        is_mapping = "properties" in rules.at(inner)
-        allowed = "" if is_mapping else rules.allowed(here)
-        given = "" if isinstance(default, dict) or default is None else f"`{json.dumps(default)}`"
-        yield f"`{shown}`", described["description"], allowed, given
-        if is_mapping and deep:
-            inherited = default if isinstance(default, dict) else {}
-            yield from keys(rules, inner, inherited, shown + dots)
+    """Every key of a mapping, and of those below it.
+
+    Args:
+        model: the mapping's type.
+        defaults: the mapping with every default, None where there is none, as of a list's items.
+        within: what precedes its keys.
+        deep: go into the mappings below it.
+    """
+    for name, field in model.model_fields.items():
+        default = getattr(defaults, name, None)
+        below = next(models(field.annotation), None)
+        accepted = words(field.annotation, field.metadata)
+        if below:
+            accepted = "a list" if isinstance(default, tuple) else ""
+        is_value = default is not None and not isinstance(default, BaseModel | dict)
+        given = f"`{json.dumps(to_jsonable_python(default))}`" if is_value else ""
+        yield f"`{within}{field.alias}`", field.description or "", accepted, given
+        if below and deep:
+            dots = "[]." if isinstance(default, tuple) else "."
+            yield from keys(below, default, f"{within}{field.alias}{dots}")
+
+
+def models(kind: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type of any sort
+    """The mappings with keys of their own in a type."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for part in get_args(kind):
+        yield from models(part)
+
+
+def words(kind: Any, metadata: Sequence[object] = ()) -> str:  # noqa: ANN401 - a type of any sort
+    """What a type accepts."""
+    for note in metadata:
+        if isinstance(note, Accepts):
+            return note.words
+    origin, parts = get_origin(kind), [part for part in get_args(kind) if part is not NoneType]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        accepted = "a mapping"
+    elif origin is None:
+        accepted = _PLAIN.get(kind) or ", ".join(json.dumps(value) for value in kind)
+    elif origin is Annotated:
+        accepted = words(kind.__origin__, kind.__metadata__)
+    elif origin is Literal:
+        accepted = ", ".join(json.dumps(value) for value in parts)
+    elif origin is dict:
+        accepted = f"a mapping, each value {words(parts[1])}"
+    elif origin in (tuple, list):
+        accepted = f"a list, each item {words(parts[0])}"
+    else:
+        accepted = " or ".join(words(part) for part in parts)
+    return accepted
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,9 +1,9 @@
-"""Builds another Kubernetes version than the pinned one, to run the API-server level against it.
+"""Builds a Kubernetes version other than the pinned one, to run the API server tests against it.
 
-    python tools/other_kubernetes.py v1.34.4      # prints the folder, for KUBEBUILDER_ASSETS
+    python -m tools.other_kubernetes v1.34.4      # prints the directory for KUBEBUILDER_ASSETS
 
-The module is the pinned one with its versions changed, tidied in the cache and not in the checkout.
-A version that wants a newer Go than the machine's needs GOTOOLCHAIN (v1.37: GOTOOLCHAIN=go1.27.3).
+It changes the versions in a copy of the pinned go.mod and tidies the copy. A version that requires
+a newer Go than the machine's needs GOTOOLCHAIN (v1.37: GOTOOLCHAIN=go1.27.3).
 """
 
 import os
@@ -12,53 +12,48 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.cache import made_once
+
 PINNED = Path(__file__).parent / "kubernetes" / "go.mod"
 NAMES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 _STAMP = "k8s.io/component-base/version"
 
 
 def assets(version: str) -> Path:
-    """Build what a control plane needs.
+    """Builds the programs of a control plane.
 
     Args:
         version: such as v1.34.4.
 
     Returns:
-        The folder that holds the programs.
+        The directory that contains the programs.
 
     Raises:
-        ValueError: it is not a version.
-        subprocess.CalledProcessError: Go cannot build it; it has said why.
+        ValueError: the version is malformed.
+        subprocess.CalledProcessError: Go failed; its output is on stderr.
     """
     if not re.fullmatch(r"v1\.\d+\.\d+", version):
-        raise ValueError(f"{version!r} is not a Kubernetes version; allowed is v1.MINOR.PATCH")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "dind-webhook" / "kubernetes" / version
-    done = folder / "done"
-    if not done.exists():
-        _build(version, folder)
-        done.touch()
-    return folder
+        raise ValueError(f"{version!r}: not a Kubernetes version (expected v1.MINOR.PATCH)")
+    pins = [version.encode(), PINNED.read_bytes()]
+    return made_once("kubernetes", pins, lambda directory: _build(version, directory))
 
 
-def _build(version: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "go.mod").write_text(_module(version))
-    (folder / "go.sum").unlink(missing_ok=True)
+def _build(version: str, directory: Path) -> None:
+    (directory / "go.mod").write_text(_module(version))
     minor = version.split(".")[1]
     stamps = {"gitVersion": version, "gitMajor": "1", "gitMinor": minor, "gitTreeState": "clean"}
     link = " ".join(["-s", "-w", *(f"-X={_STAMP}.{key}={text}" for key, text in stamps.items())])
     environment = {**os.environ, "CGO_ENABLED": "0"}
-    subprocess.run(["go", "mod", "tidy"], cwd=folder, env=environment, check=True)
+    subprocess.run(["go", "mod", "tidy"], cwd=directory, env=environment, check=True)
     for name in NAMES:
         print(f"{name} {version}: building", file=sys.stderr)
         command = ["go", "build", "-trimpath", "-buildvcs=false", f"-ldflags={link}", "-o", name]
         package = f"k8s.io/kubernetes/cmd/{name}"
-        subprocess.run([*command, package], cwd=folder, env=environment, check=True)
+        subprocess.run([*command, package], cwd=directory, env=environment, check=True)
 
 
 def _module(version: str) -> str:
-    """The pinned module's tools and replacements, with other versions; `tidy` finds the rest."""
+    """A go.mod with the pinned one's tools and replacements; `go mod tidy` adds the rest."""
     text = PINNED.read_text()
     modules = sorted(set(re.findall(r"(k8s\.io/[\w-]+) => ", text)))
     staging = version.replace("v1.", "v0.", 1)

@@ -1,10 +1,9 @@
-"""Writes what the images hold of Python packages, as CycloneDX bills of materials.
+"""Writes the bill of materials of the image's Python packages (CycloneDX JSON).
 
-    python -m tools.sbom [FOLDER]
+    python -m tools.sbom [FILE]
 
-makes FOLDER/sbom-webhook.cdx.json and FOLDER/sbom-certs.cdx.json, by default in dist/. The same
-pins give the same bytes. An image's other half, its base, is chosen with the Dockerfile's BASE: a
-scanner of images tells what that holds.
+writes dist/sbom.cdx.json by default. The same pins give the same bytes. The base image, which the
+Dockerfile's BASE names, is not part of it: use an image scanner.
 """
 
 import json
@@ -18,14 +17,13 @@ from tools.environments import python_of
 from webhook import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-IMAGES = {"webhook": "serve", "certs": "cluster"}  # to the requirements of each
 
 
-def bill(image: str) -> str:
-    """The bill of materials of one image, as JSON text."""
+def bill() -> str:
+    """Returns the bill of materials as JSON text."""
     made = subprocess.run(
         [
-            *(python_of("supply"), "-m", "cyclonedx_py", "environment", python_of(IMAGES[image])),
+            *(python_of("supply"), "-m", "cyclonedx_py", "environment", python_of("runtime")),
             *("--pyproject", ROOT / "pyproject.toml", "--mc-type", "application"),
             *("--output-reproducible", "--output-format", "JSON", "--output-file", "-"),
         ],
@@ -34,19 +32,17 @@ def bill(image: str) -> str:
         text=True,
     )
     document: dict[str, Any] = json.loads(made.stdout)
-    # pyproject.toml has the version from the code, where the tool does not look.
+    # pyproject.toml takes the version from the code, which cyclonedx-py does not read.
     document["metadata"]["component"]["version"] = __version__
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes both; returns the exit status."""
-    folder = Path(arguments[0]) if arguments else ROOT / "dist"
-    folder.mkdir(parents=True, exist_ok=True)
-    for image in IMAGES:
-        path = folder / f"sbom-{image}.cdx.json"
-        path.write_text(bill(image))
-        print(path)
+    """Writes the file; returns the exit status."""
+    path = Path(arguments[0]) if arguments else ROOT / "dist/sbom.cdx.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(bill())
+    print(path)
     return 0
 
 

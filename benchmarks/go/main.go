@@ -1,11 +1,10 @@
-// An admission webhook as one would write it in Go, to compare with: net/http, the typed pod, and a
-// patch made by hand. No logs, no metrics, no policy: it looks at no more than whether the pod wants
-// a daemon and has none.
+// An admission webhook as one would write it in Go: net/http, the typed pod, and a patch made by
+// hand. It has no logs, metrics or policy, and looks only at the annotation dind.io/inject.
 //
-//	go-handler FOLDER
+//	go-handler DIRECTORY
 //
-// FOLDER has the certificate, and sidecar.json with what every pod gains. It serves on a port of the
-// system's choice, which it prints as one line of JSON.
+// DIRECTORY contains the certificate and injected.json, a pod that shows what is added. The handler
+// serves on a free port, which it prints as one line of JSON.
 package main
 
 import (
@@ -26,22 +25,22 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	runtime.GOMAXPROCS(1) // all that are compared run on one core
+	runtime.GOMAXPROCS(1) // all servers share one core
 	if len(os.Args) != 2 {
-		log.Fatal("usage: go-handler FOLDER")
+		log.Fatal("usage: go-handler DIRECTORY")
 	}
 	if err := serve(os.Args[1]); err != nil {
 		log.Fatal("go-handler: ", err)
 	}
 }
 
-func serve(folder string) error {
-	injection, err := read(filepath.Join(folder, "sidecar.json"))
+func serve(directory string) error {
+	injection, err := read(filepath.Join(directory, "injected.json"))
 	if err != nil {
 		return err
 	}
 	pair, err := tls.LoadX509KeyPair(
-		filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"))
+		filepath.Join(directory, "tls.crt"), filepath.Join(directory, "tls.key"))
 	if err != nil {
 		return err
 	}
@@ -50,7 +49,7 @@ func serve(folder string) error {
 		return err
 	}
 	fmt.Printf("{\"webhook\":\"%s\"}\n", listener.Addr())
-	// An API server speaks HTTP/1.1 to webhooks, and so does everybody in the comparison.
+	// API servers speak HTTP/1.1 to webhooks.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	server := http.Server{
@@ -76,7 +75,7 @@ func (injection *injection) answer(writer http.ResponseWriter, request *http.Req
 		return
 	}
 	response := &admission.AdmissionResponse{UID: review.Request.UID, Allowed: true}
-	if wantsDaemon(&pod) {
+	if optedIn(&pod) {
 		patch, err := json.Marshal(injection.patch(&pod))
 		if err != nil {
 			http.Error(writer, err.Error(), http.StatusInternalServerError)
@@ -92,7 +91,7 @@ func (injection *injection) answer(writer http.ResponseWriter, request *http.Req
 	}
 	writer.Header().Set("Content-Type", "application/json")
 	writer.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	_, _ = writer.Write(body) // whoever asked may be gone
+	_, _ = writer.Write(body) // the client may have closed the connection
 }
 
 func decoded(request *http.Request) (*admission.AdmissionReview, error) {

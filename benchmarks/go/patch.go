@@ -9,14 +9,16 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// injection is what every pod gains.
+const statusAnnotation = "dind.io/status"
+
+// injection is what every pod gets.
 type injection struct {
-	Version    string         `json:"version"`
-	Profile    string         `json:"profile"`
-	Sidecar    core.Container `json:"sidecar"`
-	Volumes    []core.Volume  `json:"volumes"`
-	SocketHost core.EnvVar    `json:"dockerHost"`
-	Group      int64          `json:"group"`
+	sidecar core.Container
+	volumes []core.Volume
+	socket  core.VolumeMount
+	host    core.EnvVar
+	group   int64
+	status  status
 }
 
 // status is the decision as it is written on the pod.
@@ -34,58 +36,59 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
+// read takes the injection from a pod that had one container and nothing else.
 func read(path string) (*injection, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var injection injection
-	if err := json.Unmarshal(content, &injection); err != nil {
+	var pod core.Pod
+	if err := json.Unmarshal(content, &pod); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &injection, nil
-}
-
-func wantsDaemon(pod *core.Pod) bool {
-	for _, container := range pod.Spec.Containers {
-		if container.Name == "dind" {
-			return false
-		}
+	container := pod.Spec.Containers[0]
+	injection := &injection{
+		sidecar: pod.Spec.InitContainers[0],
+		volumes: pod.Spec.Volumes,
+		socket:  container.VolumeMounts[0],
+		host:    container.Env[0],
+		group:   pod.Spec.SecurityContext.SupplementalGroups[0],
 	}
-	return pod.Annotations["dind.io/inject"] == "true"
+	return injection, json.Unmarshal([]byte(pod.Annotations[statusAnnotation]), &injection.status)
 }
 
-// patch gives a pod its daemon: the sidecar with the job's own emptyDirs, and the socket for every
+// optedIn also tells whether the pod was not injected before.
+func optedIn(pod *core.Pod) bool {
+	return pod.Annotations["dind.io/inject"] == "true" && pod.Annotations[statusAnnotation] == ""
+}
+
+// patch adds the sidecar, with the mounts of the job's own emptyDirs, and the socket for every
 // container.
 func (injection *injection) patch(pod *core.Pod) []operation {
-	sidecar := injection.Sidecar
+	sidecar := injection.sidecar
 	sidecar.VolumeMounts = slices.Concat(sidecar.VolumeMounts, mirrored(pod))
 	patch := []operation{listed("/spec/initContainers", "0", len(pod.Spec.InitContainers) > 0, sidecar)}
-	socket := core.VolumeMount{
-		Name:      injection.Volumes[0].Name,
-		MountPath: injection.Sidecar.VolumeMounts[0].MountPath,
-	}
-	names := make([]string, 0, len(pod.Spec.Containers))
+	status := injection.status
+	status.Containers = nil
 	for index, container := range pod.Spec.Containers {
-		names = append(names, container.Name)
+		status.Containers = append(status.Containers, container.Name)
 		pointer := fmt.Sprintf("/spec/containers/%d", index)
 		patch = append(patch,
-			appended(pointer+"/volumeMounts", len(container.VolumeMounts) > 0, socket),
-			appended(pointer+"/env", len(container.Env) > 0, injection.SocketHost))
+			appended(pointer+"/volumeMounts", len(container.VolumeMounts) > 0, injection.socket),
+			appended(pointer+"/env", len(container.Env) > 0, injection.host))
 	}
-	for index, volume := range injection.Volumes {
+	for index, volume := range injection.volumes {
 		patch = append(patch, appended("/spec/volumes", len(pod.Spec.Volumes)+index > 0, volume))
 	}
 	if pod.Spec.SecurityContext == nil {
-		groups := core.PodSecurityContext{SupplementalGroups: []int64{injection.Group}}
+		groups := core.PodSecurityContext{SupplementalGroups: []int64{injection.group}}
 		patch = append(patch, operation{"add", "/spec/securityContext", groups})
 	} else {
 		has := len(pod.Spec.SecurityContext.SupplementalGroups) > 0
 		patch = append(patch,
-			appended("/spec/securityContext/supplementalGroups", has, injection.Group))
+			appended("/spec/securityContext/supplementalGroups", has, injection.group))
 	}
-	text, _ := json.Marshal(status{ // plain strings: it cannot fail
-		injection.Version, "sidecar", injection.Profile, injection.Sidecar.Image, names})
+	text, _ := json.Marshal(status) // strings only: it cannot fail
 	return append(patch, operation{"add", "/metadata/annotations/dind.io~1status", string(text)})
 }
 

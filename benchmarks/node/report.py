@@ -1,97 +1,115 @@
-"""The tables and goals, as plain text for docs/start.md."""
+"""How soon a pod has docker, next to other shapes of pods, on the tests' one-node cluster.
 
-from collections.abc import Iterator, Sequence
+Needs the directory tests on PYTHONPATH, for its cluster.
+"""
 
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
 from node.cluster import Cluster
 from node.product import Product
 
-from benchmarks.node.rounds import Row, Spread, compare, spread
-from benchmarks.node.shapes import all_shapes
+from benchmarks.figures import Goal, Spread, goal_table, machine, ratio, spread, table
+from benchmarks.node.shapes import Shape, all_shapes
+from benchmarks.node.starting import Start, containerd_events, start
 from benchmarks.node.steps import STEPS, durations
 
-WITHIN = 0.25  # seconds that our first answer may come after the floor's
-SOONER = 5.0  # times that it must come sooner than actions-runner-controller's
+SECONDS_AFTER_FLOOR = 0.25
+TIMES_CONTROLLER = 0.2
 
 
-def lines(rounds: int) -> Iterator[str]:
-    """Measure on a cluster of its own, and tell all that came of it.
+class Row(Struct, frozen=True):
+    """The starts of one shape, by the number of the round."""
 
-    Raises: what `Cluster` and `Product.install` do.
-    """
-    with Cluster() as cluster:
-        yield _introduction(cluster, rounds)
-        Product(cluster).install()
-        floor, ours, probe, arc, article = compare(cluster, all_shapes(), rounds)
-    yield ""
-    yield from _comparison((floor, ours, probe, arc, article), floor)
-    yield ""
-    yield from _where_it_goes(ours)
-    yield ""
-    yield from _goals(floor, ours, arc)
+    name: str
+    starts: Mapping[int, Start]
 
-
-def _introduction(cluster: Cluster, rounds: int) -> str:
-    (node,) = cluster.client.get("/api/v1/nodes").raise_for_status().json()["items"]
-    info = node["status"]["nodeInfo"]
-    return (
-        f"Kubernetes {info['kubeletVersion']}, {info['containerRuntimeVersion']}; {rounds} rounds; "
-        "seconds from the request that creates the pod; median (least..most)"
-    )
-
-
-def _comparison(rows: Sequence[Row], floor: Row) -> Iterator[str]:
-    heads = (
-        "",
-        "app starts",
-        "docker answers",
-        "after the floor",
-        "times the floor",
-        "failed calls",
-    )
-    yield _columns(*heads)
-    for row in rows:
-        failed = row.spread(lambda start: start.failed)
-        yield _columns(
-            row.shape.name,
-            _text(row.spread(lambda start: start.app_started)),
-            _text(row.spread(lambda start: start.answered)),
-            _text(row.over(floor)) if row is not floor else "",
-            _text(row.times(floor)) if row is not floor else "",
-            f"{failed.median:.0f} ({failed.least:.0f}..{failed.most:.0f})",
+    def answered_with(self, other: "Row") -> tuple[list[float], list[float]]:
+        """Seconds to docker's answer, of both shapes, in the rounds that both took part in."""
+        common = [number for number in self.starts if number in other.starts]
+        return (
+            [self.starts[number].answered for number in common],
+            [other.starts[number].answered for number in common],
         )
 
+    def after(self, floor: "Row") -> Spread:
+        """Seconds that docker answers later than in the other shape, round by round."""
+        pairs = zip(*self.answered_with(floor), strict=True)
+        return spread([answered - other for answered, other in pairs])
 
-def _columns(name: str, *cells: str) -> str:
-    return f"{name:26}{''.join(f'{cell:22}' for cell in cells)}".rstrip()
-
-
-def _where_it_goes(ours: Row) -> Iterator[str]:
-    took = [durations(start) for start in ours.starts.values()]
-    yield "where dind-webhook's time goes"
-    for step in STEPS:
-        yield f"{step.name:48}{_text(spread([one[step.name] for one in took]))}"
+    def times(self, other: "Row") -> Spread:
+        """Docker's answer as a multiple of the other shape's, round by round."""
+        return ratio(*self.answered_with(other))
 
 
-def _goals(floor: Row, ours: Row, arc: Row) -> Iterator[str]:
-    after = ours.over(floor).median
-    sooner = arc.times(ours).median
-    failed = sum(start.failed for start in ours.starts.values())
-    yield _goal(
-        f"docker answers within {WITHIN:g} s of the floor",
-        f"{after:.2f} s",
-        reached=after <= WITHIN,
-    )
-    yield _goal(
-        f"{SOONER:g} times sooner than actions-runner-controller's",
-        f"{sooner:.1f} times",
-        reached=sooner >= SOONER,
-    )
-    yield _goal("no call that fails", f"{failed} failed", reached=not failed)
+def report(rounds: int) -> Iterator[str]:
+    """Measure on a cluster of its own; yields the lines of the report.
+
+    Args:
+        rounds: pods of each shape; half as many of the slowest.
+    """
+    yield machine()
+    with Cluster() as cluster:
+        (node,) = cluster.client.get("/api/v1/nodes").raise_for_status().json()["items"]
+        info = node["status"]["nodeInfo"]
+        yield (
+            f"Kubernetes {info['kubeletVersion']}, {info['containerRuntimeVersion']}; {rounds} "
+            "rounds; seconds from the CREATE request: median (least..most)"
+        )
+        Product(cluster).install()
+        rows = _measure(cluster, all_shapes(), rounds)
+    yield from shape_table(rows)
+    yield from step_table(list(rows[1].starts.values()))
+    yield from goal_table([*goals(rows)])
 
 
-def _goal(wanted: str, found: str, *, reached: bool) -> str:
-    return f"goal: {wanted:48} {found:12} {'reached' if reached else 'MISSED'}"
+def _measure(cluster: Cluster, shapes: Sequence[Shape], rounds: int) -> list[Row]:
+    """Start one pod at a time; a first round is not counted, because caches are cold."""
+    starts: dict[str, dict[int, Start]] = {shape.name: {} for shape in shapes}
+    with containerd_events(cluster) as events:
+        for shape in shapes:
+            if shape.every == 1:
+                start(cluster, events, shape.manifest)
+        for number in range(rounds):
+            # In random order, so that no shape always follows the same one.
+            for shape in random.sample(shapes, len(shapes)):
+                if number % shape.every == 0:
+                    starts[shape.name][number] = start(cluster, events, shape.manifest)
+    return [Row(name, starts[name]) for name in starts]
 
 
-def _text(values: Spread) -> str:
-    return f"{values.median:.2f} ({values.least:.2f}..{values.most:.2f})"
+def shape_table(rows: Sequence[Row]) -> Iterator[str]:
+    """Every shape next to the first one, the floor."""
+    floor = rows[0]
+    heads = ("", "app starts", "docker answers", "after the floor", "times the floor")
+    cells = [
+        (
+            row.name,
+            f"{spread([start.app_started for start in row.starts.values()]):.2f}",
+            f"{spread([start.answered for start in row.starts.values()]):.2f}",
+            f"{row.after(floor):.2f}" if row is not floor else "",
+            f"{row.times(floor):.2f}" if row is not floor else "",
+            f"{spread([start.failed for start in row.starts.values()]):.0f}",
+        )
+        for row in rows
+    ]
+    return table((*heads, "failed calls"), cells)
+
+
+def step_table(starts: Sequence[Start]) -> Iterator[str]:
+    """The steps of dind-webhook's pods."""
+    found = [durations(start) for start in starts]
+    cells = [(step, f"{spread([steps[step] for steps in found]):.2f}") for step in STEPS]
+    return table(("step of a pod with dind-webhook", "seconds"), cells)
+
+
+def goals(rows: Sequence[Row]) -> Iterator[Goal]:
+    """The bounds on dind-webhook's pods."""
+    floor, webhook, _, controller, _ = rows
+    failed = sum(start.failed for start in webhook.starts.values())
+    after = webhook.after(floor).median
+    yield Goal("docker answers after the floor, s", after, SECONDS_AFTER_FLOOR)
+    times = webhook.times(controller).median
+    yield Goal("docker answers / actions-runner-controller", times, TIMES_CONTROLLER)
+    yield Goal("docker calls that fail", failed, 0)

@@ -1,6 +1,6 @@
-"""The pods: the same app each time, and each way people put a Docker daemon beside it.
+"""The pods: the same app, and five ways to run a Docker daemon beside it.
 
-All share the socket through an emptyDir at /var/run. None asks for a pull.
+All share the socket through an emptyDir at /var/run, and use images that the node has.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from node.pods import pod
 APP = "app"
 STARTED, FAILED, ANSWERED = "started", "failed", "answered"
 
-# The container runtime puts a time on every line, to the nanosecond.
+# The container runtime adds the time to every line, in nanoseconds.
 _SCRIPT = f"""
 echo {STARTED}
 until docker info >/dev/null 2>&1; do echo {FAILED}; sleep 0.01; done
@@ -24,15 +24,16 @@ _UNIX = "--host=unix:///var/run/docker.sock"
 _SOCKET = {"name": "cache-dir", "mountPath": "/var/run"}
 _STORAGE = {"name": "dind-storage", "mountPath": "/var/lib/docker"}
 _VOLUMES = [{"name": "cache-dir", "emptyDir": {}}, {"name": "dind-storage", "emptyDir": {}}]
+_APP = {"name": APP, "image": CLI, "command": ["sh", "-c", _SCRIPT]}
 
 
 class Shape(Struct, frozen=True):
     """One way to give a pod docker.
 
     Attributes:
-        name: what the table calls it.
+        name: in the table.
         manifest: the pod.
-        every: it takes part in one of so many rounds.
+        every: the shape takes part in one of so many rounds.
     """
 
     name: str
@@ -41,63 +42,53 @@ class Shape(Struct, frozen=True):
 
 
 def all_shapes() -> tuple[Shape, ...]:
-    """The floor first, then ours, then the others."""
+    """Plain containers, dind-webhook, and the others."""
     return (
-        Shape("plain containers", _beside("floor", args=[_UNIX])),
-        Shape("dind-webhook", _ours()),
-        Shape("startup probe, 1 s", _native("probe", _probe("version", seconds=1))),
-        Shape("actions-runner-controller", _native("arc", _probe("info", seconds=5))),
-        Shape("the article's", _articles(), every=2),  # it takes longer than all others together
+        Shape("plain containers", _plain("floor", args=[_UNIX])),
+        Shape("dind-webhook", _opted_in()),
+        Shape("startup probe, 1 s", _probed("probe", "version", seconds=1)),
+        # As in gha-runner-scale-set's template.
+        Shape("actions-runner-controller", _probed("arc", "info", seconds=5)),
+        # It takes longer than all others together.
+        Shape("TCP listener", _plain("tcp", command=_TCP), every=2),
     )
 
 
-def _ours() -> dict[str, Any]:
-    """As its author writes it; the webhook adds the rest while the pod is created."""
-    manifest = pod("ours", {"name": APP, "image": CLI, "command": ["sh", "-c", _SCRIPT]})
+_TCP = ["dockerd", _UNIX, "--host=tcp://0.0.0.0:8000"]
+
+
+def _opted_in() -> dict[str, Any]:
+    manifest = pod("dind-webhook", _APP)
     manifest["metadata"]["annotations"] = {"dind.io/inject": "true"}
     return manifest
 
 
-def _app() -> dict[str, Any]:
-    return {
-        "name": APP,
-        "image": CLI,
-        "command": ["sh", "-c", _SCRIPT],
-        "volumeMounts": [_SOCKET],
+def _plain(name: str, **daemon: Any) -> dict[str, Any]:  # noqa: ANN401  (fields of a container)
+    """Two containers that start at once, so the app must wait by itself."""
+    return pod(name, _daemon(**daemon), _app_with_socket(), volumes=_VOLUMES)
+
+
+def _probed(name: str, command: str, *, seconds: int) -> dict[str, Any]:
+    """A native sidecar; the app starts after its startup probe has succeeded."""
+    probe = {
+        "exec": {"command": ["docker", command]},
+        "initialDelaySeconds": 0,
+        "failureThreshold": 24,
+        "periodSeconds": seconds,
     }
+    sidecar = _daemon(args=["dockerd", _UNIX], restartPolicy="Always", startupProbe=probe)
+    return pod(name, _app_with_socket(), initContainers=[sidecar], volumes=_VOLUMES)
 
 
-def _daemon(**more: Any) -> dict[str, Any]:  # noqa: ANN401  (fields of a container)
+def _app_with_socket() -> dict[str, Any]:
+    return {**_APP, "volumeMounts": [_SOCKET]}
+
+
+def _daemon(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  (fields of a container)
     return {
         "name": "dind",
         "image": DIND,
         "securityContext": {"privileged": True},
         "volumeMounts": [_SOCKET, _STORAGE],
-        **more,
-    }
-
-
-def _beside(name: str, **daemon: Any) -> dict[str, Any]:  # noqa: ANN401  (fields of a container)
-    """Two plain containers: nothing holds the app back, so it must wait by itself."""
-    return pod(name, _daemon(**daemon), _app(), volumes=_VOLUMES)
-
-
-def _articles() -> dict[str, Any]:
-    """The first pod of the article: a TCP listener beside the socket."""
-    return _beside("article", command=["dockerd", _UNIX, "--host=tcp://0.0.0.0:8000"])
-
-
-def _native(name: str, probe: Mapping[str, Any]) -> dict[str, Any]:
-    """A native sidecar whose startup probe holds the app back."""
-    sidecar = _daemon(args=["dockerd", _UNIX], restartPolicy="Always", startupProbe=probe)
-    return pod(name, _app(), initContainers=[sidecar], volumes=_VOLUMES)
-
-
-def _probe(command: str, *, seconds: int) -> dict[str, Any]:
-    """A probe as in gha-runner-scale-set's template, there with `info` and 5 s."""
-    return {
-        "exec": {"command": ["docker", command]},
-        "initialDelaySeconds": 0,
-        "failureThreshold": 24,
-        "periodSeconds": seconds,
+        **fields,
     }

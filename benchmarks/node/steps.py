@@ -1,44 +1,36 @@
-"""Where the time of a pod with our sidecar goes: one moment after the other."""
+"""The steps of a start with dind-webhook's sidecar; each ends where the next one begins."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from node.images import CLI, DIND, PAUSE
 
-from benchmarks.node.starting import Start
+from benchmarks.node.starting import Event, Start
 
 _T = TypeVar("_T")
-_Moment = Callable[[Start], float]
-
-
-class Step(NamedTuple):
-    """A part of a start, and the moment that ends it, in seconds since 1970."""
-
-    name: str
-    ends: _Moment
+_Moment = Callable[[Start], float]  # in seconds since 1970
 
 
 def durations(start: Start) -> Mapping[str, float]:
-    """How long each step took, in seconds; together they lead to docker's first answer.
+    """How long each step took, in seconds; together they end with docker's first answer.
 
     Raises:
-        LookupError: something did not happen, so this is no pod with our sidecar.
+        LookupError: a step is missing, so the pod has no such sidecar.
     """
-    moments = [start.requested, *(step.ends(start) for step in STEPS)]
-    took = (end - begin for begin, end in itertools.pairwise(moments))
-    return dict(zip((step.name for step in STEPS), took, strict=True))
+    moments = [start.requested, *(end(start) for end in _ENDS.values())]
+    lengths = (end - begin for begin, end in itertools.pairwise(moments))
+    return dict(zip(_ENDS, lengths, strict=True))
 
 
 def _event(image: str, topic: str) -> _Moment:
-    """The first event of this kind that the container with this image had."""
+    """The first event of a topic of the container with an image."""
+
+    def is_created(event: Event) -> bool:
+        return event.topic == "/containers/create" and event.fields["image"].endswith(f"/{image}")
 
     def moment(start: Start) -> float:
-        container = _first(
-            event.container
-            for event in start.events
-            if event.topic == "/containers/create" and event.about["image"].endswith(f"/{image}")
-        )
+        container = _first(event.container for event in start.events if is_created(event))
         return _first(
             event.time
             for event in start.events
@@ -48,39 +40,39 @@ def _event(image: str, topic: str) -> _Moment:
     return moment
 
 
-def _said(words: str) -> _Moment:
-    """The daemon's first line with these words."""
-    return lambda start: _first(line.time for line in start.daemon if words in line.text)
+def _logged(text: str) -> _Moment:
+    """The first line of the daemon that contains a text."""
+    return lambda start: _first(line.time for line in start.daemon if text in line.text)
 
 
 def _hook_ended(start: Start) -> float:
-    """No other process is added to a container here."""
-    hook = _first(
-        event.about["exec_id"] for event in start.events if event.topic == "/tasks/exec-added"
-    )
+    """The end of the postStart hook, the only process that is added to a container."""
+    events = start.events
+    hook = _first(event.fields["exec_id"] for event in events if event.topic == "/tasks/exec-added")
     return _first(
         event.time
-        for event in start.events
-        if event.topic == "/tasks/exit" and event.about["id"] == hook
+        for event in events
+        if event.topic == "/tasks/exit" and event.fields["id"] == hook
     )
 
 
 def _first(found: Iterable[_T]) -> _T:
-    for one in found:
-        return one
-    raise LookupError("a step of the pod's start is not among what was seen")
+    for item in found:
+        return item
+    raise LookupError("the logs and events lack a step of a pod with dind-webhook's sidecar")
 
 
-STEPS = (
-    Step("webhook, scheduler, kubelet, volumes", _event(PAUSE, "/containers/create")),
-    Step("the pod's sandbox and network", _event(DIND, "/containers/create")),
-    Step("the sidecar's container", _event(DIND, "/tasks/start")),
-    Step("start script, entrypoint, dockerd's first line", _said('msg="Starting up"')),
-    Step("dockerd: its own containerd", _said('msg="Loading containers: start."')),
-    Step("dockerd: networks", _said('msg="Loading containers: done."')),
-    Step("dockerd: BuildKit, listening", _said('msg="API listen on')),
-    Step("the hook's docker version ends", _hook_ended),
-    Step("kubelet", _event(CLI, "/containers/create")),
-    Step("the app's container", lambda start: start.requested + start.app_started),
-    Step("the app's docker info", lambda start: start.requested + start.answered),
-)
+_ENDS: Mapping[str, _Moment] = {
+    "webhook, scheduler, kubelet, volumes": _event(PAUSE, "/containers/create"),
+    "the pod's sandbox and network": _event(DIND, "/containers/create"),
+    "the sidecar's container": _event(DIND, "/tasks/start"),
+    "start script, entrypoint, dockerd's first line": _logged('msg="Starting up"'),
+    "dockerd: its own containerd": _logged('msg="Loading containers: start."'),
+    "dockerd: networks": _logged('msg="Loading containers: done."'),
+    "dockerd: BuildKit, listening": _logged('msg="API listen on'),
+    "the hook's docker version ends": _hook_ended,
+    "kubelet": _event(CLI, "/containers/create"),
+    "the app's container": lambda start: start.requested + start.app_started,
+    "the app's docker info": lambda start: start.requested + start.answered,
+}
+STEPS = tuple(_ENDS)

@@ -36,6 +36,6 @@ def injector(
 ) -> Iterator[RunningService]:
     """The service with all defaults, called by the API server."""
     with running_service(tmp_path_factory.mktemp("service"), certificates) as service:
-        configuration = webhook_configuration(service.port, certificates.authority.pem)
+        configuration = webhook_configuration(service.port, certificates.ca.pem)
         with registered(control_plane, configuration):
             yield service

@@ -1,5 +1,6 @@
 """The whole product, installed by Helm: API server, controllers, service and rotation are real."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from uuid import uuid4
 from apiserver.chart.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Helm
 from kube.controllers import controllers
 from kube.controlplane import SERVICES_ON_LOOPBACK, ControlPlane
-from kube.standin import Settings, StandInNode, register_node, stand_in_node
+from kube.standin import StandInNode, register_node, stand_in_node
+from kube.standin_pod import Settings
 from kube.waiting import until
 
 
@@ -47,7 +49,8 @@ class Installed:
 
     def count(self, event: str) -> int:
         """How often an event stands in the rotation's logs."""
-        return self.certs_log().count(f'"event": "{event}"')
+        lines = self.certs_log().splitlines(keepends=True)
+        return sum(json.loads(line)["event"] == event for line in lines if line.endswith("}\n"))
 
     def scale(self, deployment: str, replicas: int) -> None:
         """Sets a deployment's number of pods; returns at once."""

@@ -31,7 +31,7 @@ def service(
     flags = () if config is None else ("--config", config)
     folder = tmp_path_factory.mktemp("service")
     with running_service(folder, certificates, *flags) as running:
-        configuration = webhook_configuration(running.port, certificates.authority.pem)
+        configuration = webhook_configuration(running.port, certificates.ca.pem)
         with registered(control_plane, configuration):
             yield running
 
@@ -54,7 +54,7 @@ def test_the_api_server_answers_an_example_as_its_header_says(
     control_plane: ControlPlane, service: RunningService, example: Example
 ) -> None:
     for namespace, answer in _create(control_plane, example):
-        decided = service.decisions_logged(example.outcome.value)[-1]
+        decided = service.events(example.outcome.value)[-1]
         assert decided["reason"] == example.expectation.slug
         if example.outcome is Outcome.DENIED:
             assert answer.status_code == 403

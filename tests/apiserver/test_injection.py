@@ -49,7 +49,7 @@ def test_an_annotated_pod_comes_back_with_its_daemon(
     status = json.loads(stored["metadata"]["annotations"]["dind.io/status"])
     assert (status["mode"], status["profile"]) == ("sidecar", "default")
     assert status["containers"] == ["app"]
-    assert injector.decisions_logged("injected")[-1]["namespace"] == namespace
+    assert injector.events("injected")[-1]["namespace"] == namespace
 
 
 INJECTED, UNTOUCHED = "injected", "untouched"
@@ -170,7 +170,7 @@ def test_a_stored_pod_sent_again_gains_nothing(
 
     assert second["spec"] == first["spec"]
     assert second["metadata"]["annotations"] == first["metadata"]["annotations"]
-    assert injector.decisions_logged("injected")[-1]["reason"] == "already-injected"
+    assert injector.events("injected")[-1]["reason"] == "already-injected"
 
 
 LATE_CONTAINER = {"name": "late", "image": "alpine:3"}

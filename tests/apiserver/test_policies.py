@@ -1,4 +1,4 @@
-"""Why this is not a MutatingAdmissionPolicy: what docs/questions.md says, tried again."""
+"""Why this is not a MutatingAdmissionPolicy: the tests of docs/faq.md."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Runs the command as a person would: in this process, or as the installed program."""
+"""Runs the command: in this process, or as the installed program."""
 
 import os
 import subprocess

@@ -1,46 +1,36 @@
-"""What `dind-webhook check` says without a cluster, and of certificates and pods out of reach."""
+"""`dind-webhook check` and `explain POD` without a cluster, and their reports."""
 
+import http.server
 import socket
-import subprocess
-import sys
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import trustme
 from cli.running import run
 
-from certs.authority import issue_authority
-from certs.pem import certificates_in
-from webhook.cli.served import Address, look_at
-from webhook.cli.verdicts import Check, Report, Verdict, listed, plain, validity, worst
+from certs.certificates import certificates_in
+from certs.issuing import issue_ca
+from webhook.cli.check.report import (
+    Finding,
+    Report,
+    Status,
+    as_text,
+    check_validity,
+    listed,
+    status_of,
+)
+from webhook.cli.live import LiveCluster
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_NO_CLIENT = """
-import sys
-sys.modules["kubernetes"] = None  # as if it were not installed
-from webhook.cli import main
-main()
-"""
-
-
-@pytest.mark.parametrize("command", [["check"], ["explain", "job", "-n", "ci"]], ids=" ".join)
-def test_a_missing_client_package_is_told_with_where_to_get_it(command: list[str]) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", _NO_CLIENT, *command], capture_output=True, text=True, check=False
-    )
-    assert (result.returncode, result.stdout) == (69, "")
-    assert result.stderr == (
-        "Error: this command needs the Kubernetes client: install dind-webhook[cluster], with pip "
-        "for instance, or run it in the image of the chart's rotation, which has it\n"
-    )
-
-
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config
 current-context: nowhere
-contexts: [{{name: nowhere, context: {{cluster: nowhere, user: nobody}}}}]
+contexts:
+- {{name: nowhere, context: {{cluster: nowhere, user: nobody, namespace: ci}}}}
+- {{name: other, context: {{cluster: nowhere, user: nobody}}}}
 clusters: [{{name: nowhere, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
 users: [{{name: nobody, user: {{}}}}]
 """
@@ -48,27 +38,64 @@ users: [{{name: nobody, user: {{}}}}]
 
 @pytest.fixture
 def closed_port() -> int:
-    """Where nobody listens."""
+    """A port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
-def test_a_cluster_that_is_away_is_status_69(tmp_path: Path, closed_port: int) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(KUBECONFIG.format(port=closed_port))
+@pytest.fixture
+def kubeconfig(tmp_path: Path, closed_port: int) -> Path:
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG.format(port=closed_port))
+    return path
 
-    result = run("check", "--kubeconfig", kubeconfig)
+
+class _NotFound(http.server.BaseHTTPRequestHandler):
+    """A server that is no API server."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def web_server() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _NotFound) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("command", [["check"], ["explain", "pod/job"]], ids=" ".join)
+def test_an_unreachable_cluster_is_exit_code_69(
+    command: list[str], kubeconfig: Path, closed_port: int
+) -> None:
+    result = run(*command, "--kubeconfig", kubeconfig)
 
     assert result.exit_code == 69
     assert result.stderr.startswith(f"Error: http://127.0.0.1:{closed_port} cannot be reached: ")
     assert result.stderr.count("\n") == 1
 
 
-def test_a_context_that_does_not_exist_is_repeated(tmp_path: Path, closed_port: int) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(KUBECONFIG.format(port=closed_port))
+def test_a_server_that_is_no_api_server_is_exit_code_69(tmp_path: Path, web_server: int) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG.format(port=web_server))
 
+    result = run("check", "--kubeconfig", path)
+
+    assert result.exit_code == 69
+    assert result.stderr == (
+        f"Error: http://127.0.0.1:{web_server} answered 404 Not Found; is it a Kubernetes API "
+        "server?\n"
+    )
+
+
+def test_an_unknown_context_is_named(kubeconfig: Path) -> None:
     result = run("check", "--kubeconfig", kubeconfig, "--context", "elsewhere")
 
     assert result.exit_code == 69
@@ -76,55 +103,68 @@ def test_a_context_that_does_not_exist_is_repeated(tmp_path: Path, closed_port: 
     assert result.stderr.count("\n") == 1
 
 
-def test_a_kubeconfig_that_does_not_exist_is_named(tmp_path: Path) -> None:
+def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
     result = run("check", "--kubeconfig", tmp_path / "missing")
     assert result.exit_code == 65
-    assert result.stderr == f"Error: {tmp_path / 'missing'}: cannot be read: it is not a file\n"
+    assert result.stderr == f"Error: {tmp_path / 'missing'}: cannot be read: no such file\n"
 
 
 @pytest.mark.parametrize(
-    ("left", "verdict", "told"),
-    [
-        (timedelta(days=300), Verdict.OK, "valid until 2026-10-28 00:00:00 UTC"),
-        (timedelta(days=2), Verdict.WARNING, "expires soon, at 2026-01-03 00:00:00 UTC"),
-        (timedelta(0), Verdict.BROKEN, "expired at 2026-01-01 00:00:00 UTC"),
-        (timedelta(days=400), Verdict.BROKEN, "not valid before 2026-02-04 23:00:00 UTC"),
-    ],
-    ids=["long valid", "two days left", "over", "not yet valid"],
+    ("context", "namespace"), [(None, "ci"), ("nowhere", "ci"), ("other", "default")]
 )
-def test_dates_are_judged(left: timedelta, verdict: Verdict, told: str) -> None:
+def test_the_namespace_is_the_contexts(
+    context: str | None, namespace: str, kubeconfig: Path
+) -> None:
+    assert LiveCluster(kubeconfig, context).namespace_of_context == namespace
+
+
+@pytest.mark.parametrize("argument", ["deployment/a", "pod/a/b", "pod/"])
+def test_explain_takes_pods_only(argument: str) -> None:
+    result = run("explain", argument)
+    assert result.exit_code == 64
+    assert "is not a pod (accepted: POD, pod/POD)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("left", "status", "message"),
+    [
+        (timedelta(days=300), Status.OK, "valid until 2026-10-28 00:00:00 UTC"),
+        (timedelta(days=2), Status.WARNING, "expires soon, at 2026-01-03 00:00:00 UTC"),
+        (timedelta(0), Status.BROKEN, "expired at 2026-01-01 00:00:00 UTC"),
+        (timedelta(days=400), Status.BROKEN, "not valid before 2026-02-04 23:00:00 UTC"),
+    ],
+    ids=["long valid", "two days left", "expired", "not yet valid"],
+)
+def test_certificate_dates_are_checked(left: timedelta, status: Status, message: str) -> None:
     lifetime = timedelta(days=365)
-    authority = issue_authority(NOW + left - lifetime, validity=lifetime)
+    authority = issue_ca(NOW + left - lifetime, validity=lifetime)
     (certificate,) = certificates_in(authority.pem)
-    assert validity(certificate, NOW) == (verdict, told)
+    assert check_validity(certificate, NOW) == (status, message)
 
 
-def test_a_pod_out_of_reach_is_nobodys_fault(closed_port: int) -> None:
-    pem = trustme.CA().cert_pem.bytes().decode()
-    (answer,) = look_at([Address("pod", "127.0.0.1", closed_port)], pem, "hook.ns.svc")
-
-    assert (answer.problem, answer.certificate) == (None, None)
-    assert answer.unreachable == "Connection refused"
-
-
-def test_what_is_unknown_is_counted_and_is_no_failure() -> None:
+def test_unknown_is_counted_and_is_no_failure() -> None:
     reports = [
-        Report("cluster", [Check("labels", Verdict.OK, "fine")]),
-        Report("x", [Check("certificate", Verdict.UNKNOWN, "not reachable", "helm test")]),
+        Report("cluster", [Finding("labels", Status.OK, "fine")]),
+        Report("x", [Finding("certificate", Status.UNKNOWN, "cannot be reached", "helm test")]),
     ]
-    assert worst(reports) is Verdict.UNKNOWN
-    assert plain(reports).splitlines() == [
+    assert status_of(reports) is Status.UNKNOWN
+    assert as_text(reports).splitlines() == [
         "cluster",
         "",
         "  ok       labels       fine",
         "",
         "x",
         "",
-        "  unknown  certificate  not reachable",
-        "                        way out: helm test",
+        "  unknown  certificate  cannot be reached",
+        "                        fix: helm test",
         "",
-        "In sum: 1 unknown",
+        "Summary: 1 unknown",
     ]
+
+
+def test_long_findings_fit_80_columns() -> None:
+    text = as_text([Report("x", [Finding("caBundle", Status.BROKEN, "word " * 40, "fix " * 40)])])
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_long_list_is_cut_short() -> None:

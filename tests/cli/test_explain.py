@@ -16,14 +16,14 @@ spec:
   template:
     metadata:
       {pod}
-    spec: {{}}
+    spec: {{containers: [{{name: a}}]}}
 """
-EVERY_GATE = """\
-pod/clean-ci in namespace default (label dind.io/inject: none): injected, profile default, \
-mode sidecar
+EVERY_CHECK = """\
+pod/clean-ci: injected (profile default, mode sidecar)
+namespace default, label dind.io/inject: none
 
-  API server   Does it ask the webhook about such a pod?         yes
-               by the pod's annotation (/inject/pod)
+  API server   Does it call the webhook for this pod?            yes
+               because of the pod's annotation (/inject/pod)
   mirror pod   Is it a pod that the API server can change?       yes
   opt-in       Do the pod and its namespace ask for Docker?      yes
   size         Is it within the bounds on the size of a pod?     yes
@@ -33,16 +33,19 @@ mode sidecar
   platform     Can a daemon run in such a pod?                   yes
   fit          Is there room for what is injected?               yes
 
-Decided by: every gate says yes
+Decided by: all checks passed
 """
-NEVER_ASKED = """\
-pod/clean-ci in namespace ci (label dind.io/inject: none): left alone, not-opted-in
+NEVER_SENT = """\
+pod/clean-ci: skipped (not-opted-in)
+namespace ci, label dind.io/inject: none
 
-  API server  Does it ask the webhook about such a pod?  no, left alone
-              why: Neither the pod's annotation nor the namespace's label asks for Docker.
-              way out: Annotate the pod with dind.io/inject: "true", or add this label to its \
-namespace.
-              hint: annotation "dind.io/injekt" looks like dind.io/inject, and is not it
+  API server  Does it call the webhook for this pod?  no, skipped
+              why: Neither the pod's annotation nor the namespace's label asks
+                for Docker.
+              fix: Annotate the pod with dind.io/inject: "true", or add this
+                label to its namespace.
+              hint: annotation "dind.io/injekt" has no effect (did you mean
+                dind.io/inject?)
 
 Decided by: API server
 """
@@ -54,44 +57,52 @@ def explained(text: str, *options: str) -> tuple[int, str]:
     return result.exit_code, result.stdout
 
 
-def test_an_injected_pod_passes_every_gate() -> None:
-    assert explained(POD) == (0, EVERY_GATE)
+def test_every_check_of_an_injected_pod_is_shown() -> None:
+    assert explained(POD) == (0, EVERY_CHECK)
 
 
 def test_a_misspelt_opt_in_is_pointed_out() -> None:
     text = POD.replace("dind.io/inject", "dind.io/injekt")
-    assert explained(text, "--namespace", "ci") == (1, NEVER_ASKED)
+    assert explained(text, "--namespace", "ci") == (1, NEVER_SENT)
 
 
-def test_a_refusal_names_its_gate_the_reason_and_the_way_out() -> None:
+def test_a_denial_names_its_check_the_reason_and_the_fix() -> None:
     text = POD.replace("dind.io/inject", "dind.io/cpu: 2x\n    dind.io/inject")
     status, told = explained(text)
     assert status == 2
-    assert (
-        "\n  annotations  Are its dind.io annotations valid and allowed?    no, refused\n" in told
-    )
-    assert '\n               why: annotation dind.io/cpu: "2x" is not a ' in told
-    assert "\n               way out: Correct the value, or remove the annotation" in told
+    assert "\n  annotations  Are its dind.io annotations valid and allowed?    no, denied\n" in told
+    assert "\n               why: annotation dind.io/cpu: " in told
+    assert "\n               fix: Correct the value, or remove the annotation" in told
     assert told.endswith("\nDecided by: annotations\n")
 
 
-def test_every_refusing_gate_is_shown_and_the_first_decides() -> None:
+def test_every_denying_check_is_shown_and_the_first_decides() -> None:
     text = POD.replace("dind.io/inject", "dind.io/containers: x\n    dind.io/inject")
     status, told = explained(text.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
     assert status == 2
-    assert told.count("no, refused") == 2
+    assert told.count("no, denied") == 2
     assert told.endswith("Decided by: containers\n")
 
 
-def test_a_message_that_says_the_way_out_is_not_followed_by_it() -> None:
+def test_a_check_that_was_not_evaluated_is_no_yes() -> None:
+    text = POD.replace("dind.io/inject", "dind.io/profile: x\n    dind.io/inject")
+    status, told = explained(text.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
+    assert status == 2
+    assert (
+        "\n  platform     Can a daemon run in such a pod?                   not evaluated\n"
+        "               the pod has no valid profile\n"
+    ) in told
+
+
+def test_a_message_that_contains_the_fix_is_not_followed_by_it() -> None:
     _, told = explained(POD.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
     assert told.count("Remove hostNetwork") == 1
 
 
-def test_a_skipping_gate_is_the_last_one_asked() -> None:
+def test_a_skipping_check_is_the_last_one() -> None:
     status, told = explained(POD.replace("name: build", "name: dind"))
     assert status == 1
-    assert "own daemon   Does it come without a Docker daemon of its own?  no, left alone" in told
+    assert "own daemon   Does it come without a Docker daemon of its own?  no, skipped" in told
     assert "platform" not in told
     assert "\nWarning: container dind is a Docker daemon of the pod's own" in told
     assert told.endswith("Decided by: own daemon\n")
@@ -101,21 +112,20 @@ def test_an_injected_pod_has_nothing_to_add() -> None:
     status, told = explained(run("inject", "-f", "-", stdin=POD).stdout)
     assert status == 0
     assert told.startswith(
-        "pod/clean-ci in namespace default (label dind.io/inject: none): "
-        "injected, profile default, mode sidecar, nothing to add\n"
+        "pod/clean-ci: injected (profile default, mode sidecar, nothing to add)\n"
     )
 
 
 @pytest.mark.parametrize(
     ("annotation", "label", "by"),
     [
-        ("true", None, "by the pod's annotation (/inject/pod)"),
-        ("true", "true", "by the namespace's label (/inject/namespace)"),
-        ("true", "false", "by the pod's annotation, in a namespace that forbids it "),
-        ("false", "true", 'why: The pod has the annotation dind.io/inject: "false".'),
+        ("true", None, "because of the pod's annotation (/inject/pod)"),
+        ("true", "true", "because of the namespace's label (/inject/namespace)"),
+        ("true", "false", "because of the pod's annotation, in a namespace that forbids it"),
+        ("false", "true", "skipped (opted-out)"),
     ],
 )
-def test_the_first_gate_is_the_api_servers_filter(
+def test_the_first_check_is_the_filter_of_the_api_server(
     annotation: str, label: str | None, by: str
 ) -> None:
     options = [] if label is None else ["--namespace-label", label]
@@ -123,15 +133,15 @@ def test_the_first_gate_is_the_api_servers_filter(
     assert by in told
 
 
-def test_a_mirror_pod_is_never_asked_about() -> None:
+def test_a_mirror_pod_is_not_sent() -> None:
     _, told = explained(POD.replace("dind.io/inject", "kubernetes.io/config.mirror"))
-    assert "left alone, mirror-pod" in told
+    assert "skipped (mirror-pod)" in told
 
 
-def test_a_system_namespace_is_never_asked_about() -> None:
+def test_pods_of_a_system_namespace_are_not_sent() -> None:
     status, told = explained(POD, "--namespace", "kube-system")
     assert status == 1
-    assert "why: The webhook is never asked about pods in kube-system." in told
+    assert "why: The webhook is never called for pods in kube-system." in told
 
 
 @pytest.mark.parametrize(
@@ -142,42 +152,43 @@ def test_a_system_namespace_is_never_asked_about() -> None:
             "annotations:",
             (
                 "annotation dind.io/inject is in metadata.annotations; "
-                "it counts in spec.template.metadata.annotations only"
+                "it is read from spec.template.metadata.annotations"
             ),
         ),
         (
             "labels:",
             'labels: {dind.io/inject: "true"}',
-            "dind.io/inject is a label of the pod; on a pod, only an annotation counts",
+            "dind.io/inject is a label of the pod; a pod opts in by an annotation",
         ),
         (
             "labels:",
             'labels: {dind.io/injected: "true"}',
-            'label "dind.io/injected" looks like dind.io/inject, and is not it',
+            'label "dind.io/injected" has no effect (did you mean dind.io/inject?)',
         ),
         (
             "labels:",
             'annotations: {Dind.io/Inject: "true"}',
-            'annotation "Dind.io/Inject" looks like dind.io/inject, and is not it',
+            'annotation "Dind.io/Inject" has no effect (did you mean dind.io/inject?)',
         ),
         (
             "labels:",
             'annotations: {dind.io/profile: "large"}',
-            'annotation "dind.io/profile" means nothing without dind.io/inject',
+            'annotation "dind.io/profile" has no effect without dind.io/inject',
         ),
     ],
     ids=["on the job", "a label", "a misspelt label", "another case", "only a profile"],
 )
 @pytest.mark.parametrize("command", ["explain", "inject"])
-def test_what_silently_comes_to_nothing_is_pointed_out(
+def test_an_opt_in_without_effect_is_pointed_out(
     command: str, job: str, pod: str, hint: str
 ) -> None:
     result = run(command, "-f", "-", stdin=JOB.format(job=job, pod=pod))
-    assert hint in (result.stdout if command == "explain" else result.stderr)
+    text = result.stdout if command == "explain" else result.stderr
+    assert hint in " ".join(text.split())
 
 
 @pytest.mark.parametrize("key", ["dind.example.com/x", "app", "inject", "sidecar.istio.io/inject"])
-def test_other_peoples_annotations_are_no_hint(key: str) -> None:
+def test_other_annotations_are_no_hint(key: str) -> None:
     _, told = explained(POD.replace("dind.io/inject", key))
     assert "hint" not in told
 
@@ -185,28 +196,51 @@ def test_other_peoples_annotations_are_no_hint(key: str) -> None:
 def test_the_worst_of_several_counts_and_other_kinds_do_not() -> None:
     service = "---\nkind: Service\napiVersion: v1\n"
     skipped = "---\n" + POD.replace("dind.io/inject", "a")
-    refused = "---\n" + POD.replace('"true"', "'yes'")
+    denied = "---\n" + POD.replace('"true"', "'yes'")
     assert explained(POD + service)[0] == 0
     assert explained(POD + service + skipped)[0] == 1
-    assert explained(POD + refused + skipped)[0] == 2
+    assert explained(POD + denied + skipped)[0] == 2
 
 
 def test_names_cannot_drive_the_terminal() -> None:
     name = '"\\e[31mred"'
     _, told = explained(POD.replace("clean-ci", f"{name}\n  namespace: {name}"))
-    assert told.startswith(r"pod/\x1b[31mred in namespace \x1b[31mred (label")
-
-
-def test_input_without_any_pod_is_told() -> None:
-    result = run("explain", "-f", "-", stdin="kind: Service\napiVersion: v1\n")
-    assert result.exit_code == 65
-    assert result.stderr == (
-        "Error: standard input: holds no pod; allowed are Pod, Deployment, StatefulSet, DaemonSet, "
-        "ReplicaSet, Job, CronJob, and lists of them\n"
+    assert told.startswith(
+        "pod/\\x1b[31mred: injected (profile default, mode sidecar)\nnamespace \\x1b[31mred,"
     )
 
 
-def test_a_terminal_gets_a_coloured_table(tmp_path: Path) -> None:
+def test_input_without_a_pod_is_an_error() -> None:
+    result = run("explain", "-f", "-", stdin="kind: TaskRun\napiVersion: tekton.dev/v1\n")
+    assert result.exit_code == 65
+    assert result.stderr == (
+        "Error: standard input: no pod to explain (supported: Pod, PodTemplate, "
+        "ReplicationController, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, "
+        "Rollout and lists of them); taskrun/(no name): the webhook decides about its pods when "
+        "its controller creates them; Tekton copies dind.io/inject from metadata.annotations\n"
+    )
+
+
+def test_pods_of_several_files_are_explained(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for path in paths:
+        path.write_text(POD.replace("clean-ci", path.stem))
+    result = run("explain", "-f", paths[0], "-f", paths[1])
+    titles = [line for line in result.stdout.splitlines() if line.startswith("pod/")]
+    assert titles == [
+        "pod/a: injected (profile default, mode sidecar)",
+        "pod/b: injected (profile default, mode sidecar)",
+    ]
+
+
+def test_output_fits_80_columns() -> None:
+    text = POD.replace("dind.io/inject", "dind.io/containers: x\n    dind.io/injekt")
+    for label in ("true", "false"):
+        _, told = explained(text, "--namespace-label", label)
+        assert max(map(len, told.splitlines())) <= 80
+
+
+def test_a_terminal_gets_colours(tmp_path: Path) -> None:
     pod = tmp_path / "pod.yaml"
     pod.write_text(POD)
     ours, theirs = pty.openpty()
@@ -221,6 +255,5 @@ def test_a_terminal_gets_a_coloured_table(tmp_path: Path) -> None:
     os.close(theirs)
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         shown = terminal.read(65536).decode()
-    assert "\x1b[1;32mpod/clean-ci in namespace default" in shown
-    assert "Check" in shown
-    assert "every gate says yes" in shown
+    assert "\x1b[32m\x1b[1mpod/clean-ci: injected" in shown
+    assert "all checks passed" in shown

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ template:
             name: web
 """
 KINDS = {
+    "ReplicationController": "v1",
+    "PodTemplate": "v1",
+    "Rollout": "argoproj.io/v1alpha1",
     "Deployment": "apps/v1",
     "StatefulSet": "apps/v1",
     "DaemonSet": "apps/v1",
@@ -43,7 +47,10 @@ def workload(kind: str) -> str:
     template = TEMPLATE
     if kind == "CronJob":
         template = "jobTemplate:\n    spec:\n" + indented(template, 8)
-    return TEMPLATED.format(kind=kind, version=KINDS[kind], template=indented(template, 4))
+    text = TEMPLATED.format(kind=kind, version=KINDS[kind], template=indented(template, 4))
+    if kind == "PodTemplate":
+        text = text[: text.index("spec:\n")] + TEMPLATE
+    return text
 
 
 def indented(text: str, columns: int) -> str:
@@ -57,17 +64,18 @@ def is_kept(before: str, after: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_workload_keeps_its_lines_and_gains_a_sidecar(kind: str) -> None:
+def test_workloads_are_injected_and_keep_their_comments(kind: str) -> None:
     text = workload(kind)
     result = run("inject", "-f", "-", stdin=text)
     assert result.exit_code == 0
     assert result.stderr == f"{kind.lower()}/web: {SUMMARY}\n"
     assert f"- name: {SIDECAR}\n" in result.stdout
-    gone = [line for line in text.splitlines() if line not in result.stdout.splitlines()]
-    assert [line.strip() for line in gone] == ["annotations: {dind.io/inject: 'true'}"]
+    for comment in ("# A workload.", "# quoted", "# odd indentation"):
+        assert comment in result.stdout
+    assert 'name: "web"    # quoted' in result.stdout
 
 
-def test_a_pod_of_a_plain_style_keeps_every_line() -> None:
+def test_a_pod_in_the_usual_style_keeps_every_line() -> None:
     result = run("inject", "-f", "-", stdin=POD)
     assert is_kept(POD, result.stdout)
     assert result.stderr == f"pod/clean-ci: {SUMMARY}\n"
@@ -79,7 +87,7 @@ def test_injecting_its_own_output_changes_nothing(kind: str) -> None:
     once = run("inject", "-f", "-", stdin=text).stdout
     twice = run("inject", "-f", "-", stdin=once)
     assert twice.stdout == once
-    assert "already injected, nothing to add (profile default, mode sidecar)" in twice.stderr
+    assert f"already {SUMMARY}" in twice.stderr
 
 
 def test_injecting_its_own_json_changes_nothing() -> None:
@@ -87,7 +95,7 @@ def test_injecting_its_own_json_changes_nothing() -> None:
     assert run("inject", "-f", "-", stdin=once).stdout == once
 
 
-def test_other_kinds_and_other_documents_stay_to_the_character() -> None:
+def test_documents_without_a_pod_stay_as_they_are() -> None:
     text = f"# head\n---\n{SERVICE}\n---\n# nothing here\n---\n{POD}---\n{SERVICE}"
     result = run("inject", "-f", "-", stdin=text)
     head, _, rest = result.stdout.partition("---\napiVersion: v1\nkind: Pod")
@@ -104,10 +112,10 @@ def test_a_job_of_another_api_group_is_another_kind() -> None:
     text = workload("Job").replace("batch/v1", "batch.example.com/v1")
     result = run("inject", "-f", "-", stdin=text)
     assert result.stdout == text
-    assert result.stderr == "job/web: unchanged (no pod in it)\n"
+    assert result.stderr.startswith("job/web: unchanged (")
 
 
-def test_lists_are_opened() -> None:
+def test_pods_in_a_list_are_injected() -> None:
     items = "".join(f"-\n{indented(text, 4)}" for text in (POD, SERVICE, workload("Job")))
     text = f"apiVersion: v1\nkind: List\nitems:\n{items}"
     result = run("inject", "-f", "-", stdin=text)
@@ -117,14 +125,16 @@ def test_lists_are_opened() -> None:
         f"job/web: {SUMMARY}",
     ]
     assert result.stdout.count(f"- name: {SIDECAR}\n") == 2
-    assert is_kept(SERVICE, result.stdout.replace("    ", ""))
+    assert "  metadata: {name: web}" in result.stdout
+    assert "# as it is" in result.stdout
 
 
 def test_items_of_a_typed_list_need_no_kind() -> None:
-    text = 'apiVersion: v1\nkind: PodList\nitems:\n- metadata:\n    name: "a"\n  spec: {}\n'
+    text = 'apiVersion: v1\nkind: PodList\nitems:\n- metadata:\n    name: "a"\n'
+    text += "  spec:\n    containers:\n    - name: a\n"
     result = run("inject", "-f", "-", "--namespace-label", "true", stdin=text)
     assert result.stderr == f"pod/a: {SUMMARY}\n"
-    assert is_kept(text.replace("  spec: {}\n", ""), result.stdout)
+    assert is_kept(text, result.stdout)
 
 
 def test_a_template_without_metadata_follows_the_namespace() -> None:
@@ -140,14 +150,14 @@ def test_a_template_without_metadata_follows_the_namespace() -> None:
     ("label", "annotation", "outcome"),
     [
         ("true", None, SUMMARY),
-        (None, None, "left alone (not-opted-in)"),
-        ("false", None, "left alone (not-opted-in)"),
-        ("true", "false", "left alone (opted-out)"),
+        (None, None, "skipped (not-opted-in)"),
+        ("false", None, "skipped (not-opted-in)"),
+        ("true", "false", "skipped (opted-out)"),
         ("true", "true", SUMMARY),
-        ("false", "true", "refused: annotation dind.io/inject: the namespace"),
+        ("false", "true", "denied: annotation dind.io/inject: the namespace forbids Docker"),
     ],
 )
-def test_the_namespaces_label_counts(
+def test_the_namespace_label_decides(
     label: str | None, annotation: str | None, outcome: str
 ) -> None:
     text = POD.replace('dind.io/inject: "true"', f'dind.io/inject: "{annotation}"')
@@ -158,15 +168,15 @@ def test_the_namespaces_label_counts(
     assert result.stderr.startswith(f"pod/clean-ci: {outcome}")
 
 
-def test_the_systems_namespaces_are_never_touched() -> None:
+def test_system_namespaces_are_excluded() -> None:
     text = POD.replace("  name: clean-ci", "  name: clean-ci\n  namespace: kube-system")
     result = run("inject", "-f", "-", stdin=text)
     assert result.stdout == text
-    assert result.stderr == "pod/clean-ci: left alone (excluded-namespace)\n"
+    assert result.stderr == "pod/clean-ci: skipped (excluded-namespace)\n"
 
 
-def test_the_namespace_decides_about_profiles(tmp_path: Path) -> None:
-    config = tmp_path / "operator.yaml"
+def test_profiles_are_allowed_by_namespace(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
     config.write_text(
         "profiles: {large: {startTimeout: 9}}\npolicy: {profiles: {team-*: [large]}}\n"
     )
@@ -186,7 +196,7 @@ def test_warnings_go_to_standard_error() -> None:
 
 
 @pytest.mark.parametrize("output", ["yaml", "json", "patch"])
-def test_one_refusal_withholds_everything(output: str) -> None:
+def test_one_denied_pod_withholds_all_output(output: str) -> None:
     text = f"{POD}---\n{DENIED}"
     result = run("inject", "-f", "-", "-o", output, stdin=text)
     assert result.exit_code == 2
@@ -194,7 +204,7 @@ def test_one_refusal_withholds_everything(output: str) -> None:
     assert result.stderr.splitlines() == [
         f"pod/clean-ci: {SUMMARY}",
         (
-            'pod/clean-ci: refused: annotation dind.io/inject: invalid value "yes" '
+            'pod/clean-ci: denied: annotation dind.io/inject: invalid value "yes" '
             '(accepted: "true", "false")'
         ),
     ]
@@ -226,7 +236,7 @@ def documents(text: str) -> list[Any]:
     return found
 
 
-def test_yaml_and_json_say_the_same() -> None:
+def test_yaml_and_json_output_have_the_same_data() -> None:
     as_json = run("inject", "-f", "-", "-o", "json", stdin=POD).stdout
     as_yaml = run("inject", "-f", "-", stdin=POD).stdout
     assert json.loads(run("inject", "-f", "-", "-o", "json", stdin=as_yaml).stdout) == (
@@ -250,7 +260,7 @@ def test_octal_modes_become_the_numbers_that_kubectl_sends() -> None:
     assert injected["spec"]["volumes"][0]["secret"]["defaultMode"] == 0o400
 
 
-def test_lines_of_windows_stay_so() -> None:
+def test_crlf_line_ends_are_kept() -> None:
     text = POD.replace("\n", "\r\n")
     result = run("inject", "-f", "-", stdin=text.encode())
     assert is_kept(POD, result.stdout)
@@ -265,66 +275,94 @@ def test_a_file_is_read_by_name(tmp_path: Path) -> None:
 
 
 BAD = {
-    "not YAML": ("a: [", "line 1, column 5: while parsing a flow node, expected the node content"),
+    "not YAML": ("a: [", "line 2, column 1: while parsing a flow node, did not find expected node"),
     "not UTF-8": (b"a: \xff", "not UTF-8 (byte 0xff at offset 3)"),
-    "nothing": ("# soon\n", "holds no Kubernetes object"),
-    "a list": ("- a\n", "line 1: a list; allowed is a Kubernetes object"),
-    "a word": (f"{POD}---\nx\n", 'line 12: "x"; allowed is a Kubernetes object'),
+    "nothing": ("# soon\n", "no Kubernetes object"),
+    "a list": ("- a\n", "line 1: expected an object, got a list"),
+    "a word": (f"{POD}---\nx\n", 'line 12: expected an object, got "x"'),
+    "a duplicate key": (
+        POD.replace("spec:", "metadata: {}\nspec:"),
+        'line 7, column 1: the key "metadata" is already on line 3',
+    ),
     "a duplicate key in JSON": (
         '{"kind": "Pod",\n"kind": "Job"}',
         'line 2, column 1: the key "kind" is already on line 1',
     ),
-    "no kind": ("a: 1\n", "line 1: not a Kubernetes object, since it has no kind"),
-    "no version": ("kind: Pod\n", "line 1: not a Kubernetes object, since it has no apiVersion"),
-    "a kind that is no text": (
+    "no kind": ("a: 1\n", "line 1: kind: required field is missing"),
+    "no version": ("kind: Pod\n", "line 1: apiVersion: required field is missing"),
+    "a kind that is no string": (
         "kind: 1\napiVersion: v1\n",
-        "line 1: not a Kubernetes object, since its kind is 1",
+        "line 1: kind: expected a string, got 1",
+    ),
+    "another version": (
+        POD.replace("v1", "v2"),
+        'pod/clean-ci (line 1): apiVersion: unknown version "v2" of Pod (supported: v1)',
+    ),
+    "an old version": (
+        workload("Deployment").replace("apps/v1", "extensions/v1beta1"),
+        (
+            'deployment/web (line 1): apiVersion: unknown version "extensions/v1beta1" of '
+            "Deployment (supported: apps/v1)"
+        ),
     ),
     "a list without a list": (
         "{kind: List, apiVersion: v1, items: 1}",
-        "line 1: items is 1; allowed is a list",
+        "line 1: items: expected a list, got 1",
     ),
     "a list of words": (
         "{kind: List, apiVersion: v1, items: [a]}",
-        'line 1: items[0] is "a"; allowed is an object',
+        'line 1: items[0]: expected an object, got "a"',
     ),
     "an unquoted annotation": (
         POD.replace('"true"', "true"),
         (
-            'pod/clean-ci (line 1): metadata.annotations["dind.io/inject"] is true; '
-            'allowed is text, so put it in quotes: "true"'
+            'pod/clean-ci (line 1): metadata.annotations["dind.io/inject"]: expected a string, '
+            'got true; put it in quotes: "true"'
+        ),
+    ),
+    "an unquoted label of a namespace": (
+        "{kind: Namespace, apiVersion: v1, metadata: {name: a, labels: {dind.io/inject: true}}}",
+        (
+            'namespace/a (line 1): metadata.labels["dind.io/inject"]: expected a string, got true; '
+            'put it in quotes: "true"'
         ),
     ),
     "a container that is no mapping": (
         POD.replace("- name: build\n", "- build\n").replace("    image: docker:29-cli\n", ""),
-        'pod/clean-ci (line 1): spec.containers[0] is "build"; allowed is a mapping',
+        "pod/clean-ci (line 1): Expected `object`, got `str` - at `$.spec.containers[0]`",
     ),
     "no spec": (
         "{kind: Pod, apiVersion: v1, metadata: {name: a}}",
-        "pod/a (line 1): spec is missing; needed is a mapping",
+        "pod/a (line 1): spec: required field is missing",
+    ),
+    "no containers": (
+        "{kind: Pod, apiVersion: v1, metadata: {name: a}, spec: {containers: []}}",
+        "pod/a (line 1): spec.containers: at least one container is required",
     ),
     "no template": (
         "{kind: Job, apiVersion: batch/v1, metadata: {name: a}, spec: {}}",
-        "job/a (line 1): spec.template is empty; allowed is a mapping",
+        "job/a (line 1): spec.template: required field is missing",
     ),
-    "a wrong type deep in a list": (
-        (
-            "{kind: JobList, apiVersion: batch/v1, items: [{spec: {template: {spec: "
-            "{volumes: [{name: a}, {name: 1}]}}}}]}"
-        ),
-        (
-            "job/(no name) (line 1): items[0].spec.template.spec.volumes[1].name is 1; "
-            'allowed is text, so put it in quotes: "1"'
-        ),
+    "a wrong type in a list": (
+        "{kind: JobList, apiVersion: batch/v1, items: [{spec: {template: []}}]}",
+        "job/(no name) (line 1): items[0].spec.template: expected an object, got a list",
     ),
+    "an alias bomb": (
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefg")),
+        "line 5, column 36: aliases repeat more than 100000 values",
+    ),
+    "an alias within its anchor": ("a: &a [*a]", "line 1, column 8: the alias *a has no anchor"),
+    "deep YAML": ("a: " + "[" * 100_000, "line 1, column 103: nested deeper than 100 levels"),
+    "deep JSON": ("[" * 100_000 + "]" * 100_000, "nested too deep"),
+    "no number of JSON": ("a: .nan", "line 1, column 4: .nan is not a number that JSON can hold"),
+    "a tag": ("a: !Ref b", "line 1, column 4: the tag !Ref is not allowed for 'b'"),
 }
 
 
 @pytest.mark.parametrize("command", ["inject", "explain"])
 @pytest.mark.parametrize(("text", "told"), BAD.values(), ids=BAD)
-def test_bad_input_gets_a_sentence_and_status_65(
-    command: str, text: str | bytes, told: str
-) -> None:
+def test_bad_input_is_one_line_and_exit_code_65(command: str, text: str | bytes, told: str) -> None:
     result = run(command, "-f", "-", stdin=text)
     assert result.exit_code == 65
     assert result.stdout == ""
@@ -339,33 +377,79 @@ def test_a_missing_file_is_named(command: str) -> None:
     assert result.stderr == "Error: nowhere.yaml: cannot be read: No such file or directory\n"
 
 
-TWICE = """\
-apiVersion: v1
-kind: PodList
-items:
-- metadata: {name: one}
-  spec:
-    containers:
-    - &main
-      name: main
-- metadata: {name: two, annotations: {dind.io/containers: other}}
-  spec:
-    containers:
-    - *main
-    - name: other
-"""
-
-
-def test_yaml_that_cannot_be_edited_is_told_and_can_become_json() -> None:
-    """Only the first pod's container gets the socket, and the text has that container once."""
-    options = ["inject", "-f", "-", "--namespace-label", "true"]
-    result = run(*options, stdin=TWICE)
+@pytest.mark.parametrize("command", ["inject", "explain"])
+def test_huge_input_is_an_error(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhook.cli.manifests.text.MAX_BYTES", 1024 * 1024)
+    result = run(command, "-f", "-", stdin="#" * (1024 * 1024 + 1))
     assert result.exit_code == 65
-    assert result.stdout == ""
-    assert result.stderr.splitlines()[-1] == (
-        "Error: standard input: pod/one cannot be edited in place: what a YAML anchor stands for "
-        "changes in one place only; -o json writes it anew"
-    )
-    [document] = documents(run(*options, "-o", "json", stdin=TWICE).stdout)
-    mounts = [pod["spec"]["containers"][0].get("volumeMounts") for pod in document["items"]]
-    assert mounts == [[{"name": "cache-dir", "mountPath": "/var/run"}], None]
+    assert result.stderr == "Error: standard input: larger than 1 MiB; split it\n"
+
+
+def test_several_files_are_injected_in_order(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(POD.replace("clean-ci", "first").removesuffix("\n"))
+    second.write_text(SERVICE)
+    result = run("inject", "-f", first, "-f", second)
+    assert result.stderr == (f"pod/first: {SUMMARY}\nservice/web: unchanged (no pod in it)\n")
+    assert result.stdout.endswith(f"\n---\n{SERVICE}")
+
+
+def test_standard_input_is_empty_the_second_time() -> None:
+    result = run("inject", "-f", "-", "-f", "-", stdin=POD)
+    assert (result.exit_code, result.stdout) == (65, "")
+    assert result.stderr == "Error: standard input: no Kubernetes object\n"
+
+
+def test_several_json_files_follow_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(run("inject", "-f", "-", "-o", "json", stdin=POD).stdout)
+    result = run("inject", "-f", path, "-f", path)
+    assert result.stdout == path.read_text() * 2
+
+
+def test_a_labelled_namespace_in_the_input_counts_for_its_objects() -> None:
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ci\n"
+    namespace += '  labels: {dind.io/inject: "true"}\n---\n'
+    pod = POD.replace("dind.io/inject", "a")
+    inside = pod.replace("clean-ci", "inside\n  namespace: ci")
+    result = run("inject", "-f", "-", stdin=f"{namespace}{inside}---\n{pod}")
+    assert result.stderr.splitlines() == [
+        "namespace/ci: unchanged (no pod in it)",
+        f"pod/inside: {SUMMARY}",
+        "pod/clean-ci: skipped (not-opted-in)",
+    ]
+    result = run("inject", "-f", "-", "--namespace-label", "false", stdin=namespace + inside)
+    assert result.stderr.splitlines()[1:] == ["pod/inside: skipped (not-opted-in)"]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "note"),
+    [
+        (
+            "tekton.dev/v1",
+            "TaskRun",
+            "creates them; Tekton copies dind.io/inject from metadata.annotations)",
+        ),
+        (
+            "argoproj.io/v1alpha1",
+            "Workflow",
+            "creates them; Argo copies dind.io/inject from spec.podMetadata.",
+        ),
+        ("ci.example.org/v1", "Build", "when its controller creates them"),
+        ("rbac.authorization.k8s.io/v1", "Role", "no pod in it"),
+    ],
+)
+def test_pods_that_a_controller_creates_later_are_mentioned(
+    version: str, kind: str, note: str
+) -> None:
+    text = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n"
+    result = run("inject", "-f", "-", stdin=text)
+    assert result.stdout == text
+    assert result.stderr.startswith(f"{kind.lower()}/a: unchanged (")
+    assert note in result.stderr
+
+
+def test_a_rollout_that_refers_to_a_workload_is_unchanged() -> None:
+    text = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {workloadRef: {name: a}}\n"
+    result = run("inject", "-f", "-", stdin=text)
+    assert (result.exit_code, result.stdout) == (0, text)

@@ -1,10 +1,12 @@
 """The program itself: its names, its help, its exit codes, and what it loads."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from cli.running import POD, run, run_installed
+from cli.running import POD, PROGRAMS, run, run_installed
 
 from webhook import __version__
 from webhook.cli import COMMANDS
@@ -39,7 +41,7 @@ def test_the_installed_program_injects_and_explains() -> None:
     assert "- name: dind\n" in injected.stdout
     explained = run_installed("kubectl-dind", "explain", "-f", "-")
     assert explained.returncode == 0
-    assert explained.stdout.endswith("Decided by: every gate says yes\n")
+    assert explained.stdout.endswith("Decided by: all checks passed\n")
 
 
 def test_the_help_lists_every_command_and_exit_code() -> None:
@@ -47,13 +49,14 @@ def test_the_help_lists_every_command_and_exit_code() -> None:
     for name, command in COMMANDS.items():
         assert f"  {name} " in text
         assert command.help in text
-    for code in (0, 1, 2, 64, 65, 78):
+    for code in (0, 1, 2, 64, 65, 66, 69, 74, 77, 78):
         assert f"\n    {code} " in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_a_help(name: str) -> None:
-    result = run(name, "--help")
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_a_help(name: str, flag: str) -> None:
+    result = run(name, flag)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: dind-webhook {name} ")
 
@@ -62,10 +65,10 @@ def test_every_command_has_a_help(name: str) -> None:
     ("arguments", "told"),
     [
         (["inject"], "Missing option '-f' / '--filename'."),
-        (["explain"], "Give either POD, of a live cluster, or -f FILE."),
-        (["explain", "pod", "-f", "-"], "Give either POD, of a live cluster, or -f FILE."),
-        (["explain", "pod", "--namespace-label", "true"], "--namespace-label goes with -f;"),
-        (["explain", "-f", "-", "--context", "ci"], "--kubeconfig and --context go with POD;"),
+        (["explain"], "Give either POD or -f FILE."),
+        (["explain", "pod", "-f", "-"], "Give either POD or -f FILE."),
+        (["explain", "pod", "--namespace-label", "true"], "--namespace-label needs -f;"),
+        (["explain", "-f", "-", "--context", "ci"], "--kubeconfig and --context need POD;"),
         (["check", "-o", "yaml"], "'yaml' is not one of 'text', 'json'."),
         (["explain", "--bogus"], "No such option '--bogus'."),
         (["inject", "-f", "-", "-o", "xml"], "'xml' is not one of 'yaml', 'json', 'patch'."),
@@ -74,15 +77,15 @@ def test_every_command_has_a_help(name: str) -> None:
         (
             ["explain", "-f", "-", "--namespace-label", "True"],
             (
-                "it is 'True'; allowed are 'true' and 'false'. To the API server, a namespace "
-                "with any other value is one without the label."
+                "'True' (accepted: 'true', 'false'). The API server treats any other value of the "
+                "label as if the namespace had none."
             ),
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_usage_is_told_and_is_status_64(arguments: list[str], told: str) -> None:
-    """Status 2, which click would give, means that a pod is refused."""
+def test_bad_usage_is_exit_code_64(arguments: list[str], told: str) -> None:
+    """Exit code 2, which click would give, means that a pod is denied."""
     result = run(*arguments)
     assert result.exit_code == 64
     assert told in result.stderr
@@ -91,7 +94,7 @@ def test_bad_usage_is_told_and_is_status_64(arguments: list[str], told: str) -> 
 
 
 @pytest.mark.parametrize("arguments", [[], ["config"]], ids=["dind-webhook", "config"])
-def test_no_command_is_answered_with_the_help(arguments: list[str]) -> None:
+def test_no_command_shows_the_help(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 64
     assert "Commands:" in result.stderr
@@ -101,11 +104,11 @@ def test_no_command_is_answered_with_the_help(arguments: list[str]) -> None:
     ("arguments", "expected"),
     [
         (["--help"], []),
-        (["config", "schema"], []),
-        (["config", "show"], []),
+        (["config", "schema"], ["ruamel"]),
+        (["config", "show"], ["ruamel"]),
         (["inject", "-f", "-"], ["jsonpatch", "ruamel"]),
         (["explain", "-f", "-"], ["ruamel"]),
-        (["check", "--help"], ["certs", "cryptography"]),
+        (["check", "--help"], ["certs", "cryptography", "kubernetes", "ruamel"]),
         (["serve", "--help"], None),
     ],
     ids=lambda value: " ".join(value or []),
@@ -114,6 +117,51 @@ def test_a_command_loads_what_it_needs(arguments: list[str], expected: list[str]
     loaded = loaded_by(*arguments)
     if expected is None:
         # structlog imports rich where it finds it.
-        assert not set(loaded) & {"certs", "jsonpatch", "kubernetes", "ruamel"}
+        assert not set(loaded) & {"certs", "jsonpatch", "kubernetes"}
     else:
         assert loaded == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["explain", "-f", "-"], ["inject", "-f", "-"], ["--help"], ["config", "show"]],
+    ids=" ".join,
+)
+def test_a_full_disk_is_one_line_and_exit_code_74(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [PROGRAMS / "dind-webhook", *arguments],
+            input=POD,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 74
+    assert ended.stderr.splitlines()[-1] == (
+        "Error: cannot write the output: No space left on device"
+    )
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [PROGRAMS / "dind-webhook", "explain", "-f", "-"],
+        input=POD,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (74, "")
+
+
+def test_importing_the_group_imports_no_command() -> None:
+    code = (
+        "import sys, webhook.cli.group; print(*sorted(n for n in sys.modules if 'webhook.' in n))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["webhook.cli", "webhook.cli.group"]

@@ -11,13 +11,13 @@ from webhook.injection import Endpoint, Reason
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_serving_process_is_healthy_and_ready(service: RunningService, path: str) -> None:
+def test_a_running_service_is_healthy_and_ready(service: RunningService, path: str) -> None:
     answer = service.admin.get(path)
     assert (answer.status_code, answer.text) == (200, "ok\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_metrics_are_what_prometheus_expects(service: RunningService) -> None:
+def test_metrics_have_names_types_and_help(service: RunningService) -> None:
     answer = service.admin.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
@@ -25,7 +25,7 @@ def test_metrics_are_what_prometheus_expects(service: RunningService) -> None:
     assert {name: family.type for name, family in families.items()} == {
         "dind_webhook_decisions": "counter",
         "dind_webhook_request_duration_seconds": "histogram",
-        "dind_webhook_requests_in_flight": "gauge",
+        "dind_webhook_incomplete_requests": "gauge",
         "dind_webhook_rejected_requests": "counter",
         "dind_webhook_certificate_expiry_timestamp_seconds": "gauge",
         "dind_webhook_certificate_reloads": "counter",
@@ -39,12 +39,12 @@ def series(service: RunningService) -> set[str]:
     return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
 
 
-def test_every_series_is_there_from_the_start(own_service: RunningService) -> None:
-    """So that `rate` sees the first event, and so that requests add no series."""
+def test_every_series_exists_from_the_start(own_service: RunningService) -> None:
+    """So that `rate` sees the first event; requests add no series."""
     before = series(own_service)
     for endpoint in Endpoint:
         for reason in Reason:
-            labels = f'endpoint="{endpoint.value}",outcome="{reason.outcome.value}",reason="{reason.slug}"'
+            labels = f'endpoint="{endpoint}",outcome="{reason.outcome}",reason="{reason.slug}"'
             assert f"dind_webhook_decisions_total{{{labels}}}" in before
     forging = {"dind.io/inject": 'x",reason="y', "dind.io/profile": "mine", "dind.io/new": "\n"}
     for endpoint in Endpoint:
@@ -54,24 +54,23 @@ def test_every_series_is_there_from_the_start(own_service: RunningService) -> No
     assert series(own_service) == before
 
 
-def test_no_label_has_a_value_that_a_user_chooses(service: RunningService) -> None:
+def test_labels_have_no_values_that_users_choose(service: RunningService) -> None:
     service.ask(review(pod({"dind.io/inject": "true"}), namespace="of-a-user"))
     text = "".join(series(service))
     assert set(re.findall(r'(\w+)="', text)) == {
         "endpoint",
         "outcome",
         "reason",
-        "why",
         "result",
         "le",
     }
     assert "of-a-user" not in text
 
 
-def test_the_webhook_is_not_on_the_admin_port(service: RunningService) -> None:
+def test_the_admin_port_does_not_serve_the_webhook(service: RunningService) -> None:
     assert service.admin.post("/inject/pod", json=review()).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/docs", "/openapi.json"])
-def test_the_admin_paths_are_not_on_the_webhooks_port(service: RunningService, path: str) -> None:
+def test_the_webhooks_port_does_not_serve_admin_paths(service: RunningService, path: str) -> None:
     assert service.client.get(path).status_code == 404

@@ -28,7 +28,7 @@ def test_the_answer_is_a_review_that_echoes_the_uid(service: RunningService) -> 
     assert body["response"]["uid"] == asked["request"]["uid"]
 
 
-def test_an_injection_is_a_json_patch_that_applies(service: RunningService) -> None:
+def test_injected_pods_get_a_json_patch_that_applies(service: RunningService) -> None:
     subject = pod({INJECT: "true"})
     response = service.ask(review(subject))
     assert response["allowed"] is True
@@ -39,7 +39,7 @@ def test_an_injection_is_a_json_patch_that_applies(service: RunningService) -> N
     assert json.loads(stored["metadata"]["annotations"]["dind.io/status"])["mode"] == "sidecar"
 
 
-def test_an_injected_pod_gets_neither_patch_nor_patch_type(service: RunningService) -> None:
+def test_pods_that_are_injected_already_get_no_patch(service: RunningService) -> None:
     subject = pod({INJECT: "true"})
     stored = applied(subject, service.ask(review(subject)))
     response = service.ask(review(stored))
@@ -48,7 +48,7 @@ def test_an_injected_pod_gets_neither_patch_nor_patch_type(service: RunningServi
     assert response["auditAnnotations"]["reason"] == "already-injected"
 
 
-def test_the_audit_log_learns_what_was_injected_and_why(service: RunningService) -> None:
+def test_audit_annotations_name_what_was_injected_and_the_reason(service: RunningService) -> None:
     audit = service.ask(review(pod()), endpoint="namespace")["auditAnnotations"]
     assert audit == {
         "endpoint": "namespace",
@@ -60,7 +60,7 @@ def test_the_audit_log_learns_what_was_injected_and_why(service: RunningService)
     }
 
 
-def test_a_warning_is_one_short_line(service: RunningService) -> None:
+def test_warnings_are_short_printable_lines(service: RunningService) -> None:
     containers = [{"name": "app", "env": [{"name": "DOCKER_HOST", "value": "tcp://x:1\n\x1b[2J"}]}]
     response = service.ask(review(pod({INJECT: "true"}, containers=containers)))
     (warning,) = response["warnings"]
@@ -69,11 +69,11 @@ def test_a_warning_is_one_short_line(service: RunningService) -> None:
     assert len(warning) <= 120
 
 
-def test_no_warnings_means_no_such_field(service: RunningService) -> None:
+def test_answers_without_warnings_lack_the_field(service: RunningService) -> None:
     assert "warnings" not in service.ask(review())
 
 
-def test_a_refusal_is_forbidden_and_names_every_problem(service: RunningService) -> None:
+def test_denied_pods_get_status_403_and_every_problem(service: RunningService) -> None:
     wrong = {INJECT: "true", "dind.io/profile": "nope", "dind.io/colour": "red"}
     response = service.ask(review(pod(wrong)))
     assert response["allowed"] is False
@@ -90,7 +90,7 @@ def test_a_refusal_is_forbidden_and_names_every_problem(service: RunningService)
     assert response["auditAnnotations"]["outcome"] == "denied"
 
 
-def test_a_pod_with_its_own_daemon_is_left_alone_with_a_warning(service: RunningService) -> None:
+def test_pods_with_their_own_daemon_are_skipped_with_a_warning(service: RunningService) -> None:
     own = [{"name": "dind", "image": "docker:29-dind"}, {"name": "app", "image": "docker:29"}]
     response = service.ask(review(pod({INJECT: "true"}, containers=own)))
     assert response["allowed"] is True
@@ -118,10 +118,10 @@ def test_a_pod_with_its_own_daemon_is_left_alone_with_a_warning(service: Running
         ("forbidden", "yes", "denied", "bad-value"),
     ],
 )
-def test_the_path_says_how_the_pod_opted_in(
+def test_the_endpoint_decides_together_with_the_annotation(
     service: RunningService, endpoint: str, annotation: str | None, outcome: str, reason: str
 ) -> None:
-    """Also for what the API server's own filter keeps away, such as "false" sent anyway."""
+    """Also for pods that the matchConditions keep away."""
     subject = pod(None if annotation is None else {INJECT: annotation})
     response = service.ask(review(subject), endpoint)
     audit = response["auditAnnotations"]
@@ -130,12 +130,12 @@ def test_the_path_says_how_the_pod_opted_in(
     assert ("patch" in response) is (outcome == "injected")
 
 
-def test_a_bad_value_is_named_with_what_is_allowed(service: RunningService) -> None:
+def test_bad_values_are_named_with_the_accepted_ones(service: RunningService) -> None:
     message = service.ask(review(pod({INJECT: "yes"})))["status"]["message"]
     assert message == ('annotation dind.io/inject: invalid value "yes" (accepted: "true", "false")')
 
 
-def test_fields_that_nobody_knows_yet_survive(service: RunningService) -> None:
+def test_fields_of_later_kubernetes_versions_stay(service: RunningService) -> None:
     subject = pod(
         {INJECT: "true"},
         containers=[{"name": "app", "image": "x", "fieldOf2030": {"deep": [1, {"er": None}]}}],
@@ -152,14 +152,14 @@ def test_fields_that_nobody_knows_yet_survive(service: RunningService) -> None:
     assert stored["statusOf2030"] == {"phase": "Pending"}
 
 
-def test_a_dry_run_is_decided_like_any_other(service: RunningService) -> None:
+def test_dry_runs_are_decided_like_other_requests(service: RunningService) -> None:
     assert "patch" in service.ask(review(dryRun=True))
 
 
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=1"]
 )
-def test_a_content_type_may_have_parameters(service: RunningService, content_type: str) -> None:
+def test_content_types_may_have_parameters(service: RunningService, content_type: str) -> None:
     content = json.dumps(review()).encode()
     answer = service.client.post(
         "/inject/pod", content=content, headers={"content-type": content_type}
@@ -167,13 +167,13 @@ def test_a_content_type_may_have_parameters(service: RunningService, content_typ
     assert answer.status_code == 200
 
 
-def test_a_timeout_in_the_query_is_ignored(service: RunningService) -> None:
+def test_the_timeout_in_the_query_is_ignored(service: RunningService) -> None:
     """The API server appends ?timeout=5s."""
     answer = service.client.post("/inject/pod?timeout=5s", json=review())
     assert answer.json()["response"]["allowed"] is True
 
 
-def test_a_decision_is_counted_once(service: RunningService) -> None:
+def test_decisions_are_counted_once(service: RunningService) -> None:
     labels = {"endpoint": "forbidden", "outcome": "denied", "reason": "namespace-forbids"}
     before = service.metric("dind_webhook_decisions_total", **labels)
     timed = service.metric("dind_webhook_request_duration_seconds_count")

@@ -1,124 +1,110 @@
-"""Requests that are wrong before anybody reads their body as JSON."""
-
-import json
-from collections.abc import Callable, Iterator
+"""Bad requests over a real connection: what is answered, and whether the connection goes on."""
 
 import pytest
-from service.refusals import JSON, REJECTED, Bad, assert_refused, check
+from service.rejections import JSON, REJECTED, Bad, check_rejection
 from service.reviews import review
 from service.running import RunningService
-from service.wire import connect, is_closed, receive
+from service.wire import connect, is_closed, receive, request
 
-MIB = 1024 * 1024
-PATHS = "there is no such path; there are /inject/pod, /inject/namespace, /inject/forbidden"
-TYPE = "the content type must be application/json, not "
-BAD = {
-    "another path": Bad(404, "path", PATHS, review(), path="/mutate"),
-    "a path with a slash too many": Bad(404, "path", PATHS, review(), path="/inject/pod/"),
-    "a path of two lines": Bad(404, "path", PATHS, review(), path="/inject/%0A"),
-    "a path in capitals": Bad(404, "path", PATHS, review(), path="/inject/POD"),
-    "GET": Bad(405, "method", "the method must be POST, not GET", b"", "GET"),
-    "PUT": Bad(405, "method", "the method must be POST, not PUT", review(), "PUT"),
-    "form data": Bad(
-        415,
-        "content-type",
-        TYPE + "'application/x-www-form-urlencoded'",
-        review(),
-        headers={"content-type": "application/x-www-form-urlencoded"},
-    ),
-    "JSON lines": Bad(
-        415,
-        "content-type",
-        TYPE + "'application/json-seq'",
-        review(),
-        headers={"content-type": "application/json-seq"},
-    ),
-    "no content type": Bad(415, "content-type", TYPE + "''", review(), headers={}),
-}
+POST = b"POST /inject/pod HTTP/1.1\r\ncontent-type: application/json\r\n"
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_a_bad_request_is_told_what_is_wrong(service: RunningService, bad: Bad) -> None:
-    check(service, bad)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Bad(400, "not-json", "the body is not JSON: ", b"{"),
+        Bad(404, "path", "there is no such path; the paths are ", review(), path="/a%0Ab"),
+        Bad(405, "method", "the method must be POST, not GET", b"", "GET"),
+        Bad(415, "content-type", "the content type must be ", review(), headers={}),
+    ],
+    ids=lambda bad: bad.reason,
+)
+def test_bad_requests_are_answered_counted_and_logged(service: RunningService, bad: Bad) -> None:
+    check_rejection(service, bad)
 
 
-def test_the_allowed_method_is_named_in_a_header(service: RunningService) -> None:
-    assert service.client.get("/inject/pod").headers["allow"] == "POST"
-
-
-def test_a_connection_outlives_a_bad_request(service: RunningService) -> None:
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        (b"POST /inject/pod HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}", 415),
+        (b"POST /nowhere HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}", 404),
+        (POST + b"content-length: 2\r\n\r\n{]", 400),
+    ],
+)
+def test_connections_outlive_bad_requests(service: RunningService, bad: bytes, status: int) -> None:
     with connect(service) as connection:
         for _ in range(2):
-            connection.sendall(b"POST /inject/pod HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}")
+            connection.sendall(bad)
             answer = receive(connection)
-            assert answer.status == 415
+            assert answer.status == status
             assert "connection" not in answer.headers
+        connection.sendall(request(review()))
+        assert receive(connection).status == 200
 
 
-def declared() -> bytes:
-    """8 MiB, of whose size the head tells."""
-    return b" " * 8 * MIB
-
-
-def chunked() -> Iterator[bytes]:
-    """8 MiB, of whose size nothing is said in advance."""
-    for _ in range(8):
-        yield b" " * MIB
-
-
-@pytest.mark.parametrize("content", [declared, chunked])
-def test_a_body_over_7_mib_is_refused(
-    service: RunningService, content: Callable[[], bytes | Iterator[bytes]]
-) -> None:
-    counted = service.metric(REJECTED, why="too-large")
-    answer = service.client.post("/inject/pod", content=content(), headers=JSON)
-    assert_refused(answer, 413, "the body is over 7 MiB")
-    assert answer.headers["connection"] == "close"
-    assert service.metric(REJECTED, why="too-large") == counted + 1
-
-
-def test_a_declared_size_is_refused_before_the_body_is_sent(service: RunningService) -> None:
+def test_bodies_over_7_mib_are_rejected_before_they_are_sent(service: RunningService) -> None:
+    counted = service.metric(REJECTED, reason="too-large")
     with connect(service) as connection:
-        connection.sendall(
-            b"POST /inject/pod HTTP/1.1\r\ncontent-type: application/json\r\n"
-            b"content-length: 99999999999999999\r\n\r\n"
-        )
+        connection.sendall(POST + b"content-length: 99999999999999999\r\n\r\n")
         assert receive(connection).status == 413
-        assert is_closed(connection)
+    assert service.metric(REJECTED, reason="too-large") == counted + 1
 
 
-def test_a_body_of_7_mib_is_read(service: RunningService) -> None:
-    content = json.dumps(review()).encode().ljust(7 * MIB)
-    answer = service.client.post("/inject/pod", content=content, headers=JSON)
-    assert answer.json()["response"]["allowed"] is True
+def test_clients_that_send_too_much_still_read_the_answer(service: RunningService) -> None:
+    answer = service.client.post("/inject/pod", content=b" " * 8 * 1024 * 1024, headers=JSON)
+    assert answer.status_code == 413
+    assert service.ask(review())["allowed"] is True
 
 
-def test_a_request_for_the_server_itself_is_a_path_too(service: RunningService) -> None:
+def test_options_of_the_whole_server_is_a_path_like_any_other(service: RunningService) -> None:
     with connect(service) as connection:
         connection.sendall(b"OPTIONS * HTTP/1.1\r\n\r\n")
         answer = receive(connection)
     assert answer.status == 404
-    assert answer.body.decode() == PATHS + "\n"
+    assert answer.body.startswith(b"there is no such path; the paths are /inject/pod, ")
 
 
-def test_what_is_not_http_is_refused_and_closed(service: RunningService) -> None:
-    counted = service.metric(REJECTED, why="not-http")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"EHLO mail.example\r\n\r\n",
+        b"\x00",
+        POST + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n",
+        POST + b"content-length: x\r\n\r\n",
+        POST + b"a header without a colon\r\n\r\n",
+    ],
+    ids=["SMTP", "a zero byte", "two lengths", "no number", "no colon"],
+)
+def test_what_is_not_http_gets_status_400_and_the_connection_is_closed(
+    service: RunningService, content: bytes
+) -> None:
+    counted = service.metric(REJECTED, reason="not-http")
     with connect(service) as connection:
-        connection.sendall(b"EHLO mail.example\r\n\r\n")
+        connection.sendall(content)
         answer = receive(connection)
         assert is_closed(connection)
-    assert answer.status == 400
-    assert answer.body == b"this is not a request of HTTP/1.1\n"
-    assert service.metric(REJECTED, why="not-http") == counted + 1
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert answer.body == b"this is not an HTTP/1.1 request\n"
+    assert service.metric(REJECTED, reason="not-http") == counted + 1
 
 
-def test_a_client_that_goes_away_is_counted(service: RunningService) -> None:
-    counted = service.metric(REJECTED, why="disconnected")
+def test_requests_that_ask_for_another_protocol_end_their_connection(
+    service: RunningService,
+) -> None:
+    """Httptools takes what follows the headers for the other protocol, and no body comes."""
+    upgrade = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhost:"
+    with connect(service) as connection:
+        connection.sendall(request(review()).replace(b"host:", upgrade))
+        answer = receive(connection)
+        assert is_closed(connection)
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert answer.body == b"the body is empty\n"
+
+
+def test_disconnected_clients_are_counted(service: RunningService) -> None:
+    counted = service.metric(REJECTED, reason="disconnected")
     decided = service.decisions()
     with connect(service) as connection:
-        connection.sendall(
-            b"POST /inject/pod HTTP/1.1\r\ncontent-type: application/json\r\n"
-            b"content-length: 100\r\n\r\n{"
-        )
-    service.await_metric(REJECTED, counted + 1, why="disconnected")
+        connection.sendall(POST + b"content-length: 100\r\n\r\n{")
+    service.await_metric(REJECTED, counted + 1, reason="disconnected")
     assert service.decisions() == decided

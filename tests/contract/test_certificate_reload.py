@@ -13,6 +13,7 @@ from service.traffic import traffic
 from service.wire import connect, receive, request
 
 RELOADS = "dind_webhook_certificate_reloads_total"
+NOT_RELOADED = "certificate not reloaded, the last valid one stays"
 EXPIRY = "dind_webhook_certificate_expiry_timestamp_seconds"
 
 
@@ -33,33 +34,33 @@ def test_new_handshakes_get_the_new_certificate(
     new = certificates.issue()
     assert served(own_service, name) != der(new[0])
     certificates.put(*new)
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     assert served(own_service, name) == der(new[0])
     assert own_service.metric(RELOADS, result="success") == 1
 
 
-def test_no_request_fails_while_certificates_change(
+def test_requests_do_not_fail_while_certificates_change(
     own_service: RunningService, certificates: CertificateFolder
 ) -> None:
     with traffic(own_service) as running:
         for count in range(1, 6):
             certificates.put(*certificates.issue())
-            own_service.await_event("reloaded", count, what="certificate")
+            own_service.await_event("certificate reloaded", count)
             running.go_on(5)
     assert running.failures == []
 
 
-def test_a_kept_connection_survives_the_change(
+def test_open_connections_outlive_a_new_certificate(
     own_service: RunningService, certificates: CertificateFolder
 ) -> None:
     with connect(own_service) as connection:
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", what="certificate")
+        own_service.await_event("certificate reloaded")
         connection.sendall(request(review()))
         assert receive(connection).status == 200
 
 
-def test_the_expiry_metric_follows(
+def test_the_expiry_metric_follows_the_certificate(
     own_service: RunningService, certificates: CertificateFolder
 ) -> None:
     def expires(certificate: bytes) -> float:
@@ -68,7 +69,7 @@ def test_the_expiry_metric_follows(
     assert own_service.metric(EXPIRY) == expires((certificates.path / "tls.crt").read_bytes())
     new = certificates.issue(validity=timedelta(days=7))
     certificates.put(*new)
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     assert own_service.metric(EXPIRY) == expires(new[0])
 
 
@@ -99,7 +100,7 @@ def half_written(folder: CertificateFolder) -> None:
         (CertificateFolder.lose_key, "tls.key: No such file or directory"),
     ],
 )
-def test_a_broken_pair_changes_nothing_and_is_told_once(
+def test_broken_pairs_change_nothing_and_are_logged_once(
     own_service: RunningService,
     certificates: CertificateFolder,
     mounted_config: MountedFolder,
@@ -108,18 +109,18 @@ def test_a_broken_pair_changes_nothing_and_is_told_once(
 ) -> None:
     before, expiry = served(own_service), own_service.metric(EXPIRY)
     put(certificates)
-    (line,) = own_service.await_event("not reloaded, the last good one stays", what="certificate")
+    (line,) = own_service.await_event(NOT_RELOADED)
     assert sentence in line["message"]
     for count, content in enumerate([b"policy: {}\n", b"{}\n"], 1):
-        # The second in a row comes after another look at both.
+        # The second reload comes after both files were read once more.
         mounted_config.show({"config.yaml": content})
-        own_service.await_event("reloaded", count, what="configuration")
-    assert len(own_service.events("not reloaded, the last good one stays")) == 1
+        own_service.await_event("configuration reloaded", count)
+    assert len(own_service.events(NOT_RELOADED)) == 1
     assert own_service.metric(RELOADS, result="failure") == 1
     assert own_service.metric(RELOADS, result="success") == 0
     assert served(own_service) == before
     assert own_service.metric(EXPIRY) == expiry
     new = certificates.issue()
     certificates.put(*new)
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     assert served(own_service) == der(new[0])

@@ -1,4 +1,4 @@
-"""An operator's file that changes while the service serves."""
+"""A configuration file that changes while the service runs."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,11 @@ from service.running import CertificateFolder, RunningService
 from service.traffic import traffic
 
 RELOADS = "dind_webhook_configuration_reloads_total"
+NOT_RELOADED = "configuration not reloaded, the last valid one stays"
 
 
 def with_image(tag: int) -> dict[str, bytes]:
-    """An operator's file by whose image an answer shows that it is in use."""
+    """A configuration file; the image in an answer shows whether it is in force."""
     return {"config.yaml": f"profiles: {{default: {{image: 'docker:{tag}'}}}}\n".encode()}
 
 
@@ -23,14 +24,14 @@ def image(service: RunningService) -> str:
     return str(daemon["image"])
 
 
-def test_a_new_file_takes_effect_without_a_failed_request(
+def test_new_files_take_effect_without_failed_requests(
     own_service: RunningService, mounted_config: MountedFolder
 ) -> None:
     assert image(own_service) == "docker:29-dind"
     with traffic(own_service) as running:
         for count in range(1, 6):
             mounted_config.show(with_image(count))
-            own_service.await_event("reloaded", count, what="configuration")
+            own_service.await_event("configuration reloaded", count)
             assert image(own_service) == f"docker:{count}"
             running.go_on(5)
     assert running.failures == []
@@ -68,7 +69,7 @@ def unreadable(folder: MountedFolder) -> None:
         (unreadable, "Is a directory"),
     ],
 )
-def test_a_broken_file_changes_nothing_and_is_told_once(
+def test_broken_files_change_nothing_and_are_logged_once(
     own_service: RunningService,
     mounted_config: MountedFolder,
     certificates: CertificateFolder,
@@ -76,34 +77,34 @@ def test_a_broken_file_changes_nothing_and_is_told_once(
     cause: str,
 ) -> None:
     put(mounted_config)
-    (line,) = own_service.await_event("not reloaded, the last good one stays", what="configuration")
+    (line,) = own_service.await_event(NOT_RELOADED)
     assert "config.yaml" in line["message"]
     assert cause in line["message"]
-    for count in (1, 2):  # the second in a row comes after another look at both
+    for count in (1, 2):  # the second reload comes after both files were read once more
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", count, what="certificate")
-    assert len(own_service.events("not reloaded, the last good one stays")) == 1
+        own_service.await_event("certificate reloaded", count)
+    assert len(own_service.events(NOT_RELOADED)) == 1
     assert own_service.metric(RELOADS, result="failure") == 1
     assert image(own_service) == "docker:29-dind"
 
 
-def test_a_good_file_after_a_broken_one_is_taken(
+def test_valid_files_after_broken_ones_take_effect(
     own_service: RunningService, mounted_config: MountedFolder
 ) -> None:
     unknown_key(mounted_config)
-    own_service.await_event("not reloaded, the last good one stays")
+    own_service.await_event(NOT_RELOADED)
     mounted_config.show(with_image(7))
-    own_service.await_event("reloaded", what="configuration")
+    own_service.await_event("configuration reloaded")
     assert image(own_service) == "docker:7"
     assert own_service.metric(RELOADS, result="failure") == 1
     assert own_service.metric(RELOADS, result="success") == 1
 
 
-def test_the_same_content_in_new_files_is_no_change(
+def test_equal_content_in_new_files_is_no_change(
     own_service: RunningService, mounted_config: MountedFolder, certificates: CertificateFolder
 ) -> None:
     mounted_config.show({"config.yaml": b"{}\n"})
     for count in (1, 2):
         certificates.put(*certificates.issue())
-        own_service.await_event("reloaded", count, what="certificate")
+        own_service.await_event("certificate reloaded", count)
     assert own_service.metric(RELOADS) == 0

@@ -1,4 +1,4 @@
-"""A service that cannot start says why in one sentence, and ends."""
+"""A service that cannot start exits with a message of one line."""
 
 import socket
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 from service.running import COMMAND, CertificateFolder
 
 
-def started_in_vain(folder: CertificateFolder, *arguments: str | Path) -> tuple[int, str]:
-    """Exit status and stderr of a service that ends by itself."""
+def failed_start(folder: CertificateFolder, *arguments: str | Path) -> tuple[int, str]:
+    """Exit status and stderr of a service that cannot start."""
     flags: list[str | Path] = [
         "--host",
         "127.0.0.1",
@@ -56,14 +56,14 @@ def expired(folder: CertificateFolder) -> None:
         (expired, "tls.crt", "expired at 20"),
     ],
 )
-def test_it_does_not_start_without_a_good_certificate(
+def test_the_service_does_not_start_without_a_valid_certificate(
     certificates: CertificateFolder,
     put: Callable[[CertificateFolder], None],
     file: str,
     cause: str,
 ) -> None:
     put(certificates)
-    status, stderr = started_in_vain(certificates)
+    status, stderr = failed_start(certificates)
     assert status == 78
     assert_one_sentence(stderr, file, cause)
 
@@ -78,30 +78,30 @@ def test_it_does_not_start_without_a_good_certificate(
     ],
     ids=["an unknown key", "a profile that is not there", "not YAML", "no file"],
 )
-def test_it_does_not_start_with_a_bad_operators_file(
+def test_the_service_does_not_start_with_a_bad_configuration_file(
     certificates: CertificateFolder, tmp_path: Path, content: bytes | None, cause: str
 ) -> None:
     config = tmp_path / "config.yaml"
     if content is not None:
         config.write_bytes(content)
-    status, stderr = started_in_vain(certificates, "--config", config)
+    status, stderr = failed_start(certificates, "--config", config)
     assert status == 78
     assert_one_sentence(stderr, str(config), cause)
 
 
 @pytest.mark.parametrize("flag", ["--port", "--admin-port"])
-def test_a_port_in_use_is_named(certificates: CertificateFolder, flag: str) -> None:
+def test_ports_in_use_are_named(certificates: CertificateFolder, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        status, stderr = started_in_vain(certificates, flag, port)
+        status, stderr = failed_start(certificates, flag, port)
     assert status == 78
     assert_one_sentence(stderr, "cannot listen", port, "address already in use")
 
 
-def test_every_flag_is_an_environment_variable_too(
+def test_flags_can_be_set_by_environment_variables(
     certificates: CertificateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIND_WEBHOOK_CONFIG", "nowhere/config.yaml")
-    status, stderr = started_in_vain(certificates)
+    status, stderr = failed_start(certificates)
     assert status == 78
     assert_one_sentence(stderr, "nowhere/config.yaml")

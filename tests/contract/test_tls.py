@@ -12,12 +12,12 @@ V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
 def client(service: RunningService) -> ssl.SSLContext:
-    """A client of its own, to be made more or less demanding."""
-    return ssl.create_default_context(cadata=service.authority.pem.decode())
+    """A TLS context whose demands a test may change."""
+    return ssl.create_default_context(cadata=service.ca.pem.decode())
 
 
 @pytest.mark.parametrize(("version", "name"), [(V1_2, "TLSv1.2"), (V1_3, "TLSv1.3")])
-def test_tls_1_2_and_1_3_are_spoken(
+def test_tls_1_2_and_1_3_are_accepted(
     service: RunningService, version: ssl.TLSVersion, name: str
 ) -> None:
     context = client(service)
@@ -35,7 +35,7 @@ def test_tls_1_3_is_preferred(service: RunningService) -> None:
         assert connection.version() == "TLSv1.3"
 
 
-def test_tls_1_1_is_refused_by_the_server(service: RunningService) -> None:
+def test_tls_1_1_is_rejected_by_the_server(service: RunningService) -> None:
     """The server ends the connection, with an alert or without; the client itself would go on."""
     context = client(service)
     context.set_ciphers("ALL:@SECLEVEL=0")  # else this client would not even try
@@ -50,13 +50,15 @@ def test_tls_1_1_is_refused_by_the_server(service: RunningService) -> None:
         assert connection.version() == "TLSv1.2"
 
 
-def test_the_chain_is_served(own_service: RunningService, certificates: CertificateFolder) -> None:
-    """A client that knows the root alone finds the way to it."""
+def test_the_certificate_chain_is_served(
+    own_service: RunningService, certificates: CertificateFolder
+) -> None:
+    """A client that trusts only the root CA can verify the certificate."""
     root = trustme.CA()
     issued = root.create_child_ca().issue_cert("localhost")
     chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
     certificates.put(chain, issued.private_key_pem.bytes())
-    own_service.await_event("reloaded", what="certificate")
+    own_service.await_event("certificate reloaded")
     context = ssl.create_default_context(cadata=root.cert_pem.bytes().decode())
     with connect(own_service, context, "localhost") as connection:
         connection.sendall(request(review()))
@@ -66,7 +68,7 @@ def test_the_chain_is_served(own_service: RunningService, certificates: Certific
 @pytest.mark.parametrize(
     "content", [b"GET /healthz HTTP/1.1\r\n\r\n", b"\x00" * 600], ids=["HTTP", "zeros"]
 )
-def test_what_is_not_tls_is_closed_and_disturbs_nobody(
+def test_connections_without_tls_are_closed_and_others_go_on(
     service: RunningService, content: bytes
 ) -> None:
     with connect(service) as other, dial(service) as plain:
@@ -77,7 +79,7 @@ def test_what_is_not_tls_is_closed_and_disturbs_nobody(
         assert receive(other).status == 200
 
 
-def test_a_handshake_that_stops_half_way_disturbs_nobody(service: RunningService) -> None:
+def test_others_are_answered_during_an_incomplete_handshake(service: RunningService) -> None:
     with dial(service) as plain:
         plain.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
         assert service.ask(review())["allowed"] is True

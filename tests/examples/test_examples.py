@@ -8,12 +8,12 @@ from typing import Any
 import jsonpatch
 import msgspec
 import pytest
-from examples.loading import FOLDER, OPERATOR, Example, all_examples, read
+from examples.loading import CONFIGURATION, FOLDER, Example, all_examples, read
 from ruamel.yaml import YAML
 
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Injected, Reason, decide
 from webhook.injection.annotations import STATUS
-from webhook.injection.config import Config
 from webhook.injection.optin import route
 from webhook.injection.pod import Pod
 
@@ -31,7 +31,7 @@ def config_of(path: Path | None) -> Config:
     if path is None:
         return Config()
     document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    return msgspec.convert(document, Config)
+    return Config.model_validate_json(json.dumps(document))
 
 
 def decision_on(raw: dict[str, Any], example: Example) -> Decision:
@@ -100,7 +100,7 @@ def test_examples_cover_every_outcome() -> None:
 
 
 def test_the_configuration_file_shows_three_profiles_and_a_policy() -> None:
-    config = config_of(OPERATOR)
+    config = config_of(CONFIGURATION)
     assert list(config.profiles) == ["default", "large", "node"]
     assert config.policy != Config().policy
 

@@ -1,22 +1,21 @@
-"""From the bytes of the operator's file to a configuration that decides, or a ConfigError."""
+"""From the bytes of the configuration file to a configuration that decides, or a ConfigError."""
 
 import json
 import random
 from typing import Any
 
 import msgspec
-from examples.loading import OPERATOR
+from examples.loading import CONFIGURATION
 from fuzz import mutation
 from golden.cases import FOLDER
 from property.generated import NONSENSE, PATHS, READABLE
 from ruamel.yaml import YAML
+from unit.config.test_loading import BAD
 from unit.injection.pods import pod
-from unit.operator.test_file import BAD
 
+from webhook.config import Config, ConfigError, parse_config
 from webhook.injection import Admission, Endpoint, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
-from webhook.operator import ConfigError, parse
 
 _SOURCE = "config.yaml"
 _ADMISSION = Admission(Endpoint.POD, "ci", msgspec.convert(pod(), Pod))
@@ -39,29 +38,29 @@ def run(text: bytes) -> None:
     """Read a file, and decide about a pod under it.
 
     Raises:
-        AssertionError: what is wrong is not told in one line.
+        AssertionError: a problem is not told in one line.
         Exception: whatever else is raised beside ConfigError.
     """
     try:
-        config = parse(text, _SOURCE)
+        config = parse_config(text, _SOURCE)
     except ConfigError as error:
-        told = str(error)
+        told = str(error).splitlines()
     else:
-        assert msgspec.convert(msgspec.to_builtins(config), Config) == config
+        assert Config.model_validate_json(config.model_dump_json()) == config
         decide(_ADMISSION, config)
         return
-    assert told.startswith(f"{_SOURCE}: "), told
-    assert told.isprintable(), told
+    assert told
+    assert all(line.startswith(f"{_SOURCE}: ") and line.isprintable() for line in told), told
 
 
 def seeds() -> list[bytes]:
-    """The operator's files that other tests know, good and bad ones, as YAML and as JSON."""
+    """The configuration files that other tests know, good and bad ones, as YAML and as JSON."""
     yaml = YAML(typ="safe", pure=True)
     cases = [path.read_text().partition("\n---\n")[0] for path in sorted(FOLDER.glob("*.yaml"))]
     configs = [yaml.load(text).get("config") for text in cases]
     return [
         b"{}\n",
-        OPERATOR.read_bytes(),
+        CONFIGURATION.read_bytes(),
         *(text.encode() for text, _ in BAD.values()),
         *(mutation.compact(config) for config in configs if config),
     ]

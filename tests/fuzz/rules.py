@@ -87,7 +87,7 @@ def _of_patch(response: Json, subject: Json) -> Iterator[str]:
         yield "the patch is no list of operations"
         return
     if not response["allowed"]:
-        yield "what is refused is patched"
+        yield "a denied pod is patched"
     was_pod = _is_pod(subject)
     try:
         patched = jsonpatch.apply_patch(subject, patch, in_place=True)
@@ -126,14 +126,14 @@ def _of_status(response: Json) -> Iterator[str]:
     status = response.get("status")
     if response["allowed"] is True:
         if status is not None:
-            yield "what is allowed has a status"
+            yield "an allowed pod has a status"
         return
     if not isinstance(status, dict):
-        yield "a refusal has no status"
+        yield "a denied pod has no status"
         return
     if not isinstance(status.get("code"), int) or not 400 <= status["code"] < 600:
-        yield f"the status of a refusal is {status.get('code')}"
+        yield f"the status of a denied pod is {status.get('code')}"
     if not isinstance(status.get("reason"), str) or not isinstance(status.get("message"), str):
-        yield "a refusal does not say why in text"
+        yield "a denied pod has no message"
     elif not status["message"] or not status["message"].isprintable():
-        yield "the message of a refusal is no line for people"
+        yield "the message of a denied pod is no printable line"

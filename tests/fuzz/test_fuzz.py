@@ -1,4 +1,4 @@
-"""Every input that fuzzing found worth keeping; and, where atheris is, a minute of fuzzing more."""
+"""Every input of the corpora; and, where atheris is installed, a minute of fuzzing."""
 
 import os
 import subprocess
@@ -23,16 +23,16 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", KEPT["review"], ids=name)
-def test_a_kept_body_is_answered_by_the_api_server_s_rules(path: Path) -> None:
+def test_bodies_of_the_corpus_are_answered_by_the_api_servers_rules(path: Path) -> None:
     review.run(path.read_bytes())
 
 
 @pytest.mark.parametrize("path", KEPT["config"], ids=name)
-def test_a_kept_file_is_a_configuration_or_told_to_be_none(path: Path) -> None:
+def test_files_of_the_corpus_are_configurations_or_errors(path: Path) -> None:
     config.run(path.read_bytes())
 
 
-def test_the_examples_that_fuzzing_starts_from_are_answered() -> None:
+def test_seeds_are_answered() -> None:
     for text in review.seeds():
         review.run(text)
     for text in config.seeds():
@@ -40,7 +40,7 @@ def test_the_examples_that_fuzzing_starts_from_are_answered() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_corpus_is_small(target: str) -> None:
+def test_corpora_are_small(target: str) -> None:
     assert 0 < len(KEPT[target]) < MOST_INPUTS
     assert sum(path.stat().st_size for path in KEPT[target]) < MOST_BYTES
 
@@ -48,7 +48,7 @@ def test_the_corpus_is_small(target: str) -> None:
 @pytest.mark.fuzz
 @pytest.mark.timeout(5 * SECONDS)
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_minute_of_guided_fuzzing_finds_nothing(target: str, tmp_path: Path) -> None:
+def test_a_minute_of_guided_fuzzing_finds_no_defect(target: str, tmp_path: Path) -> None:
     if find_spec("atheris") is None:
         pytest.skip("atheris is not installed")
     ran = subprocess.run(

@@ -22,8 +22,8 @@ import msgspec
 from ruamel.yaml import YAML
 
 from webhook import __version__
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
-from webhook.injection.config import Config
 from webhook.injection.optin import route
 from webhook.injection.pod import Pod
 from webhook.injection.scripts import START, WAIT
@@ -66,7 +66,7 @@ def read(path: Path) -> Case:
     header = documents[0] if len(documents) == 2 else {}
     if not header.keys() <= _HEADER or len(documents) > 2:
         raise ValueError(f"{path.name}: before the pod, only {sorted(_HEADER)} have a place")
-    config = msgspec.convert(header.get("config", {}), Config)
+    config = Config.model_validate_json(json.dumps(header.get("config", {})))
     return Case(path, _filled(documents[-1]), config, header.get("namespaceLabel"))
 
 

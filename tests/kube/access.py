@@ -1,25 +1,30 @@
-"""An administrator's access to an API server of the tests."""
+"""A started API server of the tests and an administrator's access to it."""
 
 import json
 import ssl
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+from kube.process import ServerProcess
+from kube.waiting import until
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-ADMINISTRATOR_TOKEN = "admin-of-the-tests"  # the servers listen on loopback and are thrown away
+ADMINISTRATOR_TOKEN = "admin-of-the-tests"  # the servers listen on loopback only
+
+_START_SECONDS = 180  # an idle machine needs 5, a busy one many times that
 
 
 class Access:
-    """Ways to speak to an API server as its administrator.
+    """Runs processes with an API server while the `with` block does; an administrator's access.
 
-    `_open_access` makes them usable.
+    A subclass starts them in `_start` and calls `_open_access` there.
     """
 
     client: httpx.Client
@@ -27,6 +32,33 @@ class Access:
 
     _folder: Path
     _kubectl: Path
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._processes: dict[str, ServerProcess] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            try:
+                self._start(stack)
+            except Exception as failure:
+                for process in self._processes.values():
+                    failure.add_note(process.log_tail())
+                raise
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _start(self, stack: ExitStack) -> None:
+        """Starts everything; what is on the stack is closed at the end of the block."""
+        raise NotImplementedError
 
     @property
     def kubeconfig(self) -> Path:
@@ -66,6 +98,7 @@ class Access:
             headers={"Authorization": f"Bearer {ADMINISTRATOR_TOKEN}"},
             verify=ssl.create_default_context(cafile=self._folder / "ca.crt"),
             trust_env=False,
+            timeout=60,  # a busy kubelet takes long to return a log
         )
 
     def api_client(self) -> "ApiClient":
@@ -74,6 +107,23 @@ class Access:
 
         client: ApiClient = new_client_from_config(str(self.kubeconfig))  # type: ignore[no-untyped-call]
         return client
+
+    def _await(self, what: str, condition: Callable[[], bool]) -> None:
+        """Waits for a condition while the processes start; fails at once if one of them ends."""
+
+        def holds() -> bool:
+            for process in self._processes.values():
+                if process.ended:
+                    raise RuntimeError(f"{process.name} ended while starting")
+            return condition()
+
+        until(holds, what, seconds=_START_SECONDS)
+
+    def _api_server_is_ready(self) -> bool:
+        try:
+            return self.client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
 
     def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         """Creates a namespace."""
@@ -84,7 +134,7 @@ class Access:
     def create_pod(
         self, namespace: str, pod: Mapping[str, Any], *, dry_run: bool = False
     ) -> httpx.Response:
-        """Sends a pod; the answer has the stored pod or the refusal, and the Warning headers."""
+        """Sends a pod; the response has the stored pod or the error, and the Warning headers."""
         return self.client.post(
             f"/api/v1/namespaces/{namespace}/pods",
             json=pod,
@@ -92,23 +142,23 @@ class Access:
         )
 
     def _open_access(self, stack: ExitStack, folder: Path, port: int, kubectl: Path) -> None:
-        """Prepares all of the above for the API server at this port of loopback.
+        """Sets up `client`, `kubeconfig` and `kubectl` for the API server at a port of loopback.
 
         Args:
-            stack: closes the client at its end.
-            folder: holds the authority's ca.crt, and gets the kubeconfig.
+            stack: closes the client.
+            folder: contains the CA's ca.crt; the kubeconfig is written into it.
             port: where the API server listens, or will.
             kubectl: the program.
         """
         self._folder = folder
         self._kubectl = kubectl
         address = f"https://127.0.0.1:{port}"
-        authority = folder / "ca.crt"
-        self.kubeconfig.write_text(json.dumps(kubeconfig(address, authority, ADMINISTRATOR_TOKEN)))
+        access = kubeconfig(address, folder / "ca.crt", ADMINISTRATOR_TOKEN)
+        self.kubeconfig.write_text(json.dumps(access))
         self.client = stack.enter_context(self.new_client())
 
 
-def kubeconfig(address: str, authority: Path, token: str) -> dict[str, Any]:
+def kubeconfig(address: str, ca: Path, token: str) -> dict[str, Any]:
     """The contents of a kubeconfig file for one server and one user."""
     return {
         "apiVersion": "v1",
@@ -118,7 +168,7 @@ def kubeconfig(address: str, authority: Path, token: str) -> dict[str, Any]:
         "clusters": [
             {
                 "name": "tests",
-                "cluster": {"server": address, "certificate-authority": str(authority)},
+                "cluster": {"server": address, "certificate-authority": str(ca)},
             }
         ],
         "users": [{"name": "user", "user": {"token": token}}],

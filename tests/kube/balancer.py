@@ -1,4 +1,4 @@
-"""A plain TCP balancer, as kube-proxy is to a Service: it carries bytes and knows no protocol."""
+"""A TCP load balancer, like kube-proxy for a Service."""
 
 import asyncio
 import random
@@ -10,16 +10,16 @@ _CHUNK = 65536  # bytes
 
 
 class Balancer:
-    """Listens until `close`; each connection goes to one of the targets of that moment.
+    """Listens until `close`; each connection goes to one of the current targets.
 
     Args:
-        address: where to listen.
-        port: likewise.
-        target_port: of every target.
+        address: the address to listen on.
+        port: the port to listen on; 0: any.
+        target_port: the port of every target.
 
     Attributes:
-        port: where it listens.
-        targets: addresses that get new connections; replaced as a whole.
+        port: the port that it listens on.
+        targets: addresses for new connections; replaced as a whole.
     """
 
     def __init__(self, address: str, port: int, target_port: int) -> None:
@@ -34,7 +34,7 @@ class Balancer:
         self._listening.wait()
 
     def close(self) -> None:
-        """Stop listening and cut every connection."""
+        """Stops listening and closes every connection."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
@@ -60,10 +60,10 @@ class Balancer:
             writer.close()
 
     async def dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to a target.
+        """Connects to a target.
 
         Raises:
-            OSError: it refuses, or there is none, as for a Service without endpoints.
+            OSError: the target refuses, or there is none.
         """
         targets = list(self.targets)
         if not targets:

@@ -1,4 +1,4 @@
-"""The control plane's other half: the real controller manager and scheduler."""
+"""The real controller manager and scheduler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from kube.waiting import until
 
 from tools.build import ensure
 
-# Without a kubelet nobody renews the node's lease: this controller would evict every pod.
+# Without a kubelet the node's lease is never renewed: this controller would evict every pod.
 _CONTROLLERS = "*,-node-lifecycle-controller"
 
 
 @contextmanager
 def controllers(control_plane: ControlPlane) -> Iterator[None]:
-    """Run kube-controller-manager and kube-scheduler while the block runs."""
+    """Runs kube-controller-manager and kube-scheduler while the block runs."""
     folder = control_plane.kubeconfig.parent
     access = f"--kubeconfig={control_plane.kubeconfig}"
     quiet = ("--leader-elect=false", "--secure-port=0")
@@ -31,7 +31,7 @@ def controllers(control_plane: ControlPlane) -> Iterator[None]:
     ]
     processes = [ServerProcess(command, folder) for command in commands]
     try:
-        until(lambda: _serves_accounts(control_plane), "the controllers to work", seconds=30)
+        until(lambda: _serves_accounts(control_plane), "the controllers to work", seconds=180)
         yield
     except TimeoutError as late:
         for process in processes:

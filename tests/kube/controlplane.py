@@ -5,21 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self
 
-import httpx
 import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from kube.access import ADMINISTRATOR_TOKEN, Access
 from kube.process import ServerProcess
-from kube.waiting import until
 
 from tools.build import ensure
 
 _ETCD = "unix://etcd.sock:0"  # below the folder in which both processes run
-_START_SECONDS = 60
 
 #: Flags with which the API server calls webhooks at their Service's own address, on loopback, where
 #: a test may listen: without a node there are no endpoints.
@@ -33,11 +28,11 @@ class ControlPlane(Access):
     """etcd and kube-apiserver on loopback while the `with` block runs; an administrator's access.
 
     There is no controller manager and no kubelet: pods are stored and stay Pending, a deleted
-    namespace stays Terminating. So nobody makes the `default` service accounts, and the admission
-    plugin that insists on them is off.
+    namespace stays Terminating. There are no `default` service accounts either, so the admission
+    plugin that requires them is off.
 
     Args:
-        tool: finds a binary by name; another one runs another Kubernetes.
+        tool: returns the path of a program; another function can run another Kubernetes version.
         disabled_plugins: admission plugins to turn off.
         server_args: more flags for kube-apiserver.
     """
@@ -49,72 +44,52 @@ class ControlPlane(Access):
         disabled_plugins: Sequence[str] = ("ServiceAccount",),
         server_args: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self._binaries = {name: tool(name) for name in ("etcd", "kube-apiserver", "kubectl")}
         self._disabled_plugins = disabled_plugins
         self._server_args = server_args
-        self._stack = ExitStack()
-        self._server: ServerProcess
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
     @property
     def processes(self) -> tuple[ServerProcess, ServerProcess]:
         """The running etcd and kube-apiserver."""
-        return self._etcd, self._server
+        return self._processes["etcd"], self._processes["kube-apiserver"]
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """The API server is killed, and started anew when the block ends."""
-        self._server.stop()
+        """The API server is killed, and started again when the block ends."""
+        self._processes["kube-apiserver"].stop()
         try:
             yield
         finally:
-            self._server = self._run(self._stack, "kube-apiserver", self._server_flags(self._port))
-            until(self._ready, "kube-apiserver to be ready again", seconds=_START_SECONDS)
+            self._run(self._stack, "kube-apiserver", self._server_flags(self._port))
+            self._await("kube-apiserver to be ready again", self._api_server_is_ready)
 
     def _start(self, stack: ExitStack) -> None:
         self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="dind-webhook-")))
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self._folder / "ca.crt")
-        serving = authority.issue_cert("127.0.0.1", "localhost")
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(self._folder / "ca.crt")
+        serving = ca.issue_cert("127.0.0.1", "localhost")
         serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
         (self._folder / "accounts.key").write_bytes(new_key())
         (self._folder / "tokens.csv").write_text(
             f"{ADMINISTRATOR_TOKEN},admin,admin,system:masters\n"
         )
 
-        # Both sockets ask to share the port, so ours can hold it while the server takes it:
-        # nobody else gets it in between. Ours never listens, so the server gets every connection.
+        # Both sockets share the port by SO_REUSEPORT. Ours reserves it until the server has it,
+        # and never listens, so the server gets every connection.
         held = stack.enter_context(socket.socket())
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
         self._port = port = held.getsockname()[1]
         self._open_access(stack, self._folder, port, self._binaries["kubectl"])
-        self._etcd = self._run(stack, "etcd", _etcd_flags())
-        self._server = self._run(stack, "kube-apiserver", self._server_flags(port))
-        try:
-            until(self._ready, "kube-apiserver to be ready", seconds=_START_SECONDS)
-        except TimeoutError as late:
-            for process in self.processes:
-                late.add_note(process.log_tail())
-            raise
+        self._run(stack, "etcd", _etcd_flags())
+        self._run(stack, "kube-apiserver", self._server_flags(port))
+        self._await("kube-apiserver to be ready", self._api_server_is_ready)
 
-    def _run(self, stack: ExitStack, name: str, flags: Sequence[str]) -> ServerProcess:
+    def _run(self, stack: ExitStack, name: str, flags: Sequence[str]) -> None:
         process = ServerProcess([self._binaries[name], *flags], self._folder)
         stack.callback(process.stop)
-        return process
+        self._processes[name] = process
 
     def _server_flags(self, port: int) -> list[str]:
         return [
@@ -138,19 +113,10 @@ class ControlPlane(Access):
             *self._server_args,
         ]
 
-    def _ready(self) -> bool:
-        for process in self.processes:
-            if process.ended:
-                raise RuntimeError(f"{process.name} ended while starting\n{process.log_tail()}")
-        try:
-            return self.client.get("/readyz").is_success
-        except httpx.TransportError:
-            return False
-
 
 def _etcd_flags() -> list[str]:
-    # Unix sockets in the folder: no ports to lose, and nobody else on the machine gets in. etcd
-    # insists on a port all the same; it is part of the file's name.
+    # Unix sockets in the directory: no port that another process could take. etcd requires a port
+    # all the same; it is part of the file's name.
     peer = "unix://peer.sock:0"
     return [
         "--data-dir=etcd",

@@ -1,4 +1,4 @@
-"""A server process of the tests, which never outlives them."""
+"""A server process that never outlives the tests."""
 
 import ctypes
 import os
@@ -15,14 +15,14 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 class ServerProcess:
     """A started process with its log in a file. `stop` ends it.
 
-    Also ended by the kernel (on Linux) when the thread that started it ends, so a test run that is
-    killed leaves nothing behind. Start it from a thread that lives as long as it should.
+    On Linux, the kernel ends it too when the thread that started it ends, so that a killed test run
+    leaves nothing behind. Start it from a thread that lives long enough.
 
     Args:
         command: program and arguments.
-        folder: its working directory, which also gets its log.
-        environment: variables that it has beside ours.
-        name: what its log is called; by default the program's name.
+        folder: its working directory, in which its log is written.
+        environment: variables in addition to those of this process.
+        name: name of its log; by default the program's name.
         pass_fds: descriptors that it inherits.
     """
 
@@ -51,7 +51,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process's pid."""
         return self._process.pid
 
     @property
@@ -59,11 +59,11 @@ class ServerProcess:
         """Whether the process has ended by itself."""
         return self._process.poll() is not None
 
-    def wait(self, seconds: float = 10) -> int:
-        """Wait until the process ends; gives its exit status.
+    def wait(self, seconds: float = 60) -> int:
+        """Waits until the process ends; returns its exit status.
 
         Raises:
-            subprocess.TimeoutExpired: it did not end in time.
+            subprocess.TimeoutExpired: it is still running.
         """
         return self._process.wait(seconds)
 
@@ -73,7 +73,7 @@ class ServerProcess:
         return "\n".join([f"--- {self.name}, last lines of its log", *last])
 
     def stop(self) -> None:
-        """Kills the process: what it stores is thrown away, so it need not tidy up."""
+        """Kills the process: its data is not kept, so it need not end gracefully."""
         self._process.kill()
         self._process.wait()
 

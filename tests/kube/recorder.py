@@ -1,6 +1,6 @@
-"""A webhook that allows everything and notes which paths were called, in order.
+"""A webhook that allows every pod and records the paths of its calls.
 
-It can also change every pod it sees, as other people's webhooks do.
+It can also patch every pod, as another product's webhook would.
 """
 
 import base64
@@ -18,7 +18,7 @@ class Recorder:
 
     Args:
         context: its certificate.
-        patch: the JSON Patch that it answers with, if any.
+        patch: the JSON Patch of every response; empty: none.
     """
 
     def __init__(self, context: ssl.SSLContext, patch: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -50,16 +50,16 @@ class Recorder:
         self._server.server_close()
 
     def client_config(self, ca_bundle: bytes) -> dict[str, str]:
-        """How a webhook configuration names it.
+        """The clientConfig of a webhook configuration.
 
         Args:
-            ca_bundle: PEM certificates that the API server trusts for it.
+            ca_bundle: the CA certificates, PEM.
         """
         bundle = base64.b64encode(ca_bundle).decode()
         return {"url": f"https://127.0.0.1:{self.port}/", "caBundle": bundle}
 
     def take(self) -> list[str]:
-        """Returns the paths called since the last time, without their query, and forgets them."""
+        """Returns the paths of the calls since the last `take`, without their queries."""
         taken = self._calls[:]
         del self._calls[: len(taken)]
         return taken

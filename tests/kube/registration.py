@@ -1,4 +1,4 @@
-"""The webhook's registration: which pods the API server sends to which path."""
+"""The MutatingWebhookConfiguration: which pods the API server sends to which path."""
 
 import base64
 from collections.abc import Iterator
@@ -35,15 +35,15 @@ def webhook_configuration(
     """The chart's own MutatingWebhookConfiguration, for a server on 127.0.0.1 instead of a Service.
 
     Args:
-        port: where the server listens.
-        ca_bundle: PEM certificates that the API server trusts for it.
-        name: of the configuration.
+        port: the server's port.
+        ca_bundle: the CA certificates that the API server trusts, PEM.
+        name: name of the configuration.
     """
     with TemporaryDirectory() as home:
         rendered = one(Helm("helm", Path(home)).objects(), "MutatingWebhookConfiguration")
-    for entry in rendered["webhooks"]:
-        path = entry["clientConfig"]["service"]["path"]
-        entry["clientConfig"] = {
+    for webhook in rendered["webhooks"]:
+        path = webhook["clientConfig"]["service"]["path"]
+        webhook["clientConfig"] = {
             "url": f"https://127.0.0.1:{port}{path}",
             "caBundle": base64.b64encode(ca_bundle).decode(),
         }
@@ -52,11 +52,11 @@ def webhook_configuration(
 
 @contextmanager
 def registered(control_plane: ControlPlane, configuration: dict[str, Any]) -> Iterator[None]:
-    """Has the API server call the configured webhooks while the block runs, and not after it.
+    """Has the API server call the configured webhooks exactly while the block runs.
 
-    An API server picks registrations up from a watch, in order, a moment after it stored them.
-    So a sentinel is stored after the real one and removed after it: once the pods of its namespace
-    are refused (or accepted again), the real one is in force (or gone).
+    An API server reads stored configurations from a watch, in order, with a delay. So a sentinel is
+    stored and deleted after the real configuration: once pods in its namespace are denied, the real
+    one is in effect; once they are accepted again, it is gone.
     """
     name = f"sentinel-{uuid4().hex[:8]}"
     control_plane.create_namespace(name)
@@ -67,12 +67,12 @@ def registered(control_plane: ControlPlane, configuration: dict[str, Any]) -> It
     _store(control_plane, configuration)
     _store(control_plane, _sentinel(name))
     try:
-        until(lambda: "sentinel.dind.io" in probe().text, "the registration to be in force")
+        until(lambda: "sentinel.dind.io" in probe().text, "the configuration to be in effect")
         yield
     finally:
         for stored in (configuration["metadata"]["name"], name):
             control_plane.client.delete(f"{CONFIGURATIONS}/{stored}").raise_for_status()
-        until(lambda: probe().is_success, "the registration to be gone")
+        until(lambda: probe().is_success, "the configuration to be gone")
 
 
 def _store(control_plane: ControlPlane, configuration: dict[str, Any]) -> None:
@@ -81,7 +81,7 @@ def _store(control_plane: ControlPlane, configuration: dict[str, Any]) -> None:
 
 
 def _sentinel(name: str) -> dict[str, Any]:
-    """Refuses every pod of the namespace of the same name: nothing listens where it points."""
+    """Denies every pod of the namespace of the same name: nothing listens at its URL."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",

@@ -1,11 +1,11 @@
-"""Waiting for what other processes do: ask often, give up with a sentence."""
+"""Waiting for a condition that another process brings about."""
 
 import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
-    """Returns as soon as the condition holds.
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+    """Returns as soon as the condition holds; polls it every 50 ms.
 
     Raises:
         TimeoutError: it did not hold in time; the message names what was awaited.
@@ -13,5 +13,5 @@ def until(condition: Callable[[], bool], what: str, *, seconds: float = 10) -> N
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
+            raise TimeoutError(f"timed out after {seconds:g} s waiting for {what}")
         time.sleep(0.05)

@@ -1,7 +1,7 @@
-"""A cluster with the product that stays: `python -m node up`, and `python -m node down` ends it.
+"""A cluster with the product that keeps running: `python -m node up`, `python -m node down`.
 
-Both want tests/ on PYTHONPATH. `up` leaves a process behind that holds the cluster and tells it by
-a file; `down` ends that one.
+Both need tests/ on PYTHONPATH. `up` leaves a process behind that holds the cluster and describes it
+in a file; `down` ends that process.
 """
 
 import json
@@ -17,21 +17,26 @@ from node.cluster import Cluster
 from node.product import Product
 from node.product_image import product_archive
 
-from tools.build import ensure
+from tools.build import BuildFailed, ToolMissing, ensure
+from tools.cache import cache_directory
 
-_STATE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dind-webhook/cluster"
+_STATE = cache_directory() / "cluster"
 _NOTE = _STATE / "running.json"
 _LOG = _STATE / "cluster.log"
-_UP_SECONDS = 240
-_DOWN_SECONDS = 60
+_UP_SECONDS = 600
+_DOWN_SECONDS = 180
 
 
 def up() -> int:
-    """Starts a cluster with the product in a process of its own, and says how to use it."""
+    """Starts a cluster with the product in a process of its own and prints how to use it."""
     if _running() is None:
         _STATE.mkdir(parents=True, exist_ok=True)
-        Cluster()  # what must be built is built here, where one sees it
-        product_archive()
+        try:
+            Cluster()  # builds in this process, so that the progress is visible
+            product_archive()
+        except (BuildFailed, PermissionError, ToolMissing) as problem:
+            sys.stderr.write(f"{problem}\n")
+            return 1
         with _LOG.open("w") as log:
             holder = subprocess.Popen(
                 [sys.executable, "-m", "node", "hold"],
@@ -42,7 +47,7 @@ def up() -> int:
             )
         until(lambda: _NOTE.exists() or holder.poll() is not None, "a cluster", seconds=_UP_SECONDS)
         if holder.poll() is not None:
-            sys.stderr.write(f"the cluster did not come up:\n{_LOG.read_text()}")
+            sys.stderr.write(f"the cluster did not start:\n{_LOG.read_text()}")
             return 1
     note = _running()
     assert note is not None
@@ -59,7 +64,7 @@ def up() -> int:
 
 
 def hold() -> int:
-    """Holds a cluster until a TERM comes."""
+    """Holds a cluster until SIGTERM."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with Cluster() as cluster:
         Product(cluster).install()
@@ -73,10 +78,10 @@ def hold() -> int:
 
 
 def down() -> int:
-    """Ends the cluster that `up` left."""
+    """Ends the cluster that `up` started."""
     note = _running()
     if note is None:
-        sys.stdout.write("no cluster is up\n")
+        sys.stdout.write("no cluster is running\n")
         return 0
     os.kill(note["pid"], signal.SIGTERM)
     until(lambda: not _NOTE.exists(), "the cluster to end", seconds=_DOWN_SECONDS)
@@ -84,7 +89,7 @@ def down() -> int:
 
 
 def _running() -> dict[str, Any] | None:
-    """What the running cluster says of itself; a note whose writer is dead counts for nothing."""
+    """The description of the running cluster; None if its process has ended."""
     try:
         note: dict[str, Any] = json.loads(_NOTE.read_text())
         if "hold" not in Path(f"/proc/{note['pid']}/cmdline").read_text().split("\0"):

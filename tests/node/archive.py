@@ -1,4 +1,4 @@
-"""Image archives as `docker save` writes them, from files and folders."""
+"""Image archives as `docker save` writes them, from files and directories."""
 
 import hashlib
 import io
@@ -13,14 +13,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Layer:
-    """Files of an image. Paths are absolute, and relative to nothing but the image.
+    """Files of an image. Paths in the image are absolute.
 
     Attributes:
-        trees: folders whose contents go to the image's root.
+        trees: directories whose contents are copied to the image's root.
         files: path in the image -> file to copy; it becomes executable.
         texts: path in the image -> contents.
-        links: path in the image -> what the symbolic link says.
-        folders: empty folders, each with its mode.
+        links: path in the image -> target of the symbolic link.
+        folders: empty directories, each with its mode.
     """
 
     trees: Sequence[Path] = ()
@@ -32,14 +32,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Image:
-    """An image: its layers, lowest first, and its configuration as Docker spells it."""
+    """An image: its layers, lowest first, and its configuration in Docker's format."""
 
     layers: Sequence[Layer]
     config: Mapping[str, Any]
 
 
 def write(path: Path, images: Mapping[str, Image], architecture: str) -> None:
-    """Writes an archive with these images by tag. A layer that several share is stored once."""
+    """Writes an archive of images by tag. A layer that several images share is stored once."""
     names: dict[int, str] = {}
     with tarfile.open(path, "w") as archive:
         manifest = []
@@ -64,7 +64,7 @@ def write(path: Path, images: Mapping[str, Image], architecture: str) -> None:
 
 
 def _add_layer(archive: tarfile.TarFile, layer: Layer, scratch: Path) -> str:
-    """Adds a layer under its digest, which is returned."""
+    """Adds a layer; returns its digest."""
     with tarfile.open(scratch, "w") as tar:
         for path, mode in layer.folders.items():
             tar.addfile(_entry(path, type=tarfile.DIRTYPE, mode=mode))
@@ -104,7 +104,7 @@ def _add_bytes(tar: tarfile.TarFile, path: str, contents: bytes, mode: int = 0o6
 
 
 def _entry(path: str, **attributes: Any) -> tarfile.TarInfo:
-    """An entry that root owns, without a time: the same files give the same digest."""
+    """An entry owned by root and without a time, so that the same files give the same digest."""
     entry = tarfile.TarInfo(path.removeprefix("/"))
     for name, value in attributes.items():
         setattr(entry, name, value)

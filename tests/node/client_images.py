@@ -1,40 +1,27 @@
-"""Layers with clients of Docker that are no tools of ours: people's libraries, locked."""
+"""Docker clients from the Python package index, as an image layer."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from node.archive import Layer
-from node.cache import made_once
+from node.pip import run_pip
 
-from tools.build import BuildFailed
+from tools.cache import made_once
 
 _LOCK = Path(__file__).parent / "images/clients.txt"
-_PYTHON = "3.11"  # the image's; this one may be newer
+_PYTHON = "3.11"  # the version in the image
 _SITE = f"usr/local/lib/python{_PYTHON}/dist-packages"
 
 
 def python_clients() -> Layer:
-    """The Docker SDK and Testcontainers for Python, as pip installs them.
+    """The Docker SDK and Testcontainers for Python.
 
     Raises:
-        BuildFailed: pip could not; with its own words.
+        BuildFailed: pip failed; with its output.
     """
     pins = [_LOCK.read_bytes(), Path(__file__).read_bytes()]
     return Layer(trees=[made_once("clients", pins, _install)])
 
 
-def _install(folder: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--require-hashes", "--only-binary=:all:", "--no-compile"),
-            *(f"--python-version={_PYTHON}", f"--target={folder / _SITE}"),
-            f"--requirement={_LOCK}",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BuildFailed(f"pip cannot install {_LOCK.name}\n{done.stderr.strip()}")
+def _install(directory: Path) -> None:
+    target = ("--no-compile", f"--target={directory / _SITE}")
+    run_pip("install", *target, f"--requirement={_LOCK}", python_version=_PYTHON)

@@ -4,42 +4,36 @@ import json
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
 import trustme
 from kube.access import ADMINISTRATOR_TOKEN, Access, kubeconfig
 from kube.controlplane import new_key
 from kube.process import ServerProcess
-from kube.waiting import until
 from node import holder, relay, settings
 from node.images import NAMES
-from node.namespaces import Namespaces, NodeProcess
+from node.namespaces import Namespaces
 from node.store import SOCKET, image_store, lay_out
 
-from tools.build import ToolMissing, ensure
+from tools.build import ToolMissing, apt_install, ensure, missing_packages
 
 TOOLS = (
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     *("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "runc"),
     *("bridge", "host-local", "loopback", "portmap"),
 )
-# Debian package -> a command of it that the cluster needs on the machine.
+# Debian packages that the cluster needs on the machine, each with a command of it.
 _NEEDED = {"iproute2": "ip", "iptables": "iptables", "util-linux": "nsenter", "mount": "mount"}
-
-_START_SECONDS = 60
 
 
 class Cluster(Access):
     """A cluster that runs while the `with` block does, and an administrator's access to it.
 
-    All of it lies in network, mount and process namespaces of its own without a route out; its
-    /var and /run are folders that go with it. The API server is reached through a relay on the
-    host's loopback.
+    It runs in its own network, mount and process namespaces without a route out. Its /var and /run
+    are directories that are removed with it. A relay on loopback leads to its API server.
 
     Args:
         images: names from `node.images` that the node has.
@@ -47,48 +41,29 @@ class Cluster(Access):
     Raises:
         ToolMissing: something must be installed first; the message says what.
         BuildFailed: a tool or an image could not be made.
-        PermissionError: this is not root.
+        PermissionError: the user is not root.
     """
 
     def __init__(self, images: Sequence[str] = NAMES) -> None:
+        super().__init__()
         missing = [package for package, command in _NEEDED.items() if not shutil.which(command)]
+        missing += [package for tool in TOOLS for package in missing_packages(tool)]
         if missing:
-            raise ToolMissing(f"a cluster needs the Debian packages {', '.join(missing)}")
+            raise ToolMissing(f"programs of the cluster are missing; {apt_install(missing)}")
         self._namespaces = Namespaces()
         self._binaries = {name: ensure(name) for name in TOOLS}
         self._store = image_store(images)
-        self._stack = ExitStack()
-        self.processes: dict[str, NodeProcess] = {}
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            try:
-                self._start(stack)
-            except Exception as problem:
-                for process in self.processes.values():
-                    problem.add_note(process.log_tail())
-                raise
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
     @property
     def folder(self) -> Path:
-        """Where logs, keys and the node's files are, until the cluster ends."""
+        """The directory of logs, keys and the node's files, until the cluster ends."""
         return self._folder
 
     def on_node(self, *command: str | Path) -> str:
-        """Runs a command in the node's namespaces; gives what it printed.
+        """Runs a command in the node's namespaces; returns its output.
 
         Raises:
-            subprocess.CalledProcessError: it failed; what it said stands in a note.
+            subprocess.CalledProcessError: it failed; a note has its standard error.
         """
         return self._namespaces.run(*command)
 
@@ -97,8 +72,8 @@ class Cluster(Access):
         return self.on_node(self._binaries["ctr"], "--namespace=k8s.io", *arguments)
 
     def restart(self, name: str) -> None:
-        """Kills a part of the cluster, as a crash would, and starts it again."""
-        self.processes[name].kill()
+        """Kills a process of the cluster, as a crash would, and starts it again."""
+        self._processes[name].stop()
         self._run(name)
 
     def _start(self, stack: ExitStack) -> None:
@@ -111,22 +86,22 @@ class Cluster(Access):
         lay_out(self._store, self._folder)
         self._run("containerd")
 
-        self._await("containerd", (self._folder / SOCKET).exists)
-        self._await("kube-apiserver", self._api_server_is_ready)
+        self._await("containerd to be ready", (self._folder / SOCKET).exists)
+        self._await("kube-apiserver to be ready", self._api_server_is_ready)
         for part in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
             self._run(part)
-        self._await("kubelet", self._node_is_ready)
-        self._await("kube-controller-manager", self._pods_may_be_created)
+        self._await("the node to be ready", self._node_is_ready)
+        self._await("the default service account", self._pods_may_be_created)
 
     def _run(self, name: str) -> None:
-        self.processes[name] = self._namespaces.start(
+        self._processes[name] = self._namespaces.start(
             [self._binaries[name], *settings.FLAGS[name]],
             name=name,
             environment=settings.containerd_environment() if name == "containerd" else {},
         )
 
     def _relayed(self, stack: ExitStack) -> int:
-        """Starts the relay on the host's loopback; gives its port."""
+        """Starts the relay on the host's loopback; returns its port."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             process = ServerProcess(
                 [
@@ -142,12 +117,12 @@ class Cluster(Access):
             return port
 
     def _write_files(self) -> None:
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self._folder / "ca.crt")
-        serving = authority.issue_cert(
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(self._folder / "ca.crt")
+        serving = ca.issue_cert(
             *("127.0.0.1", "localhost", holder.NODE_ADDRESS, settings.API_SERVICE_ADDRESS),
             *("kubernetes.default.svc", settings.NODE),
-            common_name="kube-apiserver",  # who it is to the kubelet
+            common_name="kube-apiserver",  # the user name that the kubelet sees
         )
         serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
         (self._folder / "accounts.key").write_bytes(new_key())
@@ -172,29 +147,12 @@ class Cluster(Access):
     def _write(self, name: str, contents: Mapping[str, Any]) -> None:
         (self._folder / name).write_text(json.dumps(contents))
 
-    def _await(self, name: str, condition: Callable[[], bool]) -> None:
-        """Waits for a part of the cluster; notices when it, or another part, has ended."""
-
-        def holds() -> bool:
-            for process in self.processes.values():
-                if process.ended:
-                    raise RuntimeError(f"{process.name} ended while the cluster started")
-            return condition()
-
-        until(holds, f"{name} to be ready", seconds=_START_SECONDS)
-
-    def _api_server_is_ready(self) -> bool:
-        try:
-            return self.client.get("/readyz").is_success
-        except httpx.TransportError:
-            return False
-
     def _node_is_ready(self) -> bool:
         node = self.client.get(f"/api/v1/nodes/{settings.NODE}")
         if not node.is_success:
             return False
         conditions = {c["type"]: c["status"] for c in node.json()["status"]["conditions"]}
-        # The controller manager takes the taint away a moment after the node is ready.
+        # The controller manager removes the taint shortly after the node is ready.
         return conditions.get("Ready") == "True" and not node.json()["spec"].get("taints")
 
     def _pods_may_be_created(self) -> bool:

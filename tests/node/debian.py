@@ -1,7 +1,4 @@
-"""Trees of files from Debian packages, without a chroot and without root's help.
-
-Packages are unpacked, not installed: an image gets the files of exactly those that it names.
-"""
+"""Directory trees from Debian packages, which are unpacked and not installed."""
 
 import functools
 import shutil
@@ -9,20 +6,19 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from node.cache import made_once
-
 from tools.build import BuildFailed, ToolMissing
+from tools.cache import made_once
 
 
 @functools.cache
 def trees(groups: tuple[tuple[str, ...], ...]) -> dict[tuple[str, ...], Path]:
-    """Returns for each group of packages a folder with the files of those that apt knows now.
+    """Returns a directory with the files of the current packages, for each group of packages.
 
     Raises:
-        ToolMissing: this is no Debian.
-        BuildFailed: apt cannot say which or fetch them; with its own words.
+        ToolMissing: this machine has no apt.
+        BuildFailed: apt failed; with its output.
     """
-    # One question for all: apt reads its lists anew for each, which takes a second.
+    # One call for all groups: apt reads its lists for every call, which takes a second.
     listed = _apt("--print-uris", "download", *{name for group in groups for name in group})
     hashes = {}
     for line in listed.splitlines():
@@ -39,10 +35,10 @@ def trees(groups: tuple[tuple[str, ...], ...]) -> dict[tuple[str, ...], Path]:
 
 
 def dependencies(package: str) -> list[str]:
-    """The packages that one depends on: a current kernel's name hides behind a steady one.
+    """The packages that a package depends on, such as the current kernel of a metapackage.
 
     Raises:
-        ToolMissing: this is no Debian.
+        ToolMissing: this machine has no apt.
         BuildFailed: apt does not know the package.
     """
     answer = _apt("depends", "--important", package, program="apt-cache")
@@ -59,22 +55,30 @@ def _unpack(packages: Sequence[str], folder: Path) -> None:
 
 @functools.cache
 def architecture() -> str:
-    """This machine's architecture, such as amd64: Debian's, Go's and the images' name for it."""
+    """This machine's architecture, such as amd64, as Debian, Go and images call it.
+
+    Raises:
+        ToolMissing: this machine has no dpkg.
+    """
+    _require("dpkg")
     asked = subprocess.run(
         ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
     )
     return asked.stdout.strip()
 
 
-def _apt(*arguments: str, folder: Path | None = None, program: str = "apt-get") -> str:
+def _require(program: str) -> None:
     if shutil.which(program) is None:
-        raise ToolMissing(f"the tests make images from Debian packages: no {program} here")
-    # Root's download would be handed to the user _apt, who may not write into our folder.
+        raise ToolMissing(f"{program}: not found; images are made from Debian packages")
+
+
+def _apt(*arguments: str, folder: Path | None = None, program: str = "apt-get") -> str:
+    _require(program)
+    # As root, apt would download as the user _apt, who may not write into this directory.
     command = [program, "--quiet", "--option=APT::Sandbox::User=root", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildFailed(
-            f"{program} {' '.join(arguments)} failed (after a new `apt-get update` too?)\n"
-            f"{done.stderr.strip()}"
+            f"{program} {' '.join(arguments)} failed (try `apt-get update`)\n{done.stderr.strip()}"
         )
     return done.stdout

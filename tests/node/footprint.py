@@ -1,4 +1,4 @@
-"""What a pod leaves on its node, by the names that only it has."""
+"""What a pod leaves on its node, found by the names that are unique to it."""
 
 import re
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from node.cluster import Cluster
 from node.doing import in_container
 
 _IN_USE = "/sys/fs/cgroup /var/lib/kubelet/pods /run/containerd/io.containerd.runtime.v2.task"
-# The kubelet throws these away once a minute.
+# The kubelet removes these once a minute.
 _RECORDS = "/run/containerd /var/lib/containerd /var/log/pods /var/log/containers"
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """A pod's marks.
+    """The names that are unique to a pod.
 
     Attributes:
-        names: the pod's uid, its containers, its network namespace.
+        names: the pod's uid, its containers' ids, its network namespace.
         link: number of its network interface on the node.
     """
 
@@ -25,7 +25,7 @@ class Footprint:
 
 
 def footprint(cluster: Cluster, namespace: str, name: str) -> Footprint:
-    """The marks of a running pod."""
+    """The footprint of a running pod."""
     stored = cluster.client.get(f"/api/v1/namespaces/{namespace}/pods/{name}").json()
     uid = stored["metadata"]["uid"]
     containers = cluster.ctr(
@@ -37,7 +37,7 @@ def footprint(cluster: Cluster, namespace: str, name: str) -> Footprint:
 
 
 def traces(cluster: Cluster, pod: Footprint) -> dict[str, str]:
-    """What a pod uses, by kind; a kind of which nothing is left is not listed."""
+    """The resources that a pod still uses, by kind; kinds without any are left out."""
     names = _pattern(pod)
     commands = {
         "mounts": f"grep --extended-regexp --with-filename '{names}' /proc/[0-9]*/mountinfo",
@@ -53,7 +53,7 @@ def traces(cluster: Cluster, pod: Footprint) -> dict[str, str]:
 
 
 def records(cluster: Cluster, pod: Footprint) -> list[str]:
-    """Files that tell of a pod: logs, and what the runtime notes of its containers."""
+    """Files about a pod: logs and the runtime's records of its containers."""
     find = f"find {_RECORDS} 2>/dev/null | grep --extended-regexp '{_pattern(pod)}'; true"
     return cluster.on_node("sh", "-c", find).splitlines()
 

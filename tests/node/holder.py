@@ -1,13 +1,13 @@
-"""Holds a node's namespaces while its standard input stays open; then takes everything away.
+"""Holds a node's namespaces while its standard input stays open, then removes everything.
 
-    python holder.py FOLDER NAME
+    python holder.py DIRECTORY NAME
 
-Whoever opened the namespaces has the other end of standard input. The kernel closes that end
-however its owner dies, so even a killed test run leaves no process, mount, interface, control
-group or file. Only the standard library, and nothing of the project: it is run as a file.
+The process that started it has the other end of standard input. The kernel closes that end however
+the process dies, so even a killed test run leaves no process, mount, interface, cgroup or file.
+This file is run as a program: it imports the standard library only.
 
-FOLDER becomes the node's /var and /run, and goes at the end. NAME names its control groups.
-Once the namespaces stand, it prints the number of the process that is number 1 in them.
+DIRECTORY contains the node's /var and /run, and is removed at the end. NAME is the name of its
+cgroups. When the namespaces are ready, the pid of their process number 1 is printed.
 """
 
 import os
@@ -24,9 +24,9 @@ NODE_ADDRESS = "10.20.0.1"
 SERVICE_RANGE = "10.96.0.0/16"
 
 _CGROUPS = Path("/sys/fs/cgroup")
-_END_SECONDS = 20
+_END_SECONDS = 60
 
-# The kubelet insists on these. They are the whole machine's, so the node sees files instead.
+# The kubelet requires these values. They belong to the machine, so the node sees files instead.
 _SYSCTLS = {
     "kernel/keys/root_maxbytes": "25000000",
     "kernel/keys/root_maxkeys": "1000000",
@@ -38,7 +38,7 @@ _SYSCTLS = {
 
 
 def main() -> None:
-    """Opens the namespaces, waits for the end of standard input, tidies up."""
+    """Creates the namespaces, waits for the end of standard input, removes them."""
     folder, name = Path(sys.argv[1]), sys.argv[2]
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -66,8 +66,8 @@ def main() -> None:
 
 
 def inside(folder: Path) -> NoReturn:
-    """Is process number 1 of the namespaces: lays out mounts and network, then reaps orphans."""
-    # Mounts of containers must reach the kubelet and back, and nobody outside.
+    """Process number 1 of the namespaces: sets up mounts and network, then reaps orphans."""
+    # Mounts of containers must propagate to the kubelet and back, but not to the host.
     _run("mount", "--make-rshared", "/")
     files = folder / "sysctl"
     files.mkdir()
@@ -83,8 +83,8 @@ def inside(folder: Path) -> NoReturn:
     for own in ("var", "run"):
         _run("mount", "--bind", folder / own, f"/{own}")
 
-    # Both ends are here. The routes lead nowhere, and that is enough: kube-proxy and the bridge
-    # of the pods turn what is sent to them towards addresses of the node.
+    # Both ends are in this namespace. The routes lead nowhere, and that suffices: kube-proxy and
+    # the pods' bridge redirect the packets to addresses of the node.
     _run("ip", "link", "set", "lo", "up")
     _run("ip", "link", "add", "node", "type", "veth", "peer", "name", "node-peer")
     _run("ip", "address", "add", f"{NODE_ADDRESS}/24", "dev", "node")
@@ -122,7 +122,7 @@ def _first_process(unshare: int) -> int:
 
 
 def _end_namespaces(namespaces: subprocess.Popen[bytes]) -> None:
-    """Kills process number 1, which takes all others along before it is gone itself."""
+    """Kills process number 1; the kernel kills all others before it is gone."""
     try:
         os.kill(_first_process(namespaces.pid), signal.SIGKILL)
     except (OSError, ValueError):
@@ -131,7 +131,7 @@ def _end_namespaces(namespaces: subprocess.Popen[bytes]) -> None:
 
 
 def _groups(name: str) -> Iterator[Path]:
-    """The node's control group in each hierarchy of version 1, or in the one of version 2."""
+    """The node's cgroup in each hierarchy of version 1, or in the one of version 2."""
     if (_CGROUPS / "cgroup.controllers").exists():
         yield _CGROUPS / name
         return
@@ -141,7 +141,7 @@ def _groups(name: str) -> Iterator[Path]:
 
 
 def _remove_group(group: Path) -> None:
-    """Removes a group and those below it; the kernel may still be busy with their last process."""
+    """Removes a cgroup and those below it; the kernel may still hold their last process."""
     deadline = time.monotonic() + _END_SECONDS
     for below, _, _ in os.walk(group, topdown=False):
         while True:

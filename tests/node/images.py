@@ -1,7 +1,7 @@
-"""Stand-ins for the images that people use, from Debian packages and the tools built here.
+"""Stand-ins for common images, made of Debian packages and the pinned tools.
 
-They carry the names of the originals, so manifests are tested as they are written. Like Alpine's,
-their shell is busybox ash and their /var/run is a link to /run.
+They have the names of the originals, so that manifests need no change. As in Alpine images, the
+shell is busybox ash and /var/run is a link to /run.
 """
 
 import subprocess
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from node import archive, client_images, debian
 from node.archive import Image, Layer
-from node.cache import made_once
 
 from tools.build import ensure
+from tools.cache import made_once
 
 BUSYBOX = "busybox:1.35"
 CLI = "docker:29-cli"
 DIND = "docker:29-dind"
-DIND_WITHOUT_IPTABLES = "docker:29-dind-no-iptables"  # a broken image, as one may be given
+DIND_WITHOUT_IPTABLES = "docker:29-dind-no-iptables"  # a broken image
 PAUSE = "pause:3.10"
 PYTHON = "python:3.11-slim"
 PYTHON_CLIENTS = "python-clients:test"
 
-# In the base image beside the dynamic one, which finds names: it runs in an image from scratch.
+# In the base image beside the dynamic busybox, which resolves names: this one runs FROM scratch.
 STATIC_BUSYBOX = "/usr/local/lib/busybox-static"
 
 NAMES = (BUSYBOX, CLI, DIND, DIND_WITHOUT_IPTABLES, PAUSE, PYTHON, PYTHON_CLIENTS)
@@ -78,11 +78,11 @@ _TOOLS = (
 
 
 def image_archive(names: Sequence[str] = NAMES) -> Path:
-    """Returns a docker-archive with these images, made at the first call.
+    """Returns a docker-archive with these images, made by the first call.
 
     Raises:
         ToolMissing: something must be installed first; the message says what.
-        BuildFailed: Go could not build a tool, or apt or pip not give a package.
+        BuildFailed: a tool could not be built or a package not downloaded.
     """
     pins = [
         *(str(_tree(group)).encode() for group in _PACKAGES),
@@ -117,7 +117,7 @@ def _images() -> dict[str, Image]:
     }
     return {
         BUSYBOX: Image([base], {"Env": [_PATH], "Cmd": ["sh"]}),
-        # tini, because process 1 must die of a TERM and reap what is left to it.
+        # tini, because process 1 must end on SIGTERM and reap orphans.
         PAUSE: Image([base], {"Entrypoint": ["/usr/bin/tini-static", "sleep", "infinity"]}),
         CLI: Image(
             cli,
@@ -157,7 +157,7 @@ def _applets(tree: Path) -> list[str]:
     listed = subprocess.run(
         [tree / "bin/busybox", "--list"], capture_output=True, text=True, check=True
     )
-    # dpkg's would be mistaken for the real ones.
+    # The applets of dpkg would be mistaken for the real programs.
     skipped = {"busybox", "dpkg", "dpkg-deb", "rpm", "rpm2cpio", "init", "linuxrc"}
     return [f"/bin/{name}" for name in listed.stdout.split() if name not in skipped]
 
@@ -187,7 +187,7 @@ def _docker_daemon() -> Layer:
 def _iptables() -> Layer:
     return Layer(
         trees=[_tree(_IPTABLES_PACKAGES)],
-        # What Debian's update-alternatives would make.
+        # As Debian's update-alternatives creates them.
         links={
             f"/usr/sbin/{ip}tables{suffix}": "xtables-nft-multi"
             for ip in ("ip", "ip6")
@@ -202,7 +202,7 @@ def _python() -> Layer:
     return Layer(
         trees=[tree],
         texts={
-            # pip runs from its own wheel; Debian has no smaller way to it.
+            # pip runs from its own wheel, the smallest pip that Debian has.
             "/usr/lib/python3/dist-packages/pip.pth": f"/usr/share/python-wheels/{wheel.name}\n",
             "/usr/local/bin/pip": '#!/bin/sh\nexec python3 -m pip "$@"\n',
         },

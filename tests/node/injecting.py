@@ -1,4 +1,4 @@
-"""Pods as the webhook makes them, from the command that shares its core."""
+"""Injected pods, made by `dind-webhook inject`."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from cli.running import run
 from node.images import CLI, STATIC_BUSYBOX
 from node.pods import pod
 
-# A folder to build from: an image from scratch with the few programs that the jobs here run in it.
+# A build context: an image FROM scratch with the programs that the jobs here run in it.
 MAKE_CONTEXT = f"""
 set -eu
 mkdir -p /tmp/job && cd /tmp/job
@@ -29,7 +29,7 @@ MAKE_IMAGE = f"{MAKE_CONTEXT}docker build --quiet --tag made . >/dev/null\n"
 
 
 def job(name: str, script: str, **container: Any) -> dict[str, Any]:
-    """A pod that opts in; its only container runs a script beside the docker command."""
+    """A pod that opts in; its only container has the docker command and runs a script."""
     runs = {"name": "job", "image": CLI, "command": ["sh", "-c", script], **container}
     manifest = pod(name, runs)
     manifest["metadata"]["annotations"] = {"dind.io/inject": "true"}
@@ -37,11 +37,11 @@ def job(name: str, script: str, **container: Any) -> dict[str, Any]:
 
 
 def injected(manifest: Mapping[str, Any], config: Path | None = None) -> dict[str, Any]:
-    """What the webhook makes of a pod.
+    """The pod after injection.
 
     Args:
-        manifest: the pod as its author wrote it.
-        config: the operator's file, None for the defaults.
+        manifest: the pod before.
+        config: the configuration file; None: the defaults.
     """
     options = [] if config is None else [f"--config={config}"]
     result = run("inject", "-f", "-", "-o", "json", *options, stdin=json.dumps(manifest))

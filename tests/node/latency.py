@@ -28,13 +28,13 @@ class Latency:
     buckets: Counter[float]
 
     def since(self, earlier: "Latency") -> "Latency":
-        """What came after an earlier reading."""
+        """The calls after an earlier reading."""
         buckets = Counter(self.buckets)
         buckets.subtract(earlier.buckets)
         return Latency(self.count - earlier.count, self.seconds - earlier.seconds, buckets)
 
     def bound(self, share: float) -> float:
-        """The least bound within which this share of the calls was answered, in seconds."""
+        """The smallest bucket bound, in seconds, that covers this share of the calls."""
         return min(le for le, count in self.buckets.items() if count >= share * self.count)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The namespaces of a node, seen from the tests that hold them."""
+"""The namespaces of a node and the processes in them."""
 
 import os
 import signal
@@ -13,19 +13,19 @@ from typing import Self
 from kube.process import ServerProcess
 from node import holder
 
-_END_SECONDS = 60
+_END_SECONDS = 120
 
 
 class NodeProcess(ServerProcess):
-    """A process in a node's namespaces. What we started ourselves is nsenter, its parent."""
+    """A process in a node's namespaces, started by nsenter: `pid` is nsenter's."""
 
     def signal(self, number: int) -> None:
-        """Sends a signal to the process itself."""
+        """Sends a signal to the process in the namespaces."""
         for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
             os.kill(int(pid), number)
 
-    def kill(self) -> None:
-        """Kills the process itself, as a crash would."""
+    def stop(self) -> None:
+        """Kills the process in the namespaces, as a crash would."""
         self.signal(signal.SIGKILL)
         self.wait()
 
@@ -34,8 +34,8 @@ class Namespaces:
     """Network, mount and process namespaces of one node, while the `with` block runs.
 
     Raises:
-        PermissionError: only root can make them.
-        RuntimeError: they could not be made; with what the holder said.
+        PermissionError: the user is not root.
+        RuntimeError: they could not be made; with the output of `holder.py`.
     """
 
     pid: int
@@ -43,19 +43,19 @@ class Namespaces:
 
     def __init__(self) -> None:
         if os.geteuid() != 0:
-            raise PermissionError("a cluster needs root: it mounts, and makes network interfaces")
+            raise PermissionError("a cluster needs root, to mount and to make network interfaces")
         self._started: list[NodeProcess] = []
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="dind-webhook-node-"))
-        self.name = self.folder.name  # of its control groups too: leftovers would be found
+        self.name = self.folder.name  # of its cgroups too, so that leftovers can be found
         self._holder = subprocess.Popen(
             [sys.executable, holder.__file__, self.folder, self.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # a Ctrl-C is for us; the holder ends when we do
+            start_new_session=True,  # Ctrl-C is for the tests; the holder ends after them
         )
         assert self._holder.stdout is not None
         answer = self._holder.stdout.readline()
@@ -86,10 +86,10 @@ class Namespaces:
         return process
 
     def run(self, *command: str | Path) -> str:
-        """Runs a command in the namespaces; gives what it printed.
+        """Runs a command in the namespaces; returns its output.
 
         Raises:
-            subprocess.CalledProcessError: it failed; what it said stands in a note.
+            subprocess.CalledProcessError: it failed; a note has its standard error.
         """
         done = subprocess.run(
             [*self._enter(), *command], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Pods that really run: creating them, waiting for them, and telling why one did not do it."""
+"""Pods on the cluster: creating them, waiting for them, describing failures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ def pod(name: str, *containers: Mapping[str, Any], **spec: Any) -> dict[str, Any
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": {
             "restartPolicy": "Never",
-            "dnsPolicy": "Default",  # else every sync has an event, and of those a pod gets 25
+            "dnsPolicy": "Default",  # else every sync emits an event, and a pod gets 25 at most
             "terminationGracePeriodSeconds": 2,
             "containers": list(containers),
             **spec,
@@ -24,7 +24,7 @@ def pod(name: str, *containers: Mapping[str, Any], **spec: Any) -> dict[str, Any
 
 
 def create(cluster: Cluster, namespace: str, manifest: Mapping[str, Any]) -> str:
-    """Creates a pod; gives its name."""
+    """Creates a pod; returns its name."""
     answer = cluster.create_pod(namespace, manifest)
     assert answer.is_success, answer.text
     name: str = answer.json()["metadata"]["name"]
@@ -32,19 +32,19 @@ def create(cluster: Cluster, namespace: str, manifest: Mapping[str, Any]) -> str
 
 
 def status(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
-    """A pod's status as it is now."""
+    """A pod's current status."""
     answer = cluster.client.get(f"/api/v1/namespaces/{namespace}/pods/{name}").raise_for_status()
     found: dict[str, Any] = answer.json()["status"]
     return found
 
 
 def await_phase(
-    cluster: Cluster, namespace: str, name: str, phase: str, *, seconds: float = 90
+    cluster: Cluster, namespace: str, name: str, phase: str, *, seconds: float = 240
 ) -> None:
     """Waits until a pod reaches a phase.
 
     Raises:
-        AssertionError: it failed, or did not in time; with its description and logs.
+        AssertionError: it failed or timed out; with its description and logs.
     """
 
     def reached() -> bool:
@@ -60,9 +60,9 @@ def await_phase(
 
 
 def completed(
-    cluster: Cluster, namespace: str, manifest: Mapping[str, Any], *, seconds: float = 90
+    cluster: Cluster, namespace: str, manifest: Mapping[str, Any], *, seconds: float = 240
 ) -> str:
-    """Creates a pod and waits until it has succeeded; gives the log of its first container."""
+    """Creates a pod and waits until it has succeeded; returns the log of its first container."""
     name = create(cluster, namespace, manifest)
     await_phase(cluster, namespace, name, "Succeeded", seconds=seconds)
     first = manifest["spec"]["containers"][0]["name"]
@@ -70,7 +70,7 @@ def completed(
 
 
 def story(cluster: Cluster, namespace: str, name: str) -> str:
-    """What a person would look at: the description with events, and the end of every log."""
+    """The pod's description with its events, and the last lines of all logs."""
     where = f"--namespace={namespace}"
     described = cluster.kubectl("describe", where, "pod", name, check=False).stdout
     logs = cluster.kubectl(

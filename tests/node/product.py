@@ -1,4 +1,4 @@
-"""The product as users run it: its own images, installed by Helm with the chart's defaults."""
+"""The product as users run it: its image, installed by Helm with the chart's defaults."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from node.product_image import product_archive
 
 from tools.build import ensure
 
-_READY_SECONDS = 120
+_READY_SECONDS = 300
 _RELOADS = re.compile(
     r'^dind_webhook_configuration_reloads_total\{result="success"\} (\S+)$', re.MULTILINE
 )
@@ -25,12 +25,12 @@ _PROBE = {
 
 
 class Product:
-    """A release of the chart on a cluster, in a namespace of its own.
+    """A release of the chart on a cluster, in its own namespace.
 
     Attributes:
-        cluster: where.
-        release: its name, and so the name of its objects.
-        namespace: called the same; no pod is injected in it.
+        cluster: the cluster.
+        release: the release's name, and the name of its objects.
+        namespace: has the same name; no pod is injected in it.
     """
 
     def __init__(self, cluster: Cluster, release: str = "dind-webhook") -> None:
@@ -39,20 +39,20 @@ class Product:
         self.namespace = release
 
     def install(self) -> None:
-        """Installs the chart without any value, and waits until pods are injected.
+        """Installs the chart with its defaults and waits until pods are injected.
 
         Raises:
-            CalledProcessError: Helm or kubectl failed; with its words as a note.
-            TimeoutError: the API server does not get its answers from the service.
+            CalledProcessError: Helm or kubectl failed; a note has its output.
+            TimeoutError: pods are not injected in time.
         """
         self.cluster.ctr("images", "import", product_archive())
         self.helm("install", self.release, CHART, "--create-namespace")
         self._await_workloads()
-        until(self._is_trusted, "a bundle in every entry", seconds=_READY_SECONDS)
+        until(self._is_trusted, "a caBundle in every webhook", seconds=_READY_SECONDS)
         until(self._injects, "a pod to be injected", seconds=_READY_SECONDS)
 
     def upgrade(self, values: Path) -> None:
-        """Upgrades to these values, and waits until they are in effect.
+        """Upgrades to these values and waits until they are in effect.
 
         Raises: what `install` does.
         """
@@ -63,15 +63,15 @@ class Product:
         if self._stored_config() != config:
             until(
                 lambda: all(count > reloads.get(pod, -1) for pod, count in self._reloads().items()),
-                "every serving pod to read the operator's file",
+                "every serving pod to read the configuration file",
                 seconds=_READY_SECONDS,
             )
 
     def helm(self, *arguments: str | Path) -> str:
-        """Runs Helm in the release's namespace; gives what it printed.
+        """Runs Helm in the release's namespace; returns its output.
 
         Raises:
-            CalledProcessError: it failed; its own words stand in a note.
+            CalledProcessError: it failed; a note has its output.
         """
         home = self.cluster.folder / "helm"
         done = subprocess.run(
@@ -92,7 +92,7 @@ class Product:
         return done.stdout
 
     def pods(self, component: str = "webhook") -> list[str]:
-        """Names of the pods of a part: webhook, certificates or node."""
+        """Names of the pods of a component: webhook, certificates or node."""
         return self._names("pods", f"--selector=app.kubernetes.io/component={component}")
 
     def _names(self, kinds: str, *selection: str) -> list[str]:
@@ -109,9 +109,9 @@ class Product:
             raise
 
     def _is_trusted(self) -> bool:
-        registration = self.cluster.client.get(f"{CONFIGURATIONS}/{self.release}")
-        entries = registration.raise_for_status().json()["webhooks"]
-        return all("caBundle" in entry["clientConfig"] for entry in entries)
+        configuration = self.cluster.client.get(f"{CONFIGURATIONS}/{self.release}")
+        webhooks = configuration.raise_for_status().json()["webhooks"]
+        return all("caBundle" in webhook["clientConfig"] for webhook in webhooks)
 
     def _injects(self) -> bool:
         answer = self.cluster.create_pod("default", _PROBE, dry_run=True)
@@ -121,7 +121,7 @@ class Product:
         return self._kubectl("get", "configmap", self.release, "--output=jsonpath={.data}")
 
     def _reloads(self) -> dict[str, float]:
-        """How often each serving pod has read a changed operator's file."""
+        """How often each serving pod has read a changed configuration file."""
         pods = f"/api/v1/namespaces/{self.namespace}/pods"
         counts = {}
         for pod in self.pods():

@@ -1,51 +1,45 @@
-"""The product's own images, built from its Dockerfile as a user would: by dockerd, in a pod.
+"""The product's image, built from its Dockerfile as a user would: by dockerd, in an injected pod.
 
-There is no network, so the wheels are brought along and the base image is a stand-in.
+The pod has no network, so the build context contains the wheels, and the base image is a stand-in.
 """
 
 import functools
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from apiserver.chart.helm import CHART
-from node.cache import made_once
 from node.cluster import Cluster
 from node.images import PYTHON, image_archive
 from node.injecting import injected, job
+from node.pip import run_pip
 from node.pods import completed
 from ruamel.yaml import YAML
 
-from tools.build import BuildFailed
+from tools.cache import made_once
 
 _ROOT = Path(__file__).parents[2]
-_REQUIREMENTS = tuple(_ROOT / f"requirements/{name}.txt" for name in ("serve", "cluster", "build"))
+_REQUIREMENTS = tuple(_ROOT / f"requirements/{name}.txt" for name in ("runtime", "build"))
 _PYTHON_VERSION = PYTHON.removeprefix("python:").removesuffix("-slim")
 
 _BUILD = """
 set -eu
 docker load --quiet --input /base/images.tar
-build() {
-  docker build --quiet --build-arg BASE=BASE_IMAGE \
-    --build-arg PIP_FLAGS='--no-index --find-links=wheels' --target "$1" --tag "$2" /made/context
-}
-build webhook dind-webhook:VERSION
-build certs dind-webhook-certs:VERSION
-docker save --output /made/images.tar dind-webhook:VERSION dind-webhook-certs:VERSION
+docker build --quiet --build-arg BASE=BASE_IMAGE \
+  --build-arg PIP_FLAGS='--no-index --find-links=wheels' --tag dind-webhook:VERSION /made/context
+docker save --output /made/images.tar dind-webhook:VERSION
 """
-_BUILD_SECONDS = 600
+_BUILD_SECONDS = 1200
 
 
-@functools.cache  # of the files as they are when it is first asked
+@functools.cache  # of the files at the first call
 def product_archive() -> Path:
-    """Returns an archive with the two images that the chart asks for, made at the first call.
+    """Returns a docker-archive with the image that the chart names, made by the first call.
 
     Raises: what `Cluster` does, and
-        BuildFailed: pip could not fetch the wheels; with its own words.
-        AssertionError: the images could not be built; with the pod's log.
+        BuildFailed: pip could not download the wheels; with its output.
+        AssertionError: the image could not be built; with the pod's log.
     """
     base = image_archive([PYTHON])
     pins = [str(base).encode(), _script().encode()]
@@ -55,7 +49,7 @@ def product_archive() -> Path:
 
 
 def _context_files() -> Iterator[Path]:
-    """The files that `docker build` sees: what .dockerignore lets in, and what steers it."""
+    """The files of the build context, Dockerfile and .dockerignore."""
     ignore = _ROOT / ".dockerignore"
     yield from (ignore, _ROOT / "Dockerfile")
     for line in ignore.read_text().splitlines():
@@ -91,22 +85,11 @@ def _script() -> str:
 
 
 def _wheels() -> Path:
-    """A folder with every pinned wheel, for the Python of the base image."""
+    """A directory with every pinned wheel, for the Python of the base image."""
     pins = [file.read_bytes() for file in _REQUIREMENTS]
     return made_once("wheels", [_PYTHON_VERSION.encode(), *pins], _download)
 
 
-def _download(folder: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--require-hashes", "--only-binary=:all:", f"--python-version={_PYTHON_VERSION}"),
-            *(f"--requirement={file}" for file in _REQUIREMENTS),
-            f"--dest={folder}",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BuildFailed(f"pip download failed:\n{done.stderr.strip()}")
+def _download(directory: Path) -> None:
+    requirements = [f"--requirement={file}" for file in _REQUIREMENTS]
+    run_pip("download", *requirements, f"--dest={directory}", python_version=_PYTHON_VERSION)

@@ -2,8 +2,8 @@
 
     python relay.py LISTENING_DESCRIPTOR PID ADDRESS PORT
 
-A socket stays in the namespace in which it was made: the listening one was made on the host, the
-others are made after this process has moved. So nothing but loopback is used on the host.
+A socket belongs to the namespace in which it was created: the listening one to the host, the
+others, created after this process has moved, to the node. So only the host's loopback is used.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def _relay(listening: socket.socket, address: str, port: int) -> None:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies until one side ends or breaks, and tells the other side."""
+    """Copies until one side ends or fails, then ends the other side."""
     with suppress(OSError):
         while data := await reader.read(1 << 16):
             writer.write(data)

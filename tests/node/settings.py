@@ -1,4 +1,4 @@
-"""What the parts of the cluster are told, as literals: flags and configuration files."""
+"""Flags and configuration files of the cluster's processes."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ POD_MTU = 1450
 
 _ETCD = "http://127.0.0.1:2379"  # loopback of the node's own network namespace
 
-# Each part acts as itself, so that the roles that Kubernetes ships are tried too.
+# Each process has its own user, so that the roles that Kubernetes ships are used too.
 USERS = {
     "kube-controller-manager": ("system:kube-controller-manager", ""),
     "kube-scheduler": ("system:kube-scheduler", ""),
@@ -25,7 +25,7 @@ USERS = {
     "kubelet": (f"system:node:{NODE}", "system:nodes"),
 }
 
-# Part of the cluster -> its flags. Files are in the working folder.
+# Process -> its flags. Files are in the working directory.
 FLAGS: Mapping[str, Sequence[str]] = {
     "etcd": (
         "--data-dir=etcd",
@@ -58,7 +58,7 @@ FLAGS: Mapping[str, Sequence[str]] = {
         "--kubeconfig=kube-controller-manager.kubeconfig",
         "--service-account-private-key-file=accounts.key",
         "--root-ca-file=ca.crt",
-        "--kube-api-qps=1000",  # its own limit makes up most of its start
+        "--kube-api-qps=1000",  # the default limit would take most of its start
         "--kube-api-burst=1000",
         "--use-service-account-credentials=true",  # each controller has a role of its own
         "--leader-elect=false",
@@ -79,8 +79,8 @@ def kubelet(folder: Path, control_group: str) -> dict[str, Any]:
     """The kubelet's configuration.
 
     Args:
-        folder: where the node's files are.
-        control_group: the group, one for each hierarchy, below which all pods lie.
+        folder: the directory of the node's files.
+        control_group: the cgroup, in each hierarchy, of all pods.
     """
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -94,20 +94,20 @@ def kubelet(folder: Path, control_group: str) -> dict[str, Any]:
         "cgroupRoot": f"/{control_group}",
         "failCgroupV1": False,
         "failSwapOn": False,
-        # Never change a setting of the machine: fail instead.
+        # Fails instead of changing a setting of the machine.
         "protectKernelDefaults": True,
         "syncFrequency": "2s",  # how soon a running pod sees a changed ConfigMap
         "resolvConf": str(folder / "resolv.conf"),
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi"},
-        # The machine's disk may be fuller than a node's should be; images are not to go for it.
+        # Never removes images: the machine's disk may be fuller than a node's should be.
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
     }
 
 
 def proxy(folder: Path) -> dict[str, Any]:
-    """kube-proxy's configuration: it must leave the machine's conntrack table as it is."""
+    """kube-proxy's configuration, which does not change the machine's conntrack settings."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -122,7 +122,7 @@ def containerd(cni_settings: Path = Path("/nonexistent")) -> str:
     """The configuration of containerd, TOML.
 
     Args:
-        cni_settings: the folder that describes the pods' network.
+        cni_settings: the directory of the CNI configuration.
     """
     return f"""\
 version = 3
@@ -131,7 +131,7 @@ version = 3
 sandbox = '{PAUSE}'
 
 [plugins.'io.containerd.cri.v1.runtime']
-# Lowering a score needs a capability that root may lack, in a container or a small VM.
+# Lowering an OOM score needs a capability that root may lack in a container.
 restrict_oom_score_adj = true
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
@@ -147,7 +147,7 @@ BinaryName = '{ensure("runc")}'
 
 
 def containerd_environment() -> dict[str, str]:
-    """What containerd finds its shim by."""
+    """The environment in which containerd finds its shim."""
     return {"PATH": f"{ensure('containerd-shim-runc-v2').parent}:{os.environ['PATH']}"}
 
 

@@ -1,8 +1,8 @@
-"""The store of a node's containerd with the images in it, imported once per user.
+"""The image store of a node's containerd, imported once per user.
 
-An import takes longer than the rest of the cluster's start. What it leaves is files that nobody
-changes: layers are the lower folders of overlays, blobs are named by their digests. So nodes share
-them by hard links, and get only containerd's databases as copies.
+An import takes longer than the rest of the cluster's start. The imported files never change: layers
+are lower directories of overlays, blobs are named by their digests. So nodes share them as hard
+links and copy only containerd's databases.
 """
 
 import os
@@ -14,18 +14,18 @@ from pathlib import Path
 
 from kube.waiting import until
 from node import settings
-from node.cache import made_once
 from node.images import image_archive
 from node.namespaces import Namespaces
 
 from tools.build import ensure
+from tools.cache import made_once
 
 FOLDER = "var/lib/containerd"
 SOCKET = "run/containerd/containerd.sock"
 
 
 def image_store(names: Sequence[str]) -> Path:
-    """Returns containerd's root folder after an import of these images.
+    """Returns containerd's root directory after an import of these images.
 
     Raises: what `image_archive` does.
     """
@@ -35,13 +35,13 @@ def image_store(names: Sequence[str]) -> Path:
 
 
 def lay_out(store: Path, folder: Path) -> None:
-    """Gives a node, whose files are in this folder, the images of a store."""
+    """Puts the images of a store into a node's directory."""
     shutil.copytree(store, folder / FOLDER, symlinks=True, copy_function=_share)
 
 
 def _share(source: str, target: str) -> None:
     if not source.endswith(".db"):
-        with suppress(OSError):  # another file system
+        with suppress(OSError):  # on another file system
             os.link(source, target, follow_symlinks=False)
             return
     shutil.copy2(source, target, follow_symlinks=False)
@@ -57,6 +57,6 @@ def _import(archive: Path, store: Path) -> None:
         )
         until((namespaces.folder / SOCKET).exists, "containerd's socket")
         namespaces.run(ensure("ctr"), "--namespace=k8s.io", "images", "import", archive)
-        process.signal(signal.SIGTERM)  # so that it closes its databases
+        process.signal(signal.SIGTERM)  # containerd then closes its databases
         process.wait()
         shutil.copytree(namespaces.folder / FOLDER, store, symlinks=True, dirs_exist_ok=True)

@@ -16,7 +16,7 @@ from node.pods import story
 from node.product import Product
 from ruamel.yaml import YAML
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 
 # The article's own way to wait. Where the webhook injects, it ends at once.
 WAIT = (
@@ -91,34 +91,32 @@ def namespaces(profiles: Product) -> Iterator[dict[str, str]]:
         yield started
 
 
-def test_the_pod_without_its_daemon_is_injected_by_an_annotation(
+def test_pod_without_its_own_daemon_is_injected_by_annotation(
     cluster: Cluster, namespaces: dict[str, str]
 ) -> None:
     assert mode(completed_pod(cluster, namespaces["annotation"])) == "sidecar"
 
 
-def test_the_pod_without_its_daemon_is_injected_by_its_namespaces_label(
+def test_pod_without_its_own_daemon_is_injected_by_namespace_label(
     cluster: Cluster, namespaces: dict[str, str]
 ) -> None:
     assert mode(completed_pod(cluster, namespaces["label"])) == "sidecar"
 
 
-def test_the_daemonsets_client_gets_the_daemon_of_its_node(
+def test_daemonset_client_uses_the_daemon_of_its_node(
     cluster: Cluster, namespaces: dict[str, str]
 ) -> None:
     assert mode(completed_pod(cluster, namespaces["node"])) == "node"
 
 
-def test_the_pod_with_its_own_daemon_is_left_alone(
-    cluster: Cluster, namespaces: dict[str, str]
-) -> None:
+def test_pod_with_its_own_daemon_is_skipped(cluster: Cluster, namespaces: dict[str, str]) -> None:
     pod = completed_pod(cluster, namespaces["own dind"])
     assert mode(pod) is None
     assert "initContainers" not in pod["spec"]
     assert [container["name"] for container in pod["spec"]["containers"]] == ["dind", "clean-ci"]
 
 
-def test_a_pod_that_mounts_the_hosts_socket_is_moved_by_its_namespaces_label(
+def test_pod_that_mounts_the_host_socket_is_migrated_by_namespace_label(
     cluster: Cluster, namespaces: dict[str, str]
 ) -> None:
     pod = completed_pod(cluster, namespaces["host socket"])

@@ -50,9 +50,7 @@ def test_helm_test_passes(product: Product) -> None:
 
 
 @pytest.mark.parametrize("component", ["webhook", "certificates"])
-def test_pods_run_as_nobody_in_particular_and_write_nowhere(
-    product: Product, component: str
-) -> None:
+def test_chart_pods_run_as_non_root_and_cannot_write(product: Product, component: str) -> None:
     pods = product.pods(component)
     assert pods
     for name in pods:
@@ -61,7 +59,7 @@ def test_pods_run_as_nobody_in_particular_and_write_nowhere(
         assert json.loads(answer.stdout) == FEW_RIGHTS
 
 
-def test_check_finds_all_well(product: Product) -> None:
+def test_check_reports_no_problem(product: Product) -> None:
     cluster = product.cluster
     access = kubeconfig(
         f"https://{NODE_ADDRESS}:{API_PORT}", cluster.folder / "ca.crt", ADMINISTRATOR_TOKEN
@@ -76,9 +74,9 @@ def test_check_finds_all_well(product: Product) -> None:
     ]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("product")
-def test_uninstall_leaves_nothing(cluster: Cluster) -> None:
+def test_uninstall_leaves_nothing_behind(cluster: Cluster) -> None:
     """A second release beside the first, in a namespace that Helm need not create."""
     second = Product(cluster, "dind-webhook-second")
     cluster.create_namespace(second.namespace)
@@ -90,7 +88,7 @@ def test_uninstall_leaves_nothing(cluster: Cluster) -> None:
 
     second.helm("uninstall", second.release)
 
-    until(lambda: not objects(cluster, kinds) & made, f"the end of {made}", seconds=90)
+    until(lambda: not objects(cluster, kinds) & made, f"the end of {made}", seconds=180)
 
 
 def objects(cluster: Cluster, kinds: list[str]) -> set[str]:

@@ -9,7 +9,7 @@ from node.settings import POD_MTU
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("profiles")]
 
 
-def test_the_daemon_answers_the_first_call(cluster: Cluster, namespace: str) -> None:
+def test_daemon_answers_the_first_call(cluster: Cluster, namespace: str) -> None:
     """The job does not wait by itself: the sidecar's hook holds it back."""
     script = "docker info >/dev/null 2>&1 && echo answered"
     assert completed(cluster, namespace, job("first", script)) == "answered\n"
@@ -18,7 +18,7 @@ def test_the_daemon_answers_the_first_call(cluster: Cluster, namespace: str) -> 
 @pytest.mark.parametrize(
     "network", ["bridge", "own"], ids=["the default network", "a network of the user's"]
 )
-def test_nested_networks_carry_the_pods_mtu(cluster: Cluster, namespace: str, network: str) -> None:
+def test_nested_networks_have_the_pod_mtu(cluster: Cluster, namespace: str, network: str) -> None:
     script = f"""{MAKE_IMAGE}
         docker network create own >/dev/null
         docker run --rm --network {network} made ip link show eth0

@@ -28,7 +28,7 @@ docker run --rm made cat /said
     ],
     ids=["a build step", "a nested container"],
 )
-def test_what_is_too_hungry_dies_and_the_daemon_lives(
+def test_memory_limit_kills_the_nested_container_and_not_the_daemon(
     cluster: Cluster, namespace: str, hungry: str, said: str
 ) -> None:
     script = f"{MAKE_IMAGE}\n{hungry} >told 2>&1 || true\ncat told\n{BUILD_AND_RUN}"
@@ -38,8 +38,8 @@ def test_what_is_too_hungry_dies_and_the_daemon_lives(
     assert restarts(cluster, namespace, "hungry") == 0
 
 
-@pytest.mark.timeout(300)
-def test_a_full_image_store_evicts_the_pod_and_its_status_says_why(
+@pytest.mark.timeout(600)
+def test_full_image_store_evicts_the_pod_and_its_status_has_the_reason(
     cluster: Cluster, namespace: str
 ) -> None:
     """The kubelet looks how full volumes are once a minute."""
@@ -58,7 +58,7 @@ def test_a_full_image_store_evicts_the_pod_and_its_status_says_why(
     assert event["message"].strip() == why
 
 
-def test_builds_together_get_no_more_cpu_than_the_limit(cluster: Cluster, namespace: str) -> None:
+def test_parallel_builds_stay_within_the_cpu_limit(cluster: Cluster, namespace: str) -> None:
     start(cluster, namespace, "busy", profile="small-cpu")
     in_container(cluster, namespace, "busy", "job", MAKE_IMAGE)
     before = throttled(cluster, namespace, "busy")

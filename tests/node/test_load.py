@@ -1,4 +1,4 @@
-"""Thirty injected pods at once: all of them build, and the webhook stays quick."""
+"""Thirty injected pods at once: all of them build."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,20 +15,24 @@ from node.latency import latency
 from node.product import Product
 from ruamel.yaml import YAML
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(1000)]
+pytestmark = [pytest.mark.node, pytest.mark.timeout(2000)]
 
 NAMES = [f"pod-{number}" for number in range(30)]
 BUILD = f"{MAKE_IMAGE}\ndocker run --rm made cat /said\n"
 SAID = "a build step ran\n"
-ALL_SECONDS = 900  # two cores, which others use too, start thirty daemons and run thirty builds
+ALL_SECONDS = 1800  # for thirty daemons and thirty builds, on cores that are busy otherwise too
 
 
 @pytest.fixture(scope="module")
 def light(profiles: Product, tmp_path_factory: pytest.TempPathFactory) -> Product:
-    """One more profile, with requests of which thirty fit onto two cores."""
+    """The product with a profile of small requests, so that thirty pods fit onto two cores.
+
+    Thirty daemons that start at once need more CPU than there is: they get ten minutes, not one.
+    """
     values = YAML(typ="safe").load(Path(__file__).with_name("profiles-values.yaml"))
     requests = {"cpu": "10m", "memory": "64Mi"}
-    values["config"]["profiles"]["light"] = {"resources": {"requests": requests}}
+    light = {"resources": {"requests": requests}, "startTimeout": 600}
+    values["config"]["profiles"]["light"] = light
     file = tmp_path_factory.mktemp("light") / "values.yaml"
     YAML().dump(values, file)
     profiles.upgrade(file)
@@ -36,7 +40,7 @@ def light(profiles: Product, tmp_path_factory: pytest.TempPathFactory) -> Produc
 
 
 @pytest.mark.usefixtures("light")
-def test_thirty_pods_run_at_once_and_build(
+def test_thirty_pods_build_at_the_same_time(
     cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = latency(cluster)
@@ -45,13 +49,12 @@ def test_thirty_pods_run_at_once_and_build(
     found = pods(cluster, namespace)
     assert [pod["status"]["phase"] for pod in found] == ["Running"] * len(NAMES)
     report(record_property, "webhook latency", latency(cluster).since(before))
-    # On two cores CPU runs out: daemons that have not come up in time are started again.
     restarts = [pod["status"]["initContainerStatuses"][0]["restartCount"] for pod in found]
-    report(record_property, "restarts of daemons", sum(restarts))
+    assert sum(restarts) == 0
 
 
 @pytest.mark.usefixtures("profiles")
-def test_thirty_pods_with_default_requests_build_as_the_node_has_room(
+def test_thirty_pods_with_default_requests_build_as_the_node_has_capacity(
     cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = latency(cluster)
@@ -75,7 +78,7 @@ def test_thirty_pods_with_default_requests_build_as_the_node_has_room(
 
 
 def create_all(cluster: Cluster, manifests: Sequence[dict[str, Any]], namespace: str) -> None:
-    """Creates pods at once, each over a connection of its own."""
+    """Creates pods at the same time, each over its own connection."""
 
     def create(manifest: dict[str, Any]) -> None:
         with cluster.new_client() as client:
@@ -87,7 +90,7 @@ def create_all(cluster: Cluster, manifests: Sequence[dict[str, Any]], namespace:
 
 
 def pods(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
-    """All pods of the namespace, as they are now."""
+    """The pods of the namespace."""
     found: list[dict[str, Any]] = (
         cluster.client.get(f"/api/v1/namespaces/{namespace}/pods")
         .raise_for_status()
@@ -97,12 +100,12 @@ def pods(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
 
 
 def logs(cluster: Cluster, namespace: str) -> list[str]:
-    """What each job has said so far."""
+    """The logs of all jobs so far."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     return [cluster.client.get(f"{path}/{name}/log?container=job").text for name in NAMES]
 
 
 def report(record: Callable[[str, object], None], name: str, value: object) -> None:
-    """Writes a figure into the report of the run, and for whoever looks at it with -s."""
+    """Adds a figure to the report of the run, and prints it for `pytest -s`."""
     record(name, str(value))
     print(f"\n{name}: {value}")  # noqa: T201  (its purpose)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.node
 
 
 @pytest.mark.parametrize("fault", ["the daemon is killed", "its pod is replaced"])
-def test_the_next_build_works_without_a_restart_of_the_client(
+def test_next_build_works_without_a_restart_of_the_client(
     cluster: Cluster, namespace: str, profiles: Product, fault: str
 ) -> None:
     start(cluster, namespace, "client", profile="node")

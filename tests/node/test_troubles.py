@@ -1,7 +1,7 @@
 """The article's four troubles with the host's socket, and where they are gone.
 
 All four in mode sidecar. In mode node the pods of a node share one daemon: the second is gone for
-the node's own images only, the third and the fourth are not (docs/questions.md).
+the node's own images only, the third and the fourth are not (docs/faq.md).
 """
 
 from collections.abc import Iterator
@@ -53,10 +53,10 @@ def test_containerd_has_no_socket_to_mount(cluster: Cluster, namespace: str) -> 
     volume = {"name": "socket", "hostPath": {"path": path, "type": "Socket"}}
     create(cluster, namespace, pod("stuck", client, volumes=[volume]))
     why = f"hostPath type check failed: {path} is not a socket"
-    until(lambda: why in story(cluster, namespace, "stuck"), "the event that says it", seconds=30)
+    until(lambda: why in story(cluster, namespace, "stuck"), "the event that says it", seconds=120)
 
 
-def test_images_of_the_node_and_of_other_pods_are_neither_seen_nor_changed(
+def test_pod_neither_sees_nor_changes_images_of_the_node_or_other_pods(
     cluster: Cluster, tenants: str
 ) -> None:
     before = image_on_node(cluster)
@@ -70,13 +70,13 @@ def test_images_of_the_node_and_of_other_pods_are_neither_seen_nor_changed(
     assert image_on_node(cluster) == before
 
 
-def test_a_setting_of_one_pods_daemon_leaves_others_alone(cluster: Cluster, tenants: str) -> None:
+def test_daemon_settings_of_one_pod_do_not_affect_others(cluster: Cluster, tenants: str) -> None:
     labels = "info --format '{{join .Labels \" \"}}'"
     assert docker(cluster, tenants, ONE, labels) == "team=a\n"
     assert docker(cluster, tenants, OTHER, labels) == "\n"
 
 
-def test_a_pod_neither_lists_nor_enters_the_containers_of_others(
+def test_pod_neither_lists_nor_enters_containers_of_other_pods(
     cluster: Cluster, tenants: str
 ) -> None:
     script = f"{MAKE_IMAGE}\ndocker run --detach made sleep 1000"
@@ -88,7 +88,7 @@ def test_a_pod_neither_lists_nor_enters_the_containers_of_others(
     assert f"No such container: {container}" in entered
 
 
-def test_in_mode_node_pods_see_what_others_have_but_not_what_the_node_has(
+def test_mode_node_shares_containers_between_pods_but_not_with_the_node(
     cluster: Cluster, neighbours: str
 ) -> None:
     before = image_on_node(cluster)

@@ -62,7 +62,7 @@ DOCKER_HOSTS: list[Json] = [
     {"name": "DOCKER_HOST", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
 ]
 UNKNOWN: list[Json] = [{}, {"tty": True}, {"futureField": {"deep": [None, {"a/b~c": 1}]}}]
-READABLE = {  # annotations that a lenient policy accepts
+READABLE = {  # annotations that a lenient configuration file accepts
     "mode": ["sidecar", "node"],
     "cpu": ["1m", "2", "100m"],
     "memory": ["64Mi", "8Gi", "1e9"],

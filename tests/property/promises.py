@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from webhook.injection.config import Mode, Placement
+from webhook.config import Mode, Placement
 from webhook.injection.settings import Settings
 
 Json = dict[str, Any]

@@ -12,6 +12,7 @@ from property.strict import apply
 from unit.injection.pods import named, operations, patched
 from unit.injection.rules import breaches
 
+from webhook.config import Config, Mode
 from webhook.injection import (
     Admission,
     Decision,
@@ -25,7 +26,6 @@ from webhook.injection import (
     examine,
 )
 from webhook.injection.annotations import parse_annotations
-from webhook.injection.config import Config, Mode
 from webhook.injection.decisions import WARNING_LENGTH
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings, resolve
@@ -38,7 +38,7 @@ ANYTHING = given(raw=pods(hostile=True), config=configs(hostile=True), endpoint=
 
 def decided(raw: Json, config: Json, endpoint: Endpoint = Endpoint.NAMESPACE) -> Decision:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    return decide(admission, msgspec.convert(config, Config))
+    return decide(admission, Config.model_validate_json(json.dumps(config)))
 
 
 def injected(raw: Json, config: Json) -> Json:
@@ -49,7 +49,7 @@ def injected(raw: Json, config: Json) -> Json:
 
 def settings_of(raw: Json, config: Json) -> Settings:
     parsed = parse_annotations(raw["metadata"].get("annotations") or {})
-    settings = resolve(parsed, msgspec.convert(config, Config), "ci").settings
+    settings = resolve(parsed, Config.model_validate_json(json.dumps(config)), "ci").settings
     assert settings is not None
     return settings
 
@@ -83,7 +83,10 @@ def test_messages_are_printable_and_short(raw: Json, config: Json, endpoint: End
 @ANYTHING
 def test_examine_agrees_with_decide(raw: Json, config: Json, endpoint: Endpoint) -> None:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    answers = [result.answer for result in examine(admission, msgspec.convert(config, Config))]
+    answers = [
+        result.answer
+        for result in examine(admission, Config.model_validate_json(json.dumps(config)))
+    ]
     denied = any(isinstance(answer, Denied) for answer in answers)
     skipped = isinstance(answers[-1], Skipped)
     decision = decided(raw, config, endpoint)

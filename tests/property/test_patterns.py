@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.injection.image import is_allowed
+from webhook.config.image import is_allowed
 
 TEXTS = st.text(alphabet="ab/*.\n", max_size=8)
 PATTERNS = st.text(alphabet="ab/*.", max_size=8)

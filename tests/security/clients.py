@@ -1,4 +1,4 @@
-"""Clients that may call a guarded service, and clients that may not."""
+"""Client certificates that a service accepts, and others."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -7,44 +7,48 @@ from pathlib import Path
 import trustme
 from service.running import RunningService
 
-from certs.authority import Authority, issue_leaf
+from certs.issuing import KeyPair, issue_serving_certificate
 
-NAME = "kube-apiserver"  # of the caller that the tests let in
+NAME = "kube-apiserver"  # of the client that is accepted
 
-Shown = tuple[bytes, bytes]
+ClientCertificate = tuple[bytes, bytes]
 """A certificate and its key, PEM."""
 
 
-def issued(authority: trustme.CA, *names: str, common_name: str | None = None) -> Shown:
-    """A client's certificate, with DNS names, or with a common name alone."""
-    leaf = authority.issue_cert(*names, common_name=common_name)
+def issued(ca: trustme.CA, *names: str, common_name: str | None = None) -> ClientCertificate:
+    """A client certificate with DNS names, or with a common name alone."""
+    leaf = ca.issue_cert(*names, common_name=common_name)
     return b"".join(pem.bytes() for pem in leaf.cert_chain_pems), leaf.private_key_pem.bytes()
 
 
-def expired(authority: trustme.CA) -> Shown:
-    """The right name, too late."""
-    leaf = authority.issue_cert(NAME, not_after=datetime.now(UTC) - timedelta(days=1))
+def expired(ca: trustme.CA) -> ClientCertificate:
+    """A certificate of the accepted name that has expired."""
+    leaf = ca.issue_cert(NAME, not_after=datetime.now(UTC) - timedelta(days=1))
     return leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
 
 
-def for_a_server(authority: trustme.CA) -> Shown:
-    """The right name, issued for a server and not for a client."""
-    signer = Authority(authority.cert_pem.bytes(), authority.private_key_pem.bytes())
-    leaf = issue_leaf(signer, datetime.now(UTC), dns_names=[NAME], validity=timedelta(hours=1))
-    return leaf.pem, leaf.key
+def for_a_server(ca: trustme.CA) -> ClientCertificate:
+    """A certificate of the accepted name for servers only."""
+    signer = KeyPair(ca.cert_pem.bytes(), ca.private_key_pem.bytes())
+    certificate = issue_serving_certificate(
+        signer, datetime.now(UTC), dns_names=[NAME], validity=timedelta(hours=1)
+    )
+    return certificate.pem, certificate.key
 
 
-def context(service: RunningService, folder: Path, shown: Shown | None = None) -> ssl.SSLContext:
-    """A client's context that trusts a service, and shows it a certificate.
+def context(
+    service: RunningService, folder: Path, certificate: ClientCertificate | None = None
+) -> ssl.SSLContext:
+    """A client's TLS context.
 
     Args:
-        service: the first certificate of which is trusted.
-        folder: for the files that OpenSSL wants.
-        shown: what is shown; None shows nothing.
+        service: trusted by its first CA.
+        folder: directory for the files that OpenSSL reads.
+        certificate: of the client; None: it has none.
     """
-    made = ssl.create_default_context(cadata=service.authority.pem.decode())
-    if shown is not None:
+    made = ssl.create_default_context(cadata=service.ca.pem.decode())
+    if certificate is not None:
         path = folder / "client.pem"
-        path.write_bytes(b"".join(shown))
+        path.write_bytes(b"".join(certificate))
         made.load_cert_chain(path)
     return made

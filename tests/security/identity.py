@@ -1,21 +1,21 @@
-"""The identity of an API server towards its webhooks."""
+"""The client certificate of an API server, for its webhooks."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from security.clients import Shown
+from security.clients import ClientCertificate
 
 
-def admission_configuration(folder: Path, shown: Shown, *, webhooks: str) -> Path:
-    """A file that has the API server show a certificate to webhooks (docs/install.md).
+def admission_configuration(folder: Path, certificate: ClientCertificate, *, webhooks: str) -> Path:
+    """An AdmissionConfiguration with a client certificate for webhooks (docs/install.md).
 
     Args:
-        folder: for it and what it names.
-        shown: the certificate and its key.
-        webhooks: whom it is shown to, such as `*.ci.svc`, or `*`.
+        folder: directory for it and the files that it names.
+        certificate: of the API server.
+        webhooks: the host names for which it is used, such as `*.ci.svc`, or `*`.
     """
-    for name, content in zip(("client.crt", "client.key"), shown, strict=True):
+    for name, content in zip(("client.crt", "client.key"), certificate, strict=True):
         (folder / name).write_bytes(content)
     user = {"client-certificate": f"{folder}/client.crt", "client-key": f"{folder}/client.key"}
     users = {"apiVersion": "v1", "kind": "Config", "users": [{"name": webhooks, "user": user}]}

@@ -35,18 +35,18 @@ policy:
 
 @pytest.fixture(scope="module")
 def hardened(
-    identified: ControlPlane, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
+    identified: ControlPlane, client_ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningService]:
     """A service with a policy that answers one API server."""
     folder = tmp_path_factory.mktemp("hardened")
-    authority.cert_pem.write_to_path(folder / "ca.crt")
+    client_ca.cert_pem.write_to_path(folder / "ca.crt")
     (folder / "config.yaml").write_text(OPERATORS_FILE)
     certificates = CertificateFolder(folder / "tls")
     flags = ("--client-ca", folder / "ca.crt", "--client-name", NAME)
     with running_service(
         folder, certificates, "--config", folder / "config.yaml", *flags
     ) as service:
-        configuration = webhook_configuration(service.port, certificates.authority.pem)
+        configuration = webhook_configuration(service.port, certificates.ca.pem)
         with registered(identified, configuration):
             yield service
 

@@ -15,7 +15,7 @@ def certificates(tmp_path: Path) -> CertificateFolder:
 
 @pytest.fixture
 def mounted_config(tmp_path: Path) -> MountedFolder:
-    """The folder of the operator's file, config.yaml."""
+    """The directory of the configuration file, config.yaml."""
     return MountedFolder(tmp_path / "config", {"config.yaml": b"{}\n"})
 
 
@@ -23,7 +23,7 @@ def mounted_config(tmp_path: Path) -> MountedFolder:
 def own_service(
     tmp_path: Path, certificates: CertificateFolder, mounted_config: MountedFolder
 ) -> Iterator[RunningService]:
-    """A service of this test alone, whose certificate and operator's file may change."""
+    """A service of this test alone, whose certificate and configuration file may change."""
     config = mounted_config.path / "config.yaml"
     with running_service(tmp_path, certificates, "--config", config) as running:
         yield running

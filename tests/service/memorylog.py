@@ -4,7 +4,7 @@ import io
 import json
 from typing import Any
 
-from webhook.serving import logs
+from webhook.logs import Logger, configure_logging
 
 
 class MemoryLog:
@@ -13,7 +13,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self._written = io.BytesIO()
         self._stream = io.TextIOWrapper(self._written)
-        self.logger: logs.Logger = logs.configure(self._stream)
+        self.logger: Logger = configure_logging(self._stream)
 
     def text(self) -> str:
         """All that was written."""

@@ -1,13 +1,13 @@
-"""Folders as the kubelet mounts ConfigMaps and Secrets."""
+"""Directories as the kubelet mounts ConfigMaps and Secrets."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 
 class MountedFolder:
-    """A folder whose entries are links into `..data`, itself a link that changes in one step.
+    """A directory whose entries are links into `..data`, itself a link that changes in one step.
 
-    Names may be paths, as in a projected volume: then the folder at their front is the link.
+    Names may be paths, as in a projected volume: then the directory at their front is the link.
     """
 
     def __init__(self, path: Path, files: Mapping[str, bytes]) -> None:
@@ -29,7 +29,7 @@ class MountedFolder:
         self.turn_to(version.name)
 
     def turn_to(self, version: str) -> None:
-        """Show another folder inside this one, in one step."""
+        """Show another directory inside this one, in one step."""
         link = self.path / "..link"
         link.symlink_to(version)
         link.rename(self.path / "..data")

@@ -5,7 +5,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,34 +15,35 @@ from typing import Any
 import httpx
 from kube.process import ServerProcess
 from kube.waiting import until
+from service.asking import ServiceUnderTest
 from service.mounting import MountedFolder
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 
 COMMAND = Path(sys.executable).with_name("dind-webhook")
 
 
 class CertificateFolder:
-    """A folder as the kubelet mounts a kubernetes.io/tls Secret: swapped as a whole.
+    """A directory as the kubelet mounts a kubernetes.io/tls Secret: swapped as a whole.
 
     Attributes:
-        path: the folder.
-        authority: whoever issued the certificate that is in there first.
+        path: of the directory.
+        ca: the CA that issued its first certificate.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.authority = issue_authority(datetime.now(UTC))
+        self.ca = issue_ca(datetime.now(UTC))
         self._folder = MountedFolder(path, _files(*self.issue()))
 
     def issue(self, validity: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
         """A certificate for 127.0.0.1 and its key, as PEM."""
-        return _leaf(self.authority, datetime.now(UTC), validity)
+        return _issue(self.ca, datetime.now(UTC), validity)
 
     def issue_expired(self) -> tuple[bytes, bytes]:
-        """The same, but a day too old."""
+        """A certificate that expired a day ago, and its key, as PEM."""
         then = datetime.now(UTC) - timedelta(days=2)
-        return _leaf(issue_authority(then), then)
+        return _issue(issue_ca(then), then)
 
     def put(self, certificate: bytes, key: bytes) -> None:
         """Show other files, all at once."""
@@ -58,74 +59,48 @@ def _files(certificate: bytes, key: bytes) -> dict[str, bytes]:
     return {"tls.crt": certificate, "tls.key": key}
 
 
-def _leaf(
-    authority: Authority, now: datetime, validity: timedelta = timedelta(days=1)
+def _issue(
+    ca: KeyPair, now: datetime, validity: timedelta = timedelta(days=1)
 ) -> tuple[bytes, bytes]:
-    leaf = issue_leaf(
-        authority,
+    issued = issue_serving_certificate(
+        ca,
         now,
         dns_names=["localhost"],
         ip_addresses=[ip_address("127.0.0.1")],
         validity=validity,
     )
-    return leaf.pem, leaf.key
+    return issued.pem, issued.key
 
 
-class RunningService:
+class RunningService(ServiceUnderTest):
     """A process that serves.
 
     Attributes:
         port: of the webhook, on 127.0.0.1.
-        context: a client's, which trusts what it serves first.
-        client: speaks TLS to it; paths such as /inject/pod.
-        admin: speaks to its admin port.
-        process: itself.
+        ca: the CA of the first certificate that it serves.
+        context: TLS context of a client that trusts `ca`.
+        client: an HTTP client of the webhook; paths such as /inject/pod.
+        admin: an HTTP client of the admin port.
+        process: the process.
     """
 
-    def __init__(
-        self, process: ServerProcess, port: int, admin_port: int, authority: Authority
-    ) -> None:
+    def __init__(self, process: ServerProcess, port: int, admin_port: int, ca: KeyPair) -> None:
         self.process = process
         self.port = port
-        self.authority = authority
-        self.context = ssl.create_default_context(cadata=authority.pem.decode())
-        self.client = httpx.Client(
+        self.ca = ca
+        self.context = ssl.create_default_context(cadata=ca.pem.decode())
+        self.client: httpx.Client = httpx.Client(
             base_url=f"https://127.0.0.1:{port}", verify=self.context, trust_env=False
         )
-        self.admin = httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", trust_env=False)
+        self.admin: httpx.Client = httpx.Client(
+            base_url=f"http://127.0.0.1:{admin_port}", trust_env=False
+        )
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log so far, of one event or of all."""
         lines = self.process.log.read_bytes().splitlines(keepends=True)
         parsed = [json.loads(line) for line in lines if line.endswith(b"\n")]
         return [line for line in parsed if name in (None, line["event"])]
-
-    def decisions_logged(self, name: str | None = None) -> list[dict[str, Any]]:
-        """The same, after it has written out what it held back: every decision so far."""
-        self.admin.get("/healthz").raise_for_status()
-        return self.events(name)
-
-    def metric(self, name: str, **labels: str) -> float:
-        """The value of one series, the sum over those that have the given labels."""
-        total = 0.0
-        for line in self.admin.get("/metrics").text.splitlines():
-            series, _, value = line.rpartition(" ")
-            if series.partition("{")[0] != name:
-                continue
-            if all(f'{label}="{wanted}"' in series for label, wanted in labels.items()):
-                total += float(value)
-        return total
-
-    def decisions(self) -> int:
-        """How many reviews it has decided."""
-        return int(self.metric("dind_webhook_decisions_total"))
-
-    def ask(self, review: Mapping[str, Any], endpoint: str = "pod") -> dict[str, Any]:
-        """The response of the AdmissionReview that answers one."""
-        answer = self.client.post(f"/inject/{endpoint}", json=review)
-        answer.raise_for_status()
-        response: dict[str, Any] = answer.json()["response"]
-        return response
 
     def await_event(self, name: str, count: int = 1, **fields: Any) -> list[dict[str, Any]]:
         """Wait for that many lines of the log that have the given fields; return all of them."""
@@ -156,7 +131,7 @@ def running_service(
     """Run the service while the block runs.
 
     Args:
-        folder: for its log.
+        folder: directory for its log.
         certificates: what it serves.
         arguments: more of `dind-webhook serve`.
     """
@@ -165,7 +140,7 @@ def running_service(
         until(lambda: bool(_serving(process)), "the service to serve")
         (line,) = _serving(process)
         ports = [int(line[key].rpartition(":")[2]) for key in ("webhook", "admin")]
-        service = RunningService(process, ports[0], ports[1], certificates.authority)
+        service = RunningService(process, ports[0], ports[1], certificates.ca)
         with service.client, service.admin:
             yield service
     finally:

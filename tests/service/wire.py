@@ -39,7 +39,7 @@ def connect(
 
     Args:
         service: to connect to.
-        context: the client's; None trusts the service's authority.
+        context: the client's; None trusts the service's CA.
         server_hostname: sent as SNI unless it is an address.
 
     Raises:

@@ -36,10 +36,10 @@ def test_every_annotation_and_reason_is_listed() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        '| `defaultProfile` | The profile of pods that name none. | text | `"default"` |',
+        '| `defaultProfile` | The profile of pods that name none. | a string | `"default"` |',
         (
             "| `resources.limits.memory` | Bytes; builds run within it. "
-            '| a Kubernetes quantity such as 500m or 4Gi | `"4Gi"` |'
+            '| a Kubernetes quantity (such as 500m, 2 or 4Gi) | `"4Gi"` |'
         ),
         (
             "| `daemon.defaultAddressPools[].size` | Prefix length of each subnet. "

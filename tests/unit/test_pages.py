@@ -16,6 +16,14 @@ from webhook.injection.scripts import START, WAIT
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = ("sidecar", "node-mode", "migrating", "storage", "troubleshooting")
+MARKDOWN = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("examples/*.md"),
+        *ROOT.glob("charts/*/*.md"),
+    ]
+)
 SCRIPTS = {START: "<dind-start.sh>", WAIT: "<dind-wait.sh>"}  # as the pages abbreviate them
 NODE_PROFILE = "profiles: {node: {mode: node}}\n"
 
@@ -48,10 +56,11 @@ def injected(pod: dict[str, Any], *options: str | Path) -> dict[str, Any]:
     return made
 
 
-@each_page
-def test_links_lead_somewhere(page: str) -> None:
-    for name, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", text(page)):
-        target = DOCS / name if name else DOCS / f"{page}.md"
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_existing_files_and_headings(page: Path) -> None:
+    links = re.findall(r"\]\((?!https:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8"))
+    for name, anchor in links:
+        target = page.parent / name if name else page
         assert target.exists(), name
         if anchor:
             headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
@@ -79,8 +88,8 @@ def test_shell_examples_can_be_parsed(page: str) -> None:
 
 
 @each_page
-def test_examples_of_the_operators_file_are_accepted(page: str, tmp_path: Path) -> None:
-    file = tmp_path / "operator.yaml"
+def test_examples_of_the_configuration_file_are_accepted(page: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
     for block in blocks(page, "yaml"):
         if block.startswith("profiles:"):
             file.write_text(block)
@@ -119,7 +128,7 @@ def test_each_flag_that_the_sidecars_page_explains_is_a_flag_of_the_daemon() -> 
 
 def test_the_page_of_mode_node_shows_what_is_injected(tmp_path: Path) -> None:
     asks, shown = documents("node-mode")
-    file = tmp_path / "operator.yaml"
+    file = tmp_path / "config.yaml"
     file.write_text(NODE_PROFILE)
     before = {
         "metadata": {"name": "build", **asks["metadata"]},

@@ -1,13 +1,13 @@
-"""A pod's container as containerd hands it to runc: the specification of its bundle."""
+"""The specification of a pod's container, as containerd passes it to runc."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook.injection import quantity
+from webhook.config import quantity
 
-# What the kubelet makes of a request of 64Mi on a node with 2 GiB.
+# The kubelet's score for a request of 64Mi on a node with 2 GiB.
 _OOM_SCORE_ADJ = 968
 
 _CAPABILITIES = [
@@ -60,9 +60,9 @@ class Sandbox:
     """What the containers of a pod share.
 
     Attributes:
-        uid: the pod's.
-        folder: the node's folder for it; below `volumes`, one folder for each volume.
-        process: its first process, to whose network, host name and IPC the others come.
+        uid: the pod's uid.
+        folder: the pod's directory on the node, with one directory per volume below `volumes`.
+        process: its first process, whose network, host name and IPC namespaces the others join.
     """
 
     uid: str
@@ -71,17 +71,17 @@ class Sandbox:
 
     @property
     def group(self) -> str:
-        """The pod's control group."""
+        """The pod's cgroup."""
         return f"/kubepods/burstable/pod{self.uid}"
 
 
 def specification(container: Mapping[str, Any], sandbox: Sandbox, group: str) -> dict[str, Any]:
-    """The config.json of a container; its root is the bundle's folder `rootfs`.
+    """The config.json of a container; its root is the bundle's directory `rootfs`.
 
     Args:
         container: from the pod's manifest.
         sandbox: the pod.
-        group: the container's control group: a new one for every start.
+        group: the container's cgroup: a new one for every start.
     """
     privileged = bool(container.get("securityContext", {}).get("privileged"))
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -104,7 +104,7 @@ def specification(container: Mapping[str, Any], sandbox: Sandbox, group: str) ->
         "mounts": [*_mounts(privileged=privileged), *_volumes(container, sandbox)],
         "linux": {
             "cgroupsPath": group,
-            # No control group namespace: the kubelet asks for none where a container is privileged.
+            # No cgroup namespace: the kubelet requests none for a privileged container.
             "namespaces": [
                 {"type": "pid"},
                 {"type": "mount"},
@@ -115,7 +115,7 @@ def specification(container: Mapping[str, Any], sandbox: Sandbox, group: str) ->
             "resources": {
                 "devices": [{"allow": privileged, "access": "rwm"}],
                 "memory": {} if limit is None else {"limit": int(quantity.parse(limit))},
-                # The kubelet's default since 1.28: all of a container dies of one process's hunger.
+                # The kubelet's default since 1.28: the OOM killer kills the whole container.
                 "unified": {"memory.oom.group": "1"},
             },
         },
@@ -123,9 +123,9 @@ def specification(container: Mapping[str, Any], sandbox: Sandbox, group: str) ->
 
 
 def _expanded(word: str) -> str:
-    """What the kubelet makes of a word of a command, where the container has no variables to name.
+    """A word of a command after the kubelet's expansion, in a container without variables.
 
-    Two dollars become one, but not within a pair of parentheses that begins with a dollar.
+    `$$` becomes `$`, except within `$(...)`.
     """
     return re.sub(r"\$(\$|\([^)]*\))", lambda found: "$" if found[1] == "$" else found[0], word)
 

@@ -1,7 +1,7 @@
-"""What the machine is made of: qemu, a kernel and a disk, from Debian packages, unpacked only.
+"""The files of the virtual machine: qemu, a kernel and a disk, from unpacked Debian packages.
 
-The disk is a node with busybox, runc and the kernel's modules; its folder /image is the tree of
-the image docker:29-dind.
+The disk is a node with busybox, runc and the kernel's modules; its directory /image contains the
+files of the image docker:29-dind.
 """
 
 import functools
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from node import debian
-from node.cache import made_once
 from node.images import DIND, STATIC_BUSYBOX, image_archive
 
 from tools.build import ToolMissing
+from tools.cache import made_once
 
 _KERNEL = "linux-image-cloud-amd64"  # its only dependency has the version in its name
 _DISK_SIZE = "4G"  # sparse
@@ -26,7 +26,7 @@ _LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 
 _QEMU_PACKAGES = ("qemu-system-common", "qemu-system-data", "qemu-system-x86", "seabios")
 _FILE_SYSTEM_PACKAGES = ("e2fsprogs", "libcom-err2", "libext2fs2")
-# What the programs of both are linked with, but for libc6.
+# Libraries of qemu and mke2fs other than libc6.
 _LIBRARY_PACKAGES = (
     "libaio1",
     "libblkid1",
@@ -80,7 +80,7 @@ _GUEST = Path(__file__).parent / "guest"
 
 @dataclass(frozen=True)
 class Disk:
-    """What a machine starts from: files that every run only reads."""
+    """The files that a machine starts from; every run only reads them."""
 
     kernel: Path
     initramfs: Path
@@ -89,25 +89,25 @@ class Disk:
 
 @functools.cache
 def tools() -> Path:
-    """The folder in which the packages of qemu and mke2fs are unpacked."""
+    """The directory with the unpacked packages of qemu and mke2fs."""
     return debian.trees((_TOOLS,))[_TOOLS]
 
 
 def environment() -> dict[str, str]:
-    """With it, the programs below `tools()` find their libraries."""
+    """The environment in which the programs of `tools()` find their libraries."""
     return os.environ | {"LD_LIBRARY_PATH": ":".join(str(tools() / name) for name in _LIBRARIES)}
 
 
 @functools.cache
 def disk() -> Disk:
-    """Returns the machine's files, made at the first call.
+    """Returns the machine's files, made by the first call.
 
     Raises:
-        ToolMissing: this is no Debian for amd64, or lacks what builds the image's tools.
-        BuildFailed: Go could not build a tool, or apt not give a package.
+        ToolMissing: this is not Debian for amd64, or a package for a build is missing.
+        BuildFailed: a tool could not be built or a package not downloaded.
     """
     if debian.architecture() != "amd64":
-        raise ToolMissing("the virtual machine of the tests is an amd64: other machines lack it")
+        raise ToolMissing("the tests' virtual machine needs an amd64 host")
     packages = tuple(debian.dependencies(_KERNEL))
     kernel = debian.trees((packages,))[packages]
     archive = image_archive()
@@ -121,7 +121,7 @@ def disk() -> Disk:
 
 
 def _make(kernel: Path, archive: Path, folder: Path) -> None:
-    """Makes the disk and the initramfs in a folder."""
+    """Makes the disk and the initramfs in a directory."""
     node, start = folder / "node", folder / "start"
     _unpack(archive, DIND, node / "image")
     _copy_program(_GUEST / "dockerd-entrypoint.sh", node / "image/usr/local/bin")
@@ -175,7 +175,7 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 def _make_root(root: Path, busybox: Path, init: Path) -> None:
-    """Makes a root folder with busybox under all its names and a first process."""
+    """Makes a root directory with busybox under all its names and an init script."""
     for name in ("bin", "dev", "node", "proc", "run", "sys", "tmp"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "sbin").symlink_to("bin")  # where the kernel looks for modprobe

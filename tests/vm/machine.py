@@ -1,4 +1,4 @@
-"""A virtual machine with its own kernel: starting it, running scripts in it, ending it."""
+"""A virtual machine with its own kernel: start it, run scripts in it, end it."""
 
 import base64
 import os
@@ -14,16 +14,14 @@ from tempfile import TemporaryDirectory
 
 from vm.disk import disk, environment, tools
 
-LIFETIME = (
-    1800  # seconds, for all that one machine does; a busy computer needs many times an idle's
-)
+LIFETIME = 1800  # seconds for all scripts of one machine; an idle host needs a tenth of it
 
 _MEMORY = "2048"  # MiB
 _TAIL = 60  # lines of the console that a failure shows
 
 
 class ScriptError(AssertionError):
-    """A script did not do what it should; with its words and the console's last lines."""
+    """A script failed; with its output and the last lines of the console."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,9 @@ class Machine:
     """A node with one processor, cgroup v2 and busybox.
 
     Attributes:
-        port: reaches guest/node.sh, which runs the scripts.
-        console: what the kernel and the containers said.
-        ends: when its lifetime is over, by the monotonic clock.
+        port: leads to guest/node.sh, which runs the scripts.
+        console: the output of the kernel and the containers.
+        ends: the end of its lifetime, by the monotonic clock.
     """
 
     port: socket.socket
@@ -41,7 +39,7 @@ class Machine:
     ends: float
 
     def run(self, script: str) -> str:
-        """Runs a shell script on the node; gives what it printed, without blanks at the end.
+        """Runs a shell script on the node; returns its output without trailing white space.
 
         Raises:
             ScriptError: its exit status was not 0, or there was no answer.
@@ -52,7 +50,7 @@ class Machine:
         return output
 
     def attempt(self, script: str) -> tuple[int, str]:
-        """Like `run`, for a script that may fail: gives its exit status too.
+        """Runs a shell script that may fail; returns its exit status and its output.
 
         Raises:
             ScriptError: there was no answer.
@@ -67,7 +65,7 @@ class Machine:
         return int(status), base64.b64decode(output).decode(errors="replace").rstrip()
 
     def _exchange(self, line: bytes) -> bytes:
-        """Sends a line, receives a line."""
+        """Sends a line and receives a line."""
         self.port.sendall(line)
         answer = b""
         while not answer.endswith(b"\n"):
@@ -79,7 +77,7 @@ class Machine:
         return answer
 
     def said(self) -> list[str]:
-        """The console's lines, without their colours."""
+        """The lines of the console, without colours."""
         text = self.console.read_text(errors="replace")
         return re.sub(r"\x1b\[\d*m", "", text).splitlines()
 
@@ -90,7 +88,7 @@ class Machine:
 
 @contextmanager
 def started() -> Iterator[Machine]:
-    """Starts a machine, and ends it with all that it has done."""
+    """Starts a machine; at the end of the block it is killed and its changes are discarded."""
     ends = time.monotonic() + LIFETIME
     with TemporaryDirectory(prefix="dind-vm-") as folder:
         console = Path(folder, "console")
@@ -115,22 +113,22 @@ def started() -> Iterator[Machine]:
 
 
 def _command(port: int) -> list[str | os.PathLike[str]]:
-    """The command of qemu, which speaks with us through an open socket."""
+    """The command of qemu, which talks to the tests through an open socket."""
     parts = disk()
     return [
-        *("setpriv", "--pdeathsig", "KILL"),  # the machine ends with us, however we end
+        *("setpriv", "--pdeathsig", "KILL"),  # the machine ends with this process
         tools() / "usr/bin/qemu-system-x86_64",
         *("-L", tools() / "usr/share/qemu"),
         *("-L", tools() / "usr/share/seabios"),
         *("-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-cpu", "max", "-smp", "1", "-m", _MEMORY),
-        # In software: where a /dev/kvm exists but belongs to a machine that is itself a virtual
-        # one, starting with it ended in an error of its own, or never.
+        # Software emulation: with the /dev/kvm of a host that is itself a virtual machine, qemu
+        # failed or hung.
         *("-accel", "tcg"),
         *("-kernel", parts.kernel, "-initrd", parts.initramfs),
         *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
         *("-serial", "stdio"),
-        # Changes go to a temporary file: all runs share the image.
+        # Changes are written to a temporary file: all runs share the image.
         *("-drive", f"file={parts.image},format=raw,if=none,id=disk,snapshot=on"),
         *("-device", "virtio-blk-pci,drive=disk"),
         *("-chardev", f"socket,id=port,fd={port}"),

@@ -4,14 +4,14 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from vm.bundle import Sandbox, specification
-from vm.machine import Machine
+from vm.machine import Machine, ScriptError
 
-# The pod's first process, in a network of its own whose default route leads nowhere.
+# The pod's first process, in its own network, whose default route leads nowhere.
 _SANDBOX = """
 mkdir -p {folder}/volumes
 cd {folder}/volumes
@@ -28,7 +28,7 @@ nsenter -t $! -n sh -c '
 echo $!
 """
 
-# A new root over the image for every start; what the container says goes to the console.
+# A new overlay over the image for every start; the container's output goes to the console.
 _START = """
 cd {bundle}
 mkdir rootfs changes work
@@ -43,15 +43,18 @@ rm -r {bundle}
 """
 
 
+_STARTS = 5
+
+
 @dataclass(frozen=True)
 class Pod:
-    """A pod with a job and the sidecar; `running` makes it.
+    """A pod with a job and the sidecar; `running` creates it.
 
     Attributes:
         machine: its node.
-        containers: from the manifest, by name.
+        containers: the containers of the manifest, by name.
         sandbox: what they share.
-        starts: how often each was started; every start has a name of its own, as in a cluster.
+        starts: how often each was started; every start has its own name, as in a cluster.
     """
 
     machine: Machine
@@ -60,7 +63,20 @@ class Pod:
     starts: Counter[str] = field(default_factory=Counter)
 
     def start(self, container: str) -> None:
-        """Starts a container and runs its hook, which waits; an ended predecessor goes first."""
+        """Starts a container and runs its hook; a container whose hook fails is started again.
+
+        The kubelet does the same. dockerd gives its containerd 15 s to start, which is too short
+        for an emulated processor on a busy host.
+
+        Raises:
+            ScriptError: the hook failed five times.
+        """
+        for _ in range(_STARTS - 1):
+            with suppress(ScriptError):
+                return self._start(container)
+        return self._start(container)
+
+    def _start(self, container: str) -> None:
         if self.starts[container]:
             self.end(container)
         self.starts[container] += 1
@@ -73,28 +89,28 @@ class Pod:
             self.run(container, manifest["lifecycle"]["postStart"]["exec"]["command"])
 
     def run(self, container: str, command: Sequence[str]) -> str:
-        """Runs a command in a container, as `kubectl exec` does; gives what it printed."""
+        """Runs a command in a container, as `kubectl exec` does; returns its output."""
         return self.machine.run(self.entering(container, command))
 
     def attempt(self, container: str, command: Sequence[str]) -> tuple[int, str]:
-        """Like `run`, for a command that may fail: gives its exit status too."""
+        """Runs a command that may fail; returns its exit status and its output."""
         return self.machine.attempt(self.entering(container, command))
 
     def entering(self, container: str, command: Sequence[str]) -> str:
-        """The node's command that runs one in a container."""
+        """The command on the node that runs a command in a container."""
         return shlex.join(["runc", "exec", self._name(container), *command])
 
     def is_running(self, container: str) -> bool:
-        """Whether a container's first process lives."""
+        """Whether a container's first process is running."""
         state = json.loads(self.machine.run(f"runc state {self._name(container)}"))
         return bool(state["status"] == "running")
 
     def group(self, container: str) -> str:
-        """A container's control group, by the node's name for it."""
+        """A container's cgroup, by its name on the node."""
         return f"{self.sandbox.group}/{self._name(container)}"
 
     def end(self, container: str) -> None:
-        """Kills a container and removes what containerd made for it."""
+        """Kills a container and removes its bundle."""
         self.machine.run(_END.format(bundle=self._bundle(container), name=self._name(container)))
 
     def _name(self, container: str) -> str:
@@ -106,7 +122,7 @@ class Pod:
 
 @contextmanager
 def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator[Pod]:
-    """Starts a pod's sidecar, then its job; deletes all of it as the kubelet does."""
+    """Starts a pod's sidecar, then its job; deletes the pod as the kubelet does."""
     spec = manifest["spec"]
     names = " ".join(volume["name"] for volume in spec["volumes"])
     folder = f"/var/pods/{uid}"
@@ -121,5 +137,5 @@ def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator
     yield pod
     for container in ("job", "dind"):
         pod.end(container)
-    # rmdir removes no group that has another below it: that one would be left on the node.
+    # rmdir fails for a cgroup with others below it, which then stay on the node.
     machine.run(f"kill {process}; rm -r {folder}; rmdir /sys/fs/cgroup{pod.sandbox.group}")

@@ -9,7 +9,7 @@ from vm import watching
 from vm.machine import Machine
 from vm.pods import Pod, running
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 KILLED = 137
 
@@ -21,7 +21,7 @@ def pod(machine: Machine, manifest: dict[str, Any]) -> Iterator[Pod]:
         yield pod
 
 
-def test_the_script_has_nothing_to_complain_of(machine: Machine, pod: Pod) -> None:
+def test_start_script_logs_no_problem(machine: Machine, pod: Pod) -> None:
     assert pod.is_running("dind")
     assert [line for line in machine.said() if line.startswith("dind-start:")] == []
 
@@ -31,22 +31,22 @@ def test_the_script_has_nothing_to_complain_of(machine: Machine, pod: Pod) -> No
     [[], ["--cgroup-parent=/docker/buildx"]],
     ids=["the daemon's choice", "the client's own parent"],
 )
-def test_a_nested_container_lies_inside_the_pod(pod: Pod, options: list[str]) -> None:
+def test_nested_container_runs_inside_the_pod_cgroup(pod: Pod, options: list[str]) -> None:
     group = watching.group_of_container(pod, *options)
     assert group.startswith(f"{pod.group('dind')}/docker/")
 
 
-def test_a_build_step_lies_inside_the_pod(pod: Pod) -> None:
+def test_build_step_runs_inside_the_pod_cgroup(pod: Pod) -> None:
     assert watching.group_of_build_step(pod).startswith(f"{pod.group('dind')}/docker/")
 
 
-def test_what_a_nested_container_holds_counts_for_the_pod(pod: Pod) -> None:
+def test_memory_of_a_nested_container_is_charged_to_the_pod(pod: Pod) -> None:
     before = watching.memory(pod)
     watching.hold_100_megabytes(pod)
     assert watching.memory(pod) - before > 80 << 20
 
 
-def test_the_pods_limit_kills_a_hungry_container_only(pod: Pod) -> None:
+def test_pod_limit_kills_only_the_nested_container(pod: Pod) -> None:
     processes = watching.processes(pod.machine)
     status, _ = watching.docker_run(pod, command=watching.HOG)
     assert status == KILLED
@@ -54,31 +54,31 @@ def test_the_pods_limit_kills_a_hungry_container_only(pod: Pod) -> None:
     assert pod.is_running("dind")
 
 
-def test_the_pods_limit_kills_a_hungry_build_step_only(pod: Pod) -> None:
+def test_pod_limit_kills_only_the_build_step(pod: Pod) -> None:
     processes = watching.processes(pod.machine)
     assert not watching.can_build(pod, watching.HOG)
     assert processes <= watching.processes(pod.machine)
     assert pod.is_running("dind")
 
 
-def test_a_nested_memory_limit_holds_and_is_told(pod: Pod) -> None:
+def test_nested_memory_limit_holds_and_is_reported(pod: Pod) -> None:
     status, _ = watching.docker_run(pod, "--memory=64m", "--name=small", command=watching.HOG)
     told = pod.run("job", ["docker", "inspect", "--format={{.State.OOMKilled}}", "small"])
     assert (status, told) == (KILLED, "true")
 
 
-def test_a_nested_limit_of_processes_holds(pod: Pod) -> None:
+def test_nested_process_limit_holds(pod: Pod) -> None:
     many = "for number in 1 2 3 4 5 6 7 8 9; do sleep 1 & done"
     _, said = watching.docker_run(pod, "--pids-limit=6", command=many)
     assert "can't fork" in said
 
 
-def test_a_nested_limit_of_processors_reaches_the_kernel(pod: Pod) -> None:
+def test_nested_cpu_limit_reaches_the_kernel(pod: Pod) -> None:
     status, said = watching.docker_run(pod, "--cpus=0.5", command="cat /sys/fs/cgroup/cpu.max")
     assert (status, said) == (0, "50000 100000")
 
 
-def test_a_killed_daemon_is_started_again_inside_the_pod(pod: Pod) -> None:
+def test_killed_daemon_restarts_inside_the_pod_cgroup(pod: Pod) -> None:
     pod.machine.run("kill -9 $(pidof dockerd)")
     until(lambda: not pod.is_running("dind"), "the container's end", seconds=120)
     pod.start("dind")
@@ -86,9 +86,7 @@ def test_a_killed_daemon_is_started_again_inside_the_pod(pod: Pod) -> None:
     assert group.startswith(f"{pod.group('dind')}/docker/")
 
 
-def test_a_deleted_pod_leaves_nothing_on_the_node(
-    machine: Machine, manifest: dict[str, Any]
-) -> None:
+def test_deleted_pod_leaves_nothing_on_the_node(machine: Machine, manifest: dict[str, Any]) -> None:
     before = watching.traces(machine)
     with running(machine, manifest, uid="second") as pod:
         watching.make_image(pod)

@@ -9,7 +9,7 @@ from vm import watching
 from vm.machine import Machine
 from vm.pods import Pod, running
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +26,26 @@ def pod(machine: Machine, unconfined: dict[str, Any]) -> Iterator[Pod]:
         yield pod
 
 
-def test_a_nested_container_lies_outside_the_pod(pod: Pod) -> None:
+def test_nested_container_runs_outside_the_pod_cgroup(pod: Pod) -> None:
     assert watching.group_of_container(pod).startswith("/docker/")
 
 
-def test_a_build_step_lies_outside_the_pod(pod: Pod) -> None:
+def test_build_step_runs_outside_the_pod_cgroup(pod: Pod) -> None:
     assert watching.group_of_build_step(pod).startswith("/docker/")
 
 
-def test_what_a_nested_container_holds_does_not_count(pod: Pod) -> None:
+def test_memory_of_a_nested_container_is_not_charged_to_the_pod(pod: Pod) -> None:
     before = watching.memory(pod)
     watching.hold_100_megabytes(pod)
     assert watching.memory(pod) - before < 80 << 20
 
 
-def test_a_hungry_container_survives_the_pods_limit(pod: Pod) -> None:
+def test_nested_container_survives_exceeding_the_pod_limit(pod: Pod) -> None:
     status, _ = watching.docker_run(pod, command=watching.HOG)
     assert status == 0
 
 
-def test_a_deleted_pod_leaves_groups_on_the_node(
+def test_deleted_pod_leaves_cgroups_on_the_node(
     machine: Machine, unconfined: dict[str, Any]
 ) -> None:
     with running(machine, unconfined, uid="second") as pod:

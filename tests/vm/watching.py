@@ -1,4 +1,4 @@
-"""What the node sees of a pod's nested containers and build steps."""
+"""Observations of a pod's nested containers and build steps, made on the node."""
 
 import itertools
 import re
@@ -7,7 +7,7 @@ from kube.waiting import until
 from vm.machine import Machine
 from vm.pods import Pod
 
-# Beyond the pod's limit; the machine has room for it.
+# More memory than the pod's limit, less than the machine has.
 HOG = "dd if=/dev/zero of=/dev/null bs=700M count=1"
 
 _MAKE_IMAGE = """
@@ -17,13 +17,13 @@ cp /usr/local/lib/busybox-static /made/bin/busybox
 tar -C /made -c . | docker import - made
 """
 
-# A nested process is told by its command, which sleeps for a time that no other sleeps for.
+# A nested process is recognised by its command: a sleep with a unique duration.
 _SECONDS = itertools.count(20_000)
 _FIND = "ps -o pid,args | awk '$2 == \"sleep\" && $3 == {seconds} {{ print $1 }}'"
 
 _HOLD = "dd if=/dev/zero of=/held/file bs=1M count=100 2>/dev/null; exec sleep {seconds}"
 
-# What lives until somebody ends it. Not a shim, which outlives its container a little.
+# Processes that do not end by themselves. Not shims, which outlive their containers a little.
 _LASTING = re.compile(r"^ *\d+ (\S*/)?(containerd|docker-init|dockerd|sleep) ")
 
 _TRACES = """
@@ -33,12 +33,12 @@ cut -d ' ' -f 5 /proc/self/mountinfo
 
 
 def make_image(pod: Pod) -> None:
-    """Imports the image `made`, which has busybox under all its names and nothing else."""
+    """Imports the image `made`, which contains only busybox, under all its names."""
     pod.run("job", ["sh", "-c", _MAKE_IMAGE])
 
 
 def docker_run(pod: Pod, *options: str, command: str) -> tuple[int, str]:
-    """Runs a nested container until it ends: its exit status, and what it printed."""
+    """Runs a nested container until it ends; returns its exit status and its output."""
     return pod.attempt("job", ["docker", "run", *options, "made", "sh", "-c", command])
 
 
@@ -54,14 +54,14 @@ def _build(step: str) -> list[str]:
 
 
 def group_of_container(pod: Pod, *options: str) -> str:
-    """The control group of a nested container that goes on sleeping."""
+    """Starts a nested container that keeps running; returns its cgroup."""
     seconds = next(_SECONDS)
     pod.run("job", ["docker", "run", "--detach", *options, "made", "sleep", str(seconds)])
     return _group(pod.machine, _sleeper(pod.machine, seconds))
 
 
 def group_of_build_step(pod: Pod) -> str:
-    """The control group of a build step, whose build fails then."""
+    """Starts a build, returns the cgroup of its step and kills the step."""
     seconds = next(_SECONDS)
     build = pod.entering("job", _build(f"sleep {seconds}"))
     pod.machine.run(f"{build} >/dev/null 2>&1 &")
@@ -72,7 +72,7 @@ def group_of_build_step(pod: Pod) -> str:
 
 
 def hold_100_megabytes(pod: Pod) -> None:
-    """Fills the memory of a nested container that goes on sleeping."""
+    """Starts a nested container that holds 100 MB and keeps running."""
     seconds = next(_SECONDS)
     command = _HOLD.format(seconds=seconds)
     options = ["--detach", "--tmpfs=/held"]
@@ -81,7 +81,7 @@ def hold_100_megabytes(pod: Pod) -> None:
 
 
 def _sleeper(machine: Machine, seconds: int) -> int:
-    """Waits for the process that sleeps so long; gives its number on the node."""
+    """Waits for the process with this sleep; returns its pid on the node."""
     found = ""
 
     def appeared() -> bool:
@@ -98,16 +98,16 @@ def _group(machine: Machine, process: int) -> str:
 
 
 def memory(pod: Pod) -> int:
-    """What the pod's group accounts for, in bytes."""
+    """The memory that is charged to the pod's cgroup, in bytes."""
     return int(pod.machine.run(f"cat /sys/fs/cgroup{pod.sandbox.group}/memory.current"))
 
 
 def processes(machine: Machine) -> set[str]:
-    """The node's processes that should live until somebody ends them, daemons and sleepers."""
+    """The node's processes that do not end by themselves: daemons and sleeps."""
     listed = machine.run("ps -o pid,args").splitlines()
     return {line.strip() for line in listed if _LASTING.search(line)}
 
 
 def traces(machine: Machine) -> set[str]:
-    """The node's control groups, mount points and processes."""
+    """The node's cgroups, mount points and processes."""
     return set(machine.run(_TRACES).splitlines()) | processes(machine)

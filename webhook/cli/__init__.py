@@ -7,26 +7,28 @@ from webhook.cli.group import Command, Commands
 
 EXIT_CODES = """\b
 Exit codes:
-  0   done; explain: every pod is injected; check: all is well
-  1   explain: a pod is left alone; check: there are warnings
-  2   a pod is refused; check: something is broken
+  0   success; explain: every pod is injected; check: no problems
+  1   explain: a pod is skipped; check: there are warnings
+  2   a pod is denied; check: something is broken
   64  the command line is wrong
-  65  the input is wrong: not YAML, not a Kubernetes object, a bad operator's file
+  65  the input is wrong: a manifest or the configuration file
   66  explain: the cluster has no such pod
-  69  the cluster cannot be reached, or the package that could is missing
+  69  the cluster cannot be reached
+  74  the output cannot be written
   77  the cluster does not let you read what is needed
-  78  serve: no usable certificate, operator's file or address
+  78  serve: no usable certificate, configuration file or address
 """
 
-# A command's module is imported when it is called: `serve` pays for no YAML tables, and nobody
-# else pays for the server.
+# A command's module is imported when the command is called.
 COMMANDS = {
-    "serve": Command("webhook.cli.serve", "serve", "Answer the API server's admission reviews."),
+    "serve": Command("webhook.cli.serve", "serve", "Serve the webhook."),
     "inject": Command("webhook.cli.inject", "inject", "Inject Docker into manifests, offline."),
-    "explain": Command("webhook.cli.explain", "explain", "Say why pods are injected, or not."),
-    "check": Command("webhook.cli.check", "check", "Say whether a cluster's webhook is well."),
-    "config": Command("webhook.cli.config", "config", "Check and show the operator's file."),
-    "demo": Command("webhook.cli.demo", "demo", "See a pod before and after, with no cluster."),
+    "explain": Command(
+        "webhook.cli.explain.command", "explain", "Explain why pods are injected or not."
+    ),
+    "check": Command("webhook.cli.check.command", "check", "Check the webhook of a cluster."),
+    "config": Command("webhook.cli.config", "config", "Check and show the configuration file."),
+    "demo": Command("webhook.cli.demo", "demo", "Show a pod before and after, without a cluster."),
 }
 
 
@@ -38,4 +40,4 @@ COMMANDS = {
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
-    """Give CI pods a working Docker daemon, by an annotation or a namespace's label."""
+    """Give CI pods a Docker daemon, by an annotation or by a label of the namespace."""

@@ -1,45 +1,54 @@
-"""`dind-webhook config`: the operator's file."""
+"""`dind-webhook config`: the configuration file."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
-import msgspec
+from ruamel.yaml import YAML
 
-from webhook import operator
-from webhook.cli import render
 from webhook.cli.group import BadInput, Group
 from webhook.cli.options import config_option, read_config
-
-_FILE = click.Path(path_type=Path)
+from webhook.config import ConfigError, json_schema, parse_config, read_config_file
+from webhook.config.loading import LARGEST
 
 
 @click.group(cls=Group)
 def config() -> None:
-    """Check and show the operator's file."""
+    """Check and show the configuration file."""
 
 
 @config.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 def check(file: Path) -> None:
-    """Say whether FILE is valid, and if not, what is wrong where."""
+    """Check FILE, and report every problem in a line of its own; - reads standard input."""
+    source = "standard input" if file == Path("-") else str(file)
     try:
-        found = operator.read(file)
-    except operator.ConfigError as error:
+        found = parse_config(_content(file), source)
+    except ConfigError as error:
         raise BadInput(str(error)) from error
     names = ", ".join(found.profiles)
-    click.echo(f"{file}: valid (profiles: {names}; default: {found.default_profile})")
+    click.echo(f"{source}: valid (profiles: {names}; default: {found.default_profile})")
+
+
+def _content(file: Path) -> bytes:
+    if file == Path("-"):
+        return sys.stdin.buffer.read(LARGEST + 1)
+    return read_config_file(file)
 
 
 @config.command()
 @config_option
 def show(config_file: Path | None) -> None:
     """Print the effective configuration, with every default, as YAML."""
-    data = msgspec.json.decode(msgspec.json.encode(read_config(config_file)))
-    click.echo("\n".join(render.block(data, render.Style(sequence=2))))
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # inferred from None
+    data = read_config(config_file).model_dump(mode="json")
+    yaml.dump(data, sys.stdout)
 
 
 @config.command()
 def schema() -> None:
     """Print the file's JSON Schema (draft 2020-12), for editors and CI."""
-    click.echo(json.dumps(operator.schema(), indent=2))
+    click.echo(json.dumps(json_schema(), indent=2))

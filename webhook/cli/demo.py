@@ -1,6 +1,8 @@
-"""`dind-webhook demo`: the service on loopback, asked about one pod as the API server would."""
+"""`dind-webhook demo`: starts the service and sends it a pod, as the API server does."""
 
 import base64
+import contextlib
+import difflib
 import http.client
 import json
 import ssl
@@ -11,7 +13,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from ipaddress import ip_address
@@ -19,73 +20,76 @@ from pathlib import Path
 from typing import Any
 
 import click
+import jsonpatch
+from rich.console import Console
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
+from webhook.cli.manifests.blocks import block
+from webhook.cli.manifests.text import parse_yaml
 from webhook.injection.scripts import START, WAIT
 
-_REQUESTS = 200  # for the timing, after the first
+_REQUESTS = 200  # after the first
 _LIFETIME = timedelta(days=1)
 
 
 @click.command()
 def demo() -> None:
-    """See a pod before and after, with nothing but this command.
+    """Show a pod before and after, without a cluster.
 
-    Starts the service on a loopback port with throw-away certificates, sends it the article's CI
-    pod over TLS as the API server would, shows decision, patch, result and time, and ends.
+    Starts the service on a loopback port with temporary certificates, sends it a CI pod over TLS as
+    the API server does, and shows the decision, the patch, the result and the latency.
     """
-    # Imported here: `--help` needs none of them.
-    import jsonpatch  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from ruamel.yaml import YAML  # noqa: PLC0415
-
     console = Console(highlight=False, soft_wrap=True)
     text = (files(__package__) / "demo-pod.yaml").read_text(encoding="utf-8")
-    pod = YAML(typ="safe", pure=True).load(text)
-    _heading(console, "The pod, as its author wrote it")
+    pod = parse_yaml(text)[0].data
+    _heading(console, "Pod, as written")
     console.print(text.strip(), markup=False)
-    with tempfile.TemporaryDirectory(prefix="dind-webhook-") as folder:
-        authority = issue_authority(datetime.now(UTC), validity=_LIFETIME)
-        _write_certificate(authority, Path(folder))
-        with _service(Path(folder)) as port, _connection(port, authority) as connection:
-            answer, first, rest = _ask(connection, pod)
-            spoken = connection.sock.version()
-    response = answer["response"]
+    with tempfile.TemporaryDirectory(prefix="dind-webhook-") as directory:
+        ca = issue_ca(datetime.now(UTC), validity=_LIFETIME)
+        _write_certificate(ca, Path(directory))
+        with _service(Path(directory)) as port:
+            context = ssl.create_default_context(cadata=ca.pem.decode())
+            connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+            with contextlib.closing(connection):
+                connection.connect()
+                response, first = _send(connection, pod)
+                others = [_send(connection, pod)[1] for _ in range(_REQUESTS)]
+                tls_version = connection.sock.version()
     patch = json.loads(base64.b64decode(response["patch"]))
-    _heading(console, "The decision")
+    _heading(console, "Decision")
     for name, value in response["auditAnnotations"].items():
         console.print(f"{name:8} {value}", markup=False)
-    _heading(console, "The patch")
+    _heading(console, "Patch")
     for operation in patch:
         console.print(_shortened(json.dumps(operation)), markup=False)
-    _heading(console, "The pod, as it is admitted (+ added)")
+    _heading(console, "Pod, as admitted (+ added)")
     _print_difference(console, pod, jsonpatch.apply_patch(pod, patch))
-    _heading(console, "The time")
-    console.print(f"over {spoken} on loopback, with the certificate verified:", markup=False)
-    console.print(f"first answer {first:.2f} ms", markup=False)
+    _heading(console, "Latency")
     console.print(
-        f"then {len(rest)} more: median {statistics.median(rest):.2f} ms, "
-        f"slowest {max(rest):.2f} ms",
+        f"{tls_version} on loopback, certificate verified\n"
+        f"first request: {first:.2f} ms\n"
+        f"{len(others)} more: median {statistics.median(others):.2f} ms, "
+        f"slowest {max(others):.2f} ms",
         markup=False,
     )
 
 
-def _write_certificate(authority: Authority, folder: Path) -> None:
-    leaf = issue_leaf(
-        authority,
+def _write_certificate(ca: KeyPair, directory: Path) -> None:
+    certificate = issue_serving_certificate(
+        ca,
         datetime.now(UTC),
         dns_names=["localhost"],
         ip_addresses=[ip_address("127.0.0.1")],
         validity=_LIFETIME,
     )
-    (folder / "tls.crt").write_bytes(leaf.pem)
-    (folder / "tls.key").write_bytes(leaf.key)
+    (directory / "tls.crt").write_bytes(certificate.pem)
+    (directory / "tls.key").write_bytes(certificate.key)
 
 
-@contextmanager
-def _service(folder: Path) -> Iterator[int]:
-    """Run the service as a process of its own; gives its port."""
-    flags = ["--tls-dir", str(folder), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
+@contextlib.contextmanager
+def _service(directory: Path) -> Iterator[int]:
+    """Run the service in a process of its own; yields its port."""
+    flags = ["--tls-dir", str(directory), "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]
     command = [sys.executable, "-m", "webhook", "serve", *flags, "--quiet-period", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
@@ -104,54 +108,32 @@ def _port_of(process: "subprocess.Popen[str]") -> int:
         raise click.ClickException(f"the service did not start: {line.strip()}") from None
 
 
-@contextmanager
-def _connection(port: int, authority: Authority) -> Iterator[http.client.HTTPSConnection]:
-    context = ssl.create_default_context(cadata=authority.pem.decode())
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _ask(
-    connection: http.client.HTTPSConnection, pod: dict[str, Any]
-) -> tuple[dict[str, Any], float, list[float]]:
-    """Send reviews over one connection: the first answer, its milliseconds, and the others'."""
-    connection.connect()
-    answer, first = _send(connection, pod)
-    return answer, first, [_send(connection, pod)[1] for _ in range(_REQUESTS)]
-
-
 def _send(
     connection: http.client.HTTPSConnection, pod: dict[str, Any]
 ) -> tuple[dict[str, Any], float]:
-    body = json.dumps(
-        {
-            "apiVersion": "admission.k8s.io/v1",
-            "kind": "AdmissionReview",
-            "request": {
-                "uid": str(uuid.uuid4()),
-                "kind": {"group": "", "version": "v1", "kind": "Pod"},
-                "resource": {"group": "", "version": "v1", "resource": "pods"},
-                "operation": "CREATE",
-                "namespace": "default",
-                "object": pod,
-            },
-        }
-    )
+    """Send one review: the response, and its latency in milliseconds."""
+    request = {
+        "uid": str(uuid.uuid4()),
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "operation": "CREATE",
+        "namespace": "default",
+        "object": pod,
+    }
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    body = json.dumps(review)
     started = time.perf_counter()
     connection.request("POST", "/inject/pod", body, {"Content-Type": "application/json"})
     content = connection.getresponse().read()
     elapsed = (time.perf_counter() - started) * 1000
-    return json.loads(content), elapsed
+    return json.loads(content)["response"], elapsed
 
 
-def _print_difference(console: Any, before: Any, after: Any) -> None:  # noqa: ANN401
+def _print_difference(console: Console, before: Any, after: Any) -> None:  # noqa: ANN401 - JSON
     """Print the second document, with a + before every line that the first lacks."""
-    import difflib  # noqa: PLC0415
-
-    old, new = _as_yaml(before), _as_yaml(after)
+    old, new = (
+        block(json.loads(_shortened(json.dumps(document))), dash=2) for document in (before, after)
+    )
     for line in difflib.unified_diff(old, new, n=len(new), lineterm=""):
         if line.startswith(("---", "+++", "@@")):
             continue
@@ -159,28 +141,12 @@ def _print_difference(console: Any, before: Any, after: Any) -> None:  # noqa: A
         console.print(line, style=style, markup=False)
 
 
-def _as_yaml(document: Any) -> list[str]:  # noqa: ANN401
-    from io import StringIO  # noqa: PLC0415
-
-    from ruamel.yaml import YAML  # noqa: PLC0415
-    from ruamel.yaml.scalarstring import walk_tree  # noqa: PLC0415
-
-    yaml = YAML(pure=True)
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 4096
-    stream = StringIO()
-    shown = json.loads(_shortened(json.dumps(document)))
-    walk_tree(shown)  # texts of several lines as blocks
-    yaml.dump(shown, stream)
-    return stream.getvalue().splitlines()
-
-
 def _shortened(text: str) -> str:
-    """Show a script by its name: its text is in `webhook/injection`."""
+    """Replace the scripts of `webhook/injection` by their names."""
     for name, script in (("dind-start.sh", START), ("dind-wait.sh", WAIT)):
         text = text.replace(json.dumps(script)[1:-1], f"<{name}, {len(script)} bytes>")
     return text
 
 
-def _heading(console: Any, text: str) -> None:  # noqa: ANN401
+def _heading(console: Console, text: str) -> None:
     console.print(f"\n{text}\n{'-' * len(text)}", style="bold", markup=False)

@@ -1,7 +1,12 @@
-"""The group of commands: loads a command when it is called, answers bad usage with status 64."""
+"""The group of commands: imports a command when it is called, and sets the exit codes of errors.
 
+Importing this module imports no command.
+"""
+
+import errno
 import importlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,21 +14,23 @@ from typing import Any
 import click
 from msgspec import Struct
 
+_OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
 
 class BadUsage(click.ClickException):
-    """The command line is wrong. Click's own status, 2, means refused here."""
+    """The command line is wrong. Click's own exit code, 2, means denied here."""
 
     exit_code = os.EX_USAGE
 
 
 class BadInput(click.ClickException):
-    """The input is wrong."""
+    """The input is wrong, or cannot be read."""
 
     exit_code = os.EX_DATAERR
 
 
 class Command(Struct, frozen=True):
-    """Where a command is, and its line in the help."""
+    """Where a command is defined, and its line in the help."""
 
     module: str
     name: str
@@ -31,7 +38,7 @@ class Command(Struct, frozen=True):
 
 
 class Group(click.Group):
-    """A group that answers bad usage with one sentence and status 64."""
+    """A group whose errors have the exit codes of sysexits.h: 64 for bad usage, 74 for output."""
 
     def make_context(
         self,
@@ -41,12 +48,12 @@ class Group(click.Group):
         **extra: Any,  # noqa: ANN401 - click's
     ) -> click.Context:
         """Parse the group's own options."""
-        with _bad_usage():
+        with _errors():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
         """Parse a command's options, and run it."""
-        with _bad_usage():
+        with _errors():
             return super().invoke(ctx)
 
 
@@ -80,7 +87,7 @@ class Commands(Group):
 
 
 @contextmanager
-def _bad_usage() -> Iterator[None]:
+def _errors() -> Iterator[None]:
     try:
         yield
     except click.exceptions.NoArgsIsHelpError as error:
@@ -91,3 +98,17 @@ def _bad_usage() -> Iterator[None]:
         if error.ctx is not None:
             message += f"\nTry '{error.ctx.command_path} --help'."
         raise BadUsage(message) from error
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS:
+            raise
+        _discard_output()
+        if error.errno != errno.EPIPE:  # the reader of a pipe may leave early
+            click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
+        raise click.exceptions.Exit(os.EX_IOERR) from error
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere: Python would fail on it again at its exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`dind-webhook inject`: the webhook's core, applied to manifests on disk."""
+"""`dind-webhook inject`: applies the webhook's decisions to manifests, offline."""
 
 import json
 from collections.abc import Sequence
@@ -9,26 +9,36 @@ import click
 import jsonpatch
 from msgspec import Struct
 
-from webhook.cli import manifests, render
-from webhook.cli.cluster import Cluster, NotAsked
-from webhook.cli.edit import CannotEditError, edited
 from webhook.cli.group import BadInput
-from webhook.cli.manifests import Manifest, Object, Part, Template
+from webhook.cli.manifests.admission import AssumedCluster, NotSent
+from webhook.cli.manifests.blocks import block
+from webhook.cli.manifests.objects import (
+    Manifest,
+    ManifestDocument,
+    Object,
+    Template,
+    namespace_labels,
+    read_manifests,
+)
+from webhook.cli.manifests.objects import (
+    Path as ObjectPath,
+)
+from webhook.cli.manifests.rewrite import RewriteError, rewrite
 from webhook.cli.options import input_options, read_config
 from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
 
-EX_REFUSED = 2
+EX_DENIED = 2
 
-JSON = Any
+Operations = list[dict[str, Any]]
 
 
 class _Result(Struct, frozen=True):
-    """An object, the answer about its pod (None where it has none), and its JSON Patch."""
+    """The decision about an object's pod; None if it has none. The patch is the object's."""
 
     found: Object
-    answer: Decision | NotAsked | None
-    patch: list[dict[str, JSON]]
+    decision: Decision | NotSent | None
+    patch: Operations
 
 
 @click.command()
@@ -37,118 +47,131 @@ class _Result(Struct, frozen=True):
     "-o",
     "--output",
     type=click.Choice(["yaml", "json", "patch"]),
-    help="Default: the input's own format. patch: one JSON Patch a line, for every object in turn.",
+    help="Output format (default: the input's). patch: the JSON Patch of each object, one a line.",
 )
 @click.pass_context
 def inject(  # noqa: PLR0917 - click passes options by name
     context: click.Context,
-    source: str,
+    sources: tuple[str, ...],
     namespace_label: str | None,
-    namespace: str,
+    namespace: str | None,
     config_file: Path | None,
     output: str | None,
 ) -> None:
     """Inject Docker into manifests, offline, as the webhook would in a cluster.
 
-    Reads Pods, Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs, CronJobs, lists of them,
-    and files with several documents; other kinds pass unchanged. In YAML every line stays as it
-    is, comments and all; lines are added. Standard error says what happened to each object. One
-    refused object: nothing is printed, and the exit code is 2.
+    Injects Pods and the pod templates of workloads, also in lists and in files with several
+    documents. Other objects pass unchanged. YAML keeps its comments. Standard error says what
+    happened to each object. If one pod is denied, nothing is printed and the exit code is 2.
     """
-    cluster = Cluster(namespace, namespace_label, read_config(config_file))
-    manifest = manifests.read(source)
-    results = [_judge(found, cluster) for found in manifest.objects]
-    for result in results:
-        click.echo("\n".join(_told(result)), err=True)
-    if any(isinstance(result.answer, Denied) for result in results):
-        context.exit(EX_REFUSED)
+    config = read_config(config_file)
+    manifests = read_manifests(sources)
+    labels = namespace_labels(manifests)
+    cluster = AssumedCluster(config, namespace or "default", namespace_label, labels)
+    results = {
+        id(found): _decided(found, cluster) for manifest in manifests for found in manifest.objects
+    }
+    for result in results.values():
+        click.echo("\n".join(_summary(result)), err=True)
+    if any(isinstance(result.decision, Denied) for result in results.values()):
+        context.exit(EX_DENIED)
     if output == "patch":
-        text = "".join(json.dumps(result.patch, ensure_ascii=False) + "\n" for result in results)
-    else:
-        text = _written(manifest, results, output or ("json" if manifest.is_json else "yaml"))
-    click.echo(text, nl=False)
+        lines = [json.dumps(result.patch, ensure_ascii=False) for result in results.values()]
+        click.echo("\n".join(lines))
+        return
+    patches = {key: result.patch for key, result in results.items() if result.patch}
+    texts = [_written(manifest, patches, output) for manifest in manifests]
+    click.echo(_joined(texts), nl=False)
 
 
-def _judge(found: Object, cluster: Cluster) -> _Result:
+def _decided(found: Object, cluster: AssumedCluster) -> _Result:
     if found.template is None:
         return _Result(found, None, [])
-    asked = cluster.ask(found, found.template)
-    if isinstance(asked, NotAsked):
-        return _Result(found, asked, [])
-    decision = decide(asked, cluster.config)
-    if not isinstance(decision, Injected):
-        return _Result(found, decision, [])
-    return _Result(found, decision, _patch(found.template, decision))
+    admission = cluster.admission(found, found.template)
+    if isinstance(admission, NotSent):
+        return _Result(found, admission, [])
+    decision = decide(admission, cluster.config)
+    patch = _patch(found.template, decision) if isinstance(decision, Injected) else []
+    return _Result(found, decision, patch)
 
 
-def _patch(template: Template, injected: Injected) -> list[dict[str, JSON]]:
+def _patch(template: Template, injected: Injected) -> Operations:
     """Turn the pod's patch into the object's."""
     if not injected.patch:
         return []
-    prefix = "".join(f"/{escaped(str(key))}" for key in template.path)
-    operations: list[dict[str, JSON]] = []
-    if template.data.get("metadata") is None:  # the core adds annotations to what is there
-        operations.append({"op": "add", "path": f"{prefix}/metadata", "value": {}})
-    operations += [{**one, "path": prefix + one["path"]} for one in injected.patch]
-    return operations
+    patch = [*injected.patch]
+    if template.data.get("metadata") is None:  # the pod's patch expects metadata
+        patch.insert(0, {"op": "add", "path": "/metadata", "value": {}})
+    return _below(template.path, patch)
 
 
-def _told(result: _Result) -> list[str]:
-    """Say what happened to an object: a line for each warning, then a summary."""
-    name = result.found.name
-    match result.answer:
+def _below(path: ObjectPath, patch: Operations) -> Operations:
+    prefix = "".join(f"/{escaped(str(key))}" for key in path)
+    return [{**operation, "path": prefix + operation["path"]} for operation in patch]
+
+
+def _summary(result: _Result) -> list[str]:
+    """Say what happened to an object: a line for each warning, then the outcome."""
+    warnings: Sequence[str] = ()
+    match result.decision:
         case None:
-            return [f"{name}: unchanged (no pod in it)"]
-        case NotAsked() as not_asked:
-            summary = f"left alone ({not_asked.slug})"
-            return [*_warned(name, not_asked.hints), f"{name}: {summary}"]
+            outcome = f"unchanged ({result.found.note})"
+        case NotSent() as not_sent:
+            warnings = not_sent.hints
+            outcome = f"skipped ({not_sent.slug})"
         case Injected() as injected:
-            word = "injected"
-            if injected.reason is Reason.ALREADY_INJECTED:
-                word = "already injected, nothing to add"
+            warnings = injected.warnings
             audit = injected.audit
-            summary = f"{word} (profile {audit.profile}, mode {audit.mode})"
-            return [*_warned(name, injected.warnings), f"{name}: {summary}"]
+            outcome = f"injected (profile {audit.profile}, mode {audit.mode})"
+            if injected.reason is Reason.ALREADY_INJECTED:
+                outcome = f"already {outcome}"
         case Skipped() as skipped:
-            summary = f"left alone ({skipped.reason.slug})"
-            return [*_warned(name, skipped.warnings), f"{name}: {summary}"]
-        case Denied() as refused:
-            return [f"{name}: refused: {refused.message}"]
-        case answer:
-            assert_never(answer)
+            warnings = skipped.warnings
+            outcome = f"skipped ({skipped.reason.slug})"
+        case Denied() as denied:
+            outcome = f"denied: {denied.message}"
+        case decision:
+            assert_never(decision)
+    lines = [f"warning: {text}" for text in warnings]
+    return [f"{result.found.name}: {line}" for line in (*lines, outcome)]
 
 
-def _warned(name: str, warnings: Sequence[str]) -> list[str]:
-    return [f"{name}: warning: {text}" for text in warnings]
-
-
-def _written(manifest: Manifest, results: Sequence[_Result], output: str) -> str:
-    same_format = manifest.is_json == (output == "json")
-    patches = {id(result.found): result.patch for result in results if result.patch}
-    if same_format and not patches:
-        return manifest.text
+def _written(manifest: Manifest, patches: dict[int, Operations], output: str | None) -> str:
+    as_json = output == "json" or (output is None and manifest.is_json)
     texts = []
-    for part in manifest.parts:
-        changed = [found for found in part.objects if id(found) in patches]
-        for found in changed:
-            jsonpatch.apply_patch(found.data, patches[id(found)], in_place=True)
+    for part in manifest.documents:
+        patch = [
+            operation
+            for found in part.objects
+            for operation in _below(found.path, patches.get(id(found), []))
+        ]
         try:
-            texts.append(_write_part(part, output, changed if same_format else None))
-        except CannotEditError as error:
-            name = f"{manifest.source}: {changed[0].name}"
-            told = f"{name} cannot be edited in place: {error}; -o json writes it anew"
-            raise BadInput(told) from error
+            texts.append(_document(part, patch, as_json=as_json, was_json=manifest.is_json))
+        except RewriteError as error:
+            name = next(found.name for found in part.objects)
+            raise BadInput(
+                f"{manifest.source}: {name}: cannot be written as YAML: {error}; use -o json"
+            ) from error
     text = "".join(texts)
-    return text.replace("\n", "\r\n") if same_format and "\r\n" in manifest.text else text
+    return text.replace("\n", "\r\n") if manifest.crlf and not as_json else text
 
 
-def _write_part(part: Part, output: str, changed: Sequence[Object] | None) -> str:
-    """Write a document: in its own format by an edit, in another one anew."""
-    data = part.document.data
-    if output == "json":
+def _document(part: ManifestDocument, patch: Operations, *, as_json: bool, was_json: bool) -> str:
+    document = part.document
+    if as_json == was_json and not patch:
+        return document.head + document.body + document.tail
+    copied = json.loads(json.dumps(patch))  # operations may change what earlier ones added
+    data = jsonpatch.JsonPatch(copied).apply(document.data, in_place=True)
+    if as_json:
         return "" if data is None else json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    if changed is None:
-        return "".join(f"{line}\n" for line in render.block(data, render.Style()))
-    if not changed:
-        return part.chunk.head + part.chunk.body
-    return edited(part.chunk, part.document)
+    return "\n".join([*block(data), ""]) if was_json else rewrite(document, patch, data)
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Put files together: JSON documents follow each other, others are separated by ---."""
+    joined = texts[0]
+    for text in texts[1:]:
+        joined += "" if joined.endswith("\n") else "\n"
+        is_json = joined.startswith("{") and text.startswith("{")
+        joined += text if is_json or text.startswith("---") else f"---\n{text}"
+    return joined

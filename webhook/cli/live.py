@@ -1,6 +1,6 @@
-"""Reads a live cluster through the `kubernetes` package, which no other module of `cli` imports.
+"""Reads a cluster: only what the chart's ClusterRole F-checker grants.
 
-It only reads, and only what the chart's ClusterRole F-checker grants.
+Importing this module loads the `kubernetes` package, which takes half a second.
 """
 
 import os
@@ -8,202 +8,179 @@ from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
-import msgspec
+from kubernetes import client, config
 
 from webhook.cli.group import BadInput
-from webhook.cli.objects import (
-    Configuration,
-    EndpointSlice,
-    List,
-    LivePod,
-    Namespace,
-    Service,
-    Version,
-)
+from webhook.cluster.client import ClusterError, RejectedError, connect, fetch
 from webhook.injection.decisions import printable
 
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
-
-T = TypeVar("T")
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_TIMEOUT = (5, 15)  # seconds to connect, and to read
-_MISSING_PACKAGE = (
-    "this command needs the Kubernetes client: install dind-webhook[cluster], with pip for "
-    "instance, or run it in the image of the chart's rotation, which has it"
-)
+POD_SECURITY = "pod-security.kubernetes.io/enforce"
+STRICT_LEVELS = ("baseline", "restricted")
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class Unavailable(click.ClickException):
-    """The cluster cannot be reached, or the package that could."""
+    """The cluster cannot be reached, or does not answer as an API server does."""
 
     exit_code = os.EX_UNAVAILABLE
 
 
 class NotAllowed(click.ClickException):
-    """The cluster does not let us read what is needed."""
+    """The cluster does not let the user read what is needed."""
 
     exit_code = os.EX_NOPERM
 
 
-def access_options(function: Function) -> Function:
-    """Give a command the options that say which cluster, and as whom."""
-    for option in (
-        click.option("--context", metavar="NAME", help="The kubeconfig's context."),
-        click.option(
-            "--kubeconfig",
-            type=click.Path(path_type=Path),
-            help="Access to the cluster; without it, as kubectl finds it, or as a pod has it.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 class LiveCluster:
-    """What a cluster says about the webhook and its pods.
+    """The objects of a cluster that concern the webhook, as the Kubernetes client's models.
 
     Raises:
-        Unavailable: the cluster cannot be reached; so do all methods.
-        NotAllowed: it does not let us read that; so do all methods.
+        Unavailable: the cluster cannot be reached; every method raises it.
+        NotAllowed: the user may not read the object; every method raises it.
     """
 
     def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
+        if kubeconfig is not None and not kubeconfig.is_file():
+            raise BadInput(f"{kubeconfig}: cannot be read: no such file")
         try:
-            from kubernetes import client  # noqa: PLC0415 - an optional extra, slow to import
-        except ModuleNotFoundError as error:
-            raise Unavailable(_MISSING_PACKAGE) from error
-        access = _connect(kubeconfig, context)
-        self._server = access.configuration.host
-        self._version = client.VersionApi(access)
-        self._core = client.CoreV1Api(access)
-        self._discovery = client.DiscoveryV1Api(access)
-        self._admission = client.AdmissionregistrationV1Api(access)
+            self._access = connect(kubeconfig, context)
+        except ClusterError as error:
+            raise Unavailable(f"{error}; --kubeconfig names a file with access") from error
+        self._access.configuration.client_side_validation = False
+        self._server = self._access.configuration.host
+        self._version = client.VersionApi(self._access)
+        self._core = client.CoreV1Api(self._access)
+        self._discovery = client.DiscoveryV1Api(self._access)
+        self._admission = client.AdmissionregistrationV1Api(self._access)
+        self.namespace_of_context = _namespace_of_context(kubeconfig, context)
 
-    def version(self) -> Version:
+    def as_json(self, model: object) -> Any:  # noqa: ANN401 - JSON
+        """Turn a model into the JSON data that the API server sent."""
+        return self._access.sanitize_for_serialization(model)  # type: ignore[no-untyped-call]
+
+    def version(self) -> client.VersionInfo:
         """Read the API server's version."""
-        return self._read("its version", self._version.get_code, Version)
+        return self._read("the version", self._version.get_code)
 
-    def namespaces(self, selector: str) -> list[Namespace]:
+    def namespaces(self, selector: str) -> list[client.V1Namespace]:
         """List namespaces by their labels."""
         request = partial(self._core.list_namespace, label_selector=selector)
-        return self._list("list namespaces", request, Namespace)
+        return self._list("list namespaces", request)
 
-    def namespace(self, name: str) -> Namespace | None:
+    def namespace(self, name: str) -> client.V1Namespace | None:
         """Read a namespace."""
-        request = partial(self._core.read_namespace, name)
-        return self._find(f"read namespace {name}", request, Namespace)
+        return self._find(f"read namespace {name}", partial(self._core.read_namespace, name))
 
-    def pods(self, namespace: str, selector: str) -> list[LivePod]:
+    def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
         """List the pods of a namespace by their labels."""
         request = partial(self._core.list_namespaced_pod, namespace, label_selector=selector)
-        return self._list(f"list pods in namespace {namespace}", request, LivePod)
+        return self._list(f"list pods in namespace {namespace}", request)
 
-    def pod(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """Read a pod, with every field that it has."""
+    def pod(self, namespace: str, name: str) -> client.V1Pod | None:
+        """Read a pod."""
         request = partial(self._core.read_namespaced_pod, name, namespace)
-        return self._find(f"read pods in namespace {namespace}", request, dict[str, Any])
+        return self._find(f"read pods in namespace {namespace}", request)
 
-    def service(self, namespace: str, name: str) -> Service | None:
+    def service(self, namespace: str, name: str) -> client.V1Service | None:
         """Read a Service."""
         request = partial(self._core.read_namespaced_service, name, namespace)
-        return self._find(f"read services in namespace {namespace}", request, Service)
+        return self._find(f"read services in namespace {namespace}", request)
 
-    def endpoint_slices(self, namespace: str, service: str) -> list[EndpointSlice]:
+    def endpoint_slices(self, namespace: str, service: str) -> list[client.V1EndpointSlice]:
         """List the endpoints of a Service."""
         request = partial(
             self._discovery.list_namespaced_endpoint_slice,
             namespace,
             label_selector=f"kubernetes.io/service-name={service}",
         )
-        return self._list(f"list endpointslices in namespace {namespace}", request, EndpointSlice)
+        return self._list(f"list endpointslices in namespace {namespace}", request)
 
-    def configurations(self) -> list[Configuration]:
+    def configurations(self) -> list[client.V1MutatingWebhookConfiguration]:
         """List every MutatingWebhookConfiguration."""
         request = self._admission.list_mutating_webhook_configuration
-        return self._list("list mutatingwebhookconfigurations", request, Configuration)
+        return self._list("list mutatingwebhookconfigurations", request)
 
-    def configuration(self, name: str) -> Configuration | None:
+    def configuration(self, name: str) -> client.V1MutatingWebhookConfiguration | None:
         """Read a MutatingWebhookConfiguration."""
         request = partial(self._admission.read_mutating_webhook_configuration, name)
-        return self._find(f"read mutatingwebhookconfiguration {name}", request, Configuration)
+        return self._find(f"read mutatingwebhookconfiguration {name}", request)
 
-    def _list(self, what: str, request: Callable[..., Any], kind: type[T]) -> list[T]:
-        return self._read(what, request, List[kind]).items or []  # type: ignore[valid-type]
+    def _list(self, action: str, request: Callable[..., Any]) -> list[Any]:
+        return self._read(action, request).items or []
 
-    def _find(self, what: str, request: Callable[..., Any], kind: type[T]) -> T | None:
+    def _find(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
+        return self._read(action, request, may_be_missing=True)
+
+    def _read(
+        self, action: str, request: Callable[..., Any], *, may_be_missing: bool = False
+    ) -> Any:  # noqa: ANN401 - models
+        """Send one request; `action` completes "you may not ..."."""
         try:
-            return self._read(what, request, kind)
-        except _MissingError:
-            return None
+            return fetch(request)
+        except ClusterError as error:
+            status = error.status if isinstance(error, RejectedError) else None
+            if may_be_missing and status == HTTPStatus.NOT_FOUND:
+                return None
+            raise self._problem(action, error) from error
 
-    def _read(self, what: str, request: Callable[..., Any], kind: type[T]) -> T:
-        """Send one request; `what` completes "you may not ..."."""
-        from kubernetes.client import ApiException  # noqa: PLC0415 - see above
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
-
-        try:
-            answer = request(_preload_content=False, _request_timeout=_TIMEOUT)
-            return msgspec.json.decode(answer.data, type=kind)
-        except ApiException as error:
-            raise self._problem(what, error) from error
-        except (HTTPError, OSError, msgspec.DecodeError) as error:
-            cause = getattr(error, "reason", None) or error
-            raise Unavailable(f"{self._server} cannot be reached: {_line(cause)}") from error
-
-    def _problem(self, what: str, error: Any) -> Exception:  # noqa: ANN401 - ApiException
-        match error.status:
-            case HTTPStatus.NOT_FOUND:
-                return _MissingError()
-            case HTTPStatus.FORBIDDEN:
-                return NotAllowed(
-                    f"you may not {what}; the chart's checker.create=true makes a ClusterRole that "
-                    "allows all that this command reads, and checker.subjects gives it to you"
-                )
-            case HTTPStatus.UNAUTHORIZED:
-                return Unavailable(
-                    f"{self._server} does not know you (401 Unauthorized); renew the access that "
-                    "the kubeconfig holds"
-                )
-            case status:
-                reason = _line(error.reason)
-                return Unavailable(
-                    f"{self._server} does not answer as it should: {status} {reason}"
-                )
-
-
-class _MissingError(Exception):
-    """The object does not exist."""
-
-
-def _connect(kubeconfig: Path | None, context: str | None) -> "ApiClient":
-    """Make a client: of the kubeconfig where one is named, of the pod where it runs in one."""
-    from kubernetes import client, config  # noqa: PLC0415 - see above
-
-    if kubeconfig is not None and not kubeconfig.is_file():
-        raise BadInput(f"{kubeconfig}: cannot be read: it is not a file")
-    settings = client.Configuration()
-    named = kubeconfig or context or os.environ.get("KUBECONFIG")
-    try:
-        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
-            config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
-        else:
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=str(kubeconfig) if kubeconfig else None,
-                context=context,
-                client_configuration=settings,
+    def _problem(self, action: str, error: ClusterError) -> click.ClickException:
+        if not isinstance(error, RejectedError):
+            return Unavailable(f"{self._server} cannot be reached: {error}")
+        if error.status == HTTPStatus.FORBIDDEN:
+            return NotAllowed(
+                f"you may not {action}; the chart's checker.create=true creates a ClusterRole for "
+                "all that this command reads, and checker.subjects binds it"
             )
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise Unavailable(
-            f"there is no access to a cluster: {_line(error)}; --kubeconfig names a file with it"
-        ) from error
-    settings.retries = False  # a person waits, and can ask again
-    return client.ApiClient(settings)
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            return Unavailable(
+                f"{self._server} does not know you (401 Unauthorized); renew the credentials of "
+                "the kubeconfig"
+            )
+        answer = f"{error.status} {error.reason}".rstrip()
+        return Unavailable(f"{self._server} answered {answer}; is it a Kubernetes API server?")
 
 
-def _line(text: object) -> str:
-    return printable(" ".join(str(text).split()))
+def is_ready(pod: client.V1Pod) -> bool:
+    """Tell whether a pod is ready."""
+    conditions = pod.status.conditions or ()
+    return any((c.type, c.status) == ("Ready", "True") for c in conditions)
+
+
+def pod_state(pod: client.V1Pod) -> str:
+    """Say how a pod that is not ready is doing."""
+    if pod.metadata.deletion_timestamp is not None:
+        return "is being deleted"
+    phase = pod.status.phase or "Pending"
+    for status in container_statuses(pod):
+        stopped = stopped_state(status)
+        if stopped is not None and stopped.reason and not status.ready:
+            return f"is {phase}, container {status.name} {stopped.reason}"
+    for condition in pod.status.conditions or ():
+        if (condition.type, condition.status) == ("PodScheduled", "False"):
+            return f"is {phase}, {condition.message or 'not scheduled'}"
+    return f"is {phase}, not ready"
+
+
+def container_statuses(pod: client.V1Pod) -> list[client.V1ContainerStatus]:
+    """List the statuses of a pod's containers, init containers first."""
+    status = pod.status
+    return [*(status.init_container_statuses or ()), *(status.container_statuses or ())]
+
+
+def stopped_state(status: client.V1ContainerStatus) -> Any:  # noqa: ANN401 - one of two models
+    """Return the state of a container that does not run, with reason and message."""
+    return status.state and (status.state.waiting or status.state.terminated)
+
+
+def _namespace_of_context(kubeconfig: Path | None, context: str | None) -> str:
+    """Return the namespace that kubectl would use."""
+    named = kubeconfig or context or os.environ.get("KUBECONFIG")
+    if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+        return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    file = str(kubeconfig) if kubeconfig else None
+    contexts, current = config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
+    chosen = current if context is None else next(c for c in contexts if c["name"] == context)
+    return printable(chosen["context"].get("namespace") or "default")

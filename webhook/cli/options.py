@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook import operator
 from webhook.cli.group import BadInput
-from webhook.injection.config import Config
+from webhook.config import Config, ConfigError, parse_config, read_config_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -16,8 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value not in (None, "true", "false"):
         raise click.BadParameter(
-            f"it is {value!r}; allowed are 'true' and 'false'. To the API server, a namespace with "
-            "any other value is one without the label."
+            f"{value!r} (accepted: 'true', 'false'). The API server treats any other value of the "
+            "label as if the namespace had none."
         )
     return value
 
@@ -25,45 +24,62 @@ def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -
 config_option = click.option(
     "--config",
     "config_file",
+    metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The operator's file; without it, every default holds.",
+    help="Configuration file. Unset: the default configuration.",
 )
-_ASSUMED = (
-    click.option(
-        "--namespace-label",
-        metavar="true|false",
-        callback=_namespace_label,
-        help="The namespace's label dind.io/inject; without it, the namespace has none.",
-    ),
-    click.option(
-        "-n",
-        "--namespace",
-        metavar="NAME",
-        default="default",
-        show_default=True,
-        help="The namespace of objects that name none.",
-    ),
-    config_option,
-)
+
+
+def access_options(function: Function) -> Function:
+    """Add the options that name a cluster."""
+    for option in (
+        click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
+        click.option(
+            "--kubeconfig",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Access to the cluster. Unset: as kubectl finds it, or as a pod has it.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def input_options(*, required: bool) -> Callable[[Function], Function]:
-    """Give a command the options for manifests and how they are meant.
+    """Add the options that name manifests and describe the cluster for them.
 
     Args:
-        required: there is no other input.
+        required: the command has no other input.
     """
-    source = click.option(
-        "-f",
-        "--filename",
-        "source",
-        required=required,
-        metavar="FILE",
-        help="Manifests, YAML or JSON; - reads standard input.",
+    options = (
+        click.option(
+            "-f",
+            "--filename",
+            "sources",
+            required=required,
+            multiple=True,
+            metavar="FILE",
+            help="Manifest, YAML or JSON; repeatable. -: standard input.",
+        ),
+        click.option(
+            "--namespace-label",
+            metavar="true|false",
+            callback=_namespace_label,
+            help="Label dind.io/inject of every namespace. Unset: the label of Namespaces in the "
+            "files; other namespaces have none.",
+        ),
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            help="Namespace of objects that do not name one. Unset: default; of a pod in a "
+            "cluster: the context's.",
+        ),
+        config_option,
     )
 
     def decorate(function: Function) -> Function:
-        for option in reversed((source, *_ASSUMED)):
+        for option in reversed(options):
             function = option(function)
         return function
 
@@ -71,7 +87,7 @@ def input_options(*, required: bool) -> Callable[[Function], Function]:
 
 
 def read_config(path: Path | None) -> Config:
-    """Read the operator's file, or take the defaults.
+    """Read the configuration file; without one, return the defaults.
 
     Raises:
         BadInput: it is not valid.
@@ -79,6 +95,6 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        return operator.read(path)
-    except operator.ConfigError as error:
+        return parse_config(read_config_file(path), str(path))
+    except ConfigError as error:
         raise BadInput(str(error)) from error

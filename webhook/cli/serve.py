@@ -1,18 +1,18 @@
 """`dind-webhook serve`: the service."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
-from webhook import operator
-from webhook.serving import logs, server
-from webhook.serving.callers import ClientAuthorityError
-from webhook.serving.certificate import CertificateError
-from webhook.serving.turns import new_event_loop
+from webhook.config import ConfigError
+from webhook.logs import configure_logging
+from webhook.serving import server
+from webhook.serving.clients import ClientCAError
+from webhook.serving.tls import CertificateError
 
 EX_CONFIG = 78  # sysexits.h
 
@@ -21,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _option(flag: str, kind: Any, help_text: str, **more: Any) -> Decorator:  # noqa: ANN401 - click's
-    """A flag that is also an environment variable."""
+    """Declare a flag that is also an environment variable."""
     name = "DIND_WEBHOOK_" + flag.removeprefix("--").replace("-", "_").upper()
     return click.option(
         flag, type=kind, envvar=name, show_envvar=True, show_default=True, help=help_text, **more
@@ -33,49 +33,58 @@ _PORT = click.IntRange(0, 65535)
 
 
 @click.command()
-@_option("--config", _PATH, "The operator's file; without it, every setting has its default.")
-@_option("--tls-dir", _PATH, "Folder of tls.crt and tls.key, as a Secret mounts.", required=True)
-@_option("--client-ca", _PATH, "Certificates, one of which must sign a caller's; else any may.")
-@_option("--client-name", str, "Name that a caller's certificate must have; needs --client-ca.")
+@_option("--config", _PATH, "Configuration file. Unset: the default configuration.")
+@_option(
+    "--tls-dir", _PATH, "Directory with tls.crt and tls.key, as a Secret is mounted.", required=True
+)
+@_option(
+    "--client-ca",
+    _PATH,
+    "CA bundle (PEM) used to verify client certificates. Unset: clients are not authenticated.",
+)
+@_option(
+    "--client-name", str, "Name that client certificates must have; needs --client-ca. Unset: any."
+)
 @_option("--host", str, "Address to listen on.", default="0.0.0.0")  # noqa: S104
-@_option("--port", _PORT, "Port of the webhook (TLS); 0 lets the system choose.", default=8443)
-@_option("--admin-port", _PORT, "Port of /healthz, /readyz and /metrics; 0 as above.", default=8080)
+@_option("--port", _PORT, "Port of the webhook (TLS). 0: any free port.", default=8443)
+@_option(
+    "--admin-port", _PORT, "Port of /healthz, /readyz and /metrics. 0: any free port.", default=8080
+)
 @_option(
     "--poll-interval",
     click.FloatRange(0.01, 60),
-    "Seconds between looks at the certificate and the operator's file.",
+    "Seconds between two reads of the certificate and the configuration file.",
     default=1.0,
 )
 @_option(
     "--quiet-period",
     click.FloatRange(0, 60),
-    "After SIGTERM, exit when no request came for so many seconds.",
+    "After SIGTERM, exit when no request has arrived for this many seconds.",
     default=5.0,
 )
 @_option(
     "--stop-deadline",
     click.FloatRange(0, 600),
-    "After SIGTERM, exit after so many seconds all the same.",
+    "After SIGTERM, exit after this many seconds at the latest.",
     default=25.0,
 )
 @_option(
     "--log-level",
     click.Choice(["debug", "info", "warning", "error"]),
-    "The least severe lines to write.",
+    "Lowest level of the lines to log.",
     default="info",
 )
 def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
-    """Answer the API server's admission reviews until SIGTERM.
+    """Serve the webhook until SIGTERM.
 
-    A changed certificate or operator's file takes effect without a restart; a broken one is logged,
-    counted and ignored. Started with a broken one, it exits with status 78 and says why.
+    A changed certificate or configuration file takes effect without a restart; an invalid one is
+    logged, counted and ignored. If it is invalid at the start, the exit code is 78.
     """
-    _require_authority(options["client_ca"], options["client_name"])
-    log = logs.configure(sys.stderr, log_level)
+    _require_client_ca(options["client_ca"], options["client_name"])
+    log = configure_logging(sys.stderr, log_level)
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(server.serve(server.Options(**options), log))
-    except (CertificateError, ClientAuthorityError, operator.ConfigError) as error:
+        uvloop.run(server.serve(server.Options(**options), log))
+    except (CertificateError, ClientCAError, ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
         sys.exit(EX_CONFIG)
     except OSError as error:
@@ -83,9 +92,9 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
         sys.exit(EX_CONFIG)
 
 
-def _require_authority(client_ca: Path | None, client_name: str | None) -> None:
-    """A name that nobody has vouched for says nothing."""
+def _require_client_ca(client_ca: Path | None, client_name: str | None) -> None:
+    """Require a CA for the name: without one, clients may claim any name."""
     if client_name == "":
-        raise click.UsageError("--client-name is empty; without it, every name is allowed.")
+        raise click.UsageError("--client-name is empty. Leave it out to accept any name.")
     if client_name is not None and client_ca is None:
-        raise click.UsageError("--client-name needs --client-ca, whose authorities vouch for it.")
+        raise click.UsageError("--client-name needs --client-ca, which verifies the certificate.")

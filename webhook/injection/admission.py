@@ -5,8 +5,8 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from webhook.config import Config
 from webhook.injection.annotations import ParsedAnnotations, parse_annotations
-from webhook.injection.config import Config
 from webhook.injection.decisions import Denied, Injected
 from webhook.injection.existing import ExistingInjection, find_existing_injection
 from webhook.injection.inject import inject

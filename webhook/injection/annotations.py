@@ -5,8 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from webhook.injection import image, quantity
-from webhook.injection.config import Mode
+from webhook.config import Mode, image, quantity
 from webhook.injection.decisions import Problem, quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.reasons import Reason

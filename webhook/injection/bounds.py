@@ -24,11 +24,23 @@ OWN_ANNOTATIONS = 100
 ANNOTATION_LENGTH = 4_096  # characters
 
 
-def exceeded(pod: Pod) -> list[Problem]:
-    """Find the bounds that a pod exceeds, all of them at once."""
+def exceeded(pod: Pod, *, is_injected: bool) -> list[Problem]:
+    """Find the bounds that a pod exceeds, all of them at once.
+
+    Args:
+        pod: the pod.
+        is_injected: it carries an injection, and the API server calls the webhook again. An
+            injection adds a mount to each container, and at most every mount to the daemon: three
+            times a bound is room for that.
+    """
+    factor = 3 if is_injected else 1
+    counts = [
+        (subject, count, what, bound * factor) for subject, count, what, bound in _counts(pod)
+    ]
+    counts += _annotation_counts(pod)
     return [
         Problem(Reason.POD_TOO_LARGE, f"{subject} has {count:,} {what} (accepted: up to {bound:,})")
-        for subject, count, what, bound in (*_counts(pod), *_annotation_counts(pod))
+        for subject, count, what, bound in counts
         if count > bound
     ]
 

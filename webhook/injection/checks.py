@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
+from webhook.config import Config, Mode, Placement
 from webhook.injection import bounds, node
 from webhook.injection.admission import Admission, Case
 from webhook.injection.annotations import PREFIX
-from webhook.injection.config import Config, Mode, Placement
 from webhook.injection.decisions import (
     Decision,
     Denied,
@@ -86,7 +86,7 @@ def _check_opt_in(case: Case) -> Answer:
 
 
 def _check_size(case: Case) -> Answer:
-    return _denied_if(bounds.exceeded(case.pod))
+    return _denied_if(bounds.exceeded(case.pod, is_injected=case.existing is not None))
 
 
 def _check_annotations(case: Case) -> Answer:

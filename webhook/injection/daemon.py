@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from webhook.config.paths import real
 from webhook.injection import node, sidecar
 from webhook.injection.decisions import warning
 from webhook.injection.mirror import mirror_mounts
 from webhook.injection.patch import Operation, add, append
-from webhook.injection.paths import real
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import SharedSocket, default_volume, free_volume_name

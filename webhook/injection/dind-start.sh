@@ -1,15 +1,15 @@
 #!/bin/sh
-# Becomes the sidecar's dockerd: "$@" holds dockerd's flags.
-# It never keeps dockerd from starting: what it cannot do, it says in one line, and goes on.
-# Plain POSIX: busybox ash in docker:29-dind, dash elsewhere. Lines that hold only a comment are
-# left out of the pod.
+# Prepares the container of the sidecar, then executes dockerd with the flags in "$@".
+# It never prevents dockerd from starting: if a step fails, it logs one line and continues.
+# POSIX only: the shell is busybox ash in docker:29-dind, and dash in other images. Lines that contain
+# only a comment are not copied into the pod.
 
 say() {
   echo "dind-start: $*" >&2
 }
 
-# The kernel lists the preferred default route first. In IPv6's table `lo` carries one more
-# default, which means "unreachable".
+# The kernel lists the preferred default route first. The IPv6 table also contains a default route of
+# `lo`, which means "unreachable".
 default_interface() {
   while read -r interface destination _ _ _ _ _ mask _; do
     [ "$destination/$mask" = 00000000/00000000 ] && echo "$interface" && return
@@ -31,18 +31,19 @@ pod_mtu() {
 }
 
 cgroups=/sys/fs/cgroup
-# Not the shell's own variable: in a pod's command, Kubernetes makes one dollar of two.
+# Not the shell's variable for the PID: Kubernetes replaces two dollar signs in a command with one.
 read -r self _ </proc/self/stat
 
-# Whether this process lies in group $1, or in the leaf that an earlier run moved it to.
+# Succeeds if this process is in cgroup $1, or in its child `init`, where a previous run moved it.
 lies_in() {
   grep -qsx "$self" "$1/cgroup.procs" "$1/init/cgroup.procs"
 }
 
-# A group holds processes or hands down controllers, never both. A hook's exec may put a process
-# in at any moment, hence the rounds; all controllers in one write, because a threaded one (cpu,
-# pids) that is handed down while a process is in makes the group reject that process.
-# The upstream wrapper uses a leaf of the same name, and finds everything done.
+# A cgroup can either contain processes or enable controllers for its children. The exec of a hook can
+# add a process at any time, so this is tried several times. All controllers are enabled in one write: if
+# a threaded controller (cpu, pids) is enabled while the cgroup contains a process, the process cannot be
+# moved to the child. The wrapper script of the official image uses a child of the same name and then has
+# nothing to do.
 hand_down_controllers() {
   mkdir -p "$cgroups/init" || return
   controllers=$(sed 's/[^ ][^ ]*/+&/g' "$cgroups/cgroup.controllers")
@@ -57,12 +58,11 @@ hand_down_controllers() {
   return 1
 }
 
-# A privileged container sees the node's tree (the kubelet gives it no cgroup namespace), and
-# dockerd would put its containers at the node's /docker, outside the pod's limits. So the
-# container's own group becomes the top of the tree, and is found once more at its long path
-# below itself, because that is what /proc/PID/cgroup names. Where the group is the top already
-# (a second run, a cgroup namespace) there is nothing to bind. Only a node's root has no
-# cgroup.type.
+# A privileged container has no cgroup namespace and sees the cgroup tree of the node. dockerd would place
+# its containers in /docker of that tree, outside the limits of the pod. This function bind-mounts the
+# container's cgroup over the root of the tree. It also mounts it at its original path below itself,
+# because /proc/PID/cgroup contains that path. If the cgroup already is the root (after a restart, or with
+# a cgroup namespace), nothing is mounted. Only the root cgroup of the node has no file cgroup.type.
 keep_inside_the_pod() {
   bound=
   step="find the container's group"
@@ -79,10 +79,11 @@ keep_inside_the_pod() {
   hand_down_controllers
 }
 
-# Nested containers count against the pod's limit, and the kubelet's settings would let it kill the
-# whole sidecar, dockerd first: near 1000, where its containers have 0. -100 is worth a tenth of the
-# limit, about dockerd's own size; build steps inherit it, so much less would let an innocent
-# container die for a hungry build step. Root may lack the capability to go below 0.
+# Nested containers count towards the memory limit of the sidecar. With the kubelet's settings, the kernel
+# would kill the whole sidecar at the limit, or dockerd first: its oom_score_adj is near 1000, and that of
+# nested containers is 0. -100 corresponds to a tenth of the limit, about the size of dockerd. Build steps
+# inherit the value; with a much lower one, the kernel would kill another container instead of the build
+# step that uses too much memory. Root may lack the capability for values below 0.
 spare_the_daemon() {
   [ ! -e "$cgroups/memory.oom.group" ] || echo 0 >"$cgroups/memory.oom.group" || return
   score=/proc/$self/oom_score_adj
@@ -92,7 +93,7 @@ spare_the_daemon() {
 case " $* " in
   *" --mtu="* | *" --mtu "*) ;;
   *)
-    # dockerd gives every bridge 1500: --mtu mends docker0, the other flag users' own networks.
+    # dockerd gives bridges an MTU of 1500. --mtu applies to docker0, the other flag to user networks.
     if mtu=$(pod_mtu); then
       set -- "--mtu=$mtu" "--default-network-opt=bridge=com.docker.network.driver.mtu=$mtu" "$@"
     else
@@ -101,12 +102,12 @@ case " $* " in
     ;;
 esac
 
-# On cgroup v1 dockerd's containers lie inside the pod's group by themselves.
+# On cgroup v1, the containers of dockerd are in the pod's cgroup without further steps.
 if [ "$DIND_CGROUP" != off ]; then
   if [ ! -e "$cgroups/cgroup.controllers" ] || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
   else
-    # Lazily: a process may have it open.
+    # Lazy, because another process may use the mount.
     [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null
     say "cannot $step; nested containers are not held by the pod's limits"
   fi

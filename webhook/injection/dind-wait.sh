@@ -1,8 +1,8 @@
 #!/bin/sh
 # Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG]
-# Ends by itself in any case: the kubelet cannot delete a pod while its hook runs.
-# LOG, if given, also gets the reason of a failure. The kubelet does not show what a hook prints;
-# the log of its container is /proc/1/fd/2.
+# It always ends, because the kubelet cannot delete a pod while its hook runs.
+# The reason of a failure is also written to LOG. The kubelet does not show the output of a hook; the log
+# of the hook's container is /proc/1/fd/2.
 
 seconds=$1
 export DOCKER_HOST="$2"
@@ -10,7 +10,7 @@ log=${3:-/dev/null}
 socket=${DOCKER_HOST#unix://}
 status=
 
-# Process 1 of an init container does not feel a TERM that it has no trap for.
+# The kernel ignores SIGTERM for process 1 of a container unless there is a trap.
 trap 'exit 143' TERM
 
 fail() {
@@ -19,14 +19,14 @@ fail() {
   exit 1
 }
 
-# A clock that is never set back.
+# A clock that does not jump when the system time is set.
 uptime_seconds() {
   read -r uptime _ </proc/uptime
   echo "${uptime%.*}"
 }
 
-# KILL, because that one always ends it. A call made while dockerd is still starting waits in
-# the socket's queue and is answered at the earliest moment.
+# SIGKILL always ends the command. A call during the start of dockerd waits in the queue of the socket and
+# is answered as soon as dockerd is ready.
 docker_answers() {
   limit=$((end - now))
   [ "$limit" -le 5 ] || limit=5
@@ -65,7 +65,7 @@ done
 
 now=$(uptime_seconds)
 start=$now
-# The clock counts whole seconds, and part of the first one is over.
+# The clock counts whole seconds, and part of the first second has passed.
 end=$((start + seconds + 1))
 reported=
 while ! { [ -S "$socket" ] && docker_answers; }; do

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from webhook.config import Mode
 from webhook.injection import node, sidecar
-from webhook.injection.config import Mode
 from webhook.injection.pod import Container, Pod, Volume
 from webhook.injection.scripts import START_NAME, WAIT_NAME
 

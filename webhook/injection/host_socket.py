@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from webhook.injection.paths import normal, real
+from webhook.config.paths import normal, real
 from webhook.injection.pod import Volume, VolumeMount
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket

@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from webhook import __version__
+from webhook.config import Mode
 from webhook.injection import bounds
 from webhook.injection.annotations import STATUS
-from webhook.injection.config import Mode
 from webhook.injection.daemon import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
 from webhook.injection.existing import ExistingInjection

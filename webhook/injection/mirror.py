@@ -8,8 +8,8 @@ never Secrets, ConfigMaps, projected tokens or hostPaths.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from webhook.config.paths import PROTECTED, normal
 from webhook.injection.decisions import warning
-from webhook.injection.paths import PROTECTED, normal
 from webhook.injection.pod import Container, Volume, VolumeMount
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SharedSocket

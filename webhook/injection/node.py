@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from webhook.injection.config import Profile
+from webhook.config import Profile
 from webhook.injection.scripts import WAIT, WAIT_NAME
 
 NAME = "dind-wait"

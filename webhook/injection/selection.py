@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from webhook.injection.config import Mode
+from webhook.config import Mode
+from webhook.config.paths import real
 from webhook.injection.existing import injected_name
-from webhook.injection.paths import real
 from webhook.injection.pod import Container, Pod
 
 

@@ -1,13 +1,11 @@
 """Settings: a profile with a pod's options applied, within the administrator's policy."""
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from webhook.injection import quantity
+from webhook.config import Config, Mode, Policy, Profile, Resources, quantity
+from webhook.config.image import is_allowed
 from webhook.injection.annotations import PREFIX, Options, ParsedAnnotations
-from webhook.injection.config import Config, Mode, Policy, Profile, Resources
 from webhook.injection.decisions import Problem, listed, quoted
-from webhook.injection.image import is_allowed
 from webhook.injection.reasons import Reason
 
 _DIRECTORIES = {Mode.SIDECAR: "/var/run", Mode.NODE: "/var/run/dind"}
@@ -55,8 +53,8 @@ def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolu
     profile = config.profiles[name]
     if options.mode is not None and options.mode is not profile.mode:
         # The profile's directory is meant for the profile's mode.
-        socket = replace(profile.socket, directory=None)
-        profile = replace(profile, mode=options.mode, socket=socket)
+        socket = profile.socket.model_copy(update={"directory": None})
+        profile = profile.model_copy(update={"mode": options.mode, "socket": socket})
     problems += _mode_problems(options, profile.mode)
     if not problems:
         profile = _apply(options, profile)
@@ -136,11 +134,12 @@ def _mode_problems(options: Options, mode: Mode) -> list[Problem]:
 
 def _apply(options: Options, profile: Profile) -> Profile:
     if options.image is not None:
-        profile = replace(profile, image=options.image)
+        profile = profile.model_copy(update={"image": options.image})
     if options.cpu is not None or options.memory is not None:
-        profile = replace(profile, resources=_limited(profile.resources, options))
+        profile = profile.model_copy(update={"resources": _limited(profile.resources, options)})
     if options.storage is not None:
-        profile = replace(profile, storage=replace(profile.storage, size_limit=options.storage))
+        storage = profile.storage.model_copy(update={"size_limit": options.storage})
+        profile = profile.model_copy(update={"storage": storage})
     return profile
 
 
@@ -151,8 +150,8 @@ def _limited(resources: Resources, options: Options) -> Resources:
         limit = getattr(options, name)
         if limit is None:
             continue
-        limits = replace(limits, **{name: limit})
+        limits = limits.model_copy(update={name: limit})
         request = getattr(requests, name)
         if request is not None and quantity.parse(str(request)) > quantity.parse(limit):
-            requests = replace(requests, **{name: limit})
+            requests = requests.model_copy(update={name: limit})
     return Resources(requests=requests, limits=limits)

@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from webhook.config import Mode, Placement
+from webhook.config.paths import normal, real
 from webhook.injection import node, sidecar
-from webhook.injection.config import Mode, Placement
 from webhook.injection.existing import ExistingInjection
-from webhook.injection.paths import normal, real
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings
 

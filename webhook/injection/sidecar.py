@@ -6,8 +6,7 @@ dockerd's flags are the container's args, so that `kubectl describe` shows them.
 from collections.abc import Sequence
 from typing import Any
 
-from webhook.injection import quantity
-from webhook.injection.config import Daemon, Placement, Profile, Storage
+from webhook.config import Daemon, Placement, Profile, Storage, quantity
 from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
 
 NAME = "dind"

@@ -9,10 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from webhook.config.paths import normal, real
 from webhook.injection.decisions import warning
 from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
 from webhook.injection.patch import Operation, append, remove
-from webhook.injection.paths import normal, real
 from webhook.injection.pod import Container
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address

@@ -1,6 +1,8 @@
 """The service around the core.
 
-Bytes come in through `connection`, `parsing` and `endpoint`; `review` makes them an admission, the
-core decides, `service` counts and logs, `review` writes the answer. `server` starts and stops it
-all, `admin` tells how it is, `callers` and `certificate` are TLS, `reloading` follows files.
+`app` has the webhook's route and `admin` the routes of the admin port; both are FastAPI
+applications. The route hands an AdmissionReview to `service`, which decodes it (`review`), has the
+core decide, counts (`metrics`), logs, and encodes the answer (`review`). `server` runs both
+applications on uvicorn, with the HTTP limits of `limits` and the certificates of `tls` and
+`clients`; `reload` follows the files that may change.
 """

@@ -1,67 +1,39 @@
-"""The admin port: `GET /healthz`, `/readyz` and `/metrics`, in plain text."""
+"""The admin port's application: health for the kubelet, metrics for Prometheus, in plain text."""
 
-from collections.abc import Callable, Sequence
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from starlette.exceptions import HTTPException
 
-from webhook.serving.endpoint import TEXT, Header, HttpEndpoint, closing, response
-from webhook.serving.heads import Head
-from webhook.serving.metrics import CONTENT_TYPE
-from webhook.serving.review import BadRequest
 from webhook.serving.service import Service
 
-Page = Callable[[], tuple[int, bytes, bytes]]  # status, content type, body
 
+def create_admin_app(service: Service) -> FastAPI:
+    """Make the application with `/healthz`, `/readyz` and `/metrics`."""
+    app = FastAPI(title="dind-webhook admin", openapi_url=None, redirect_slashes=False)
 
-class AdminEndpoint(HttpEndpoint):
-    """Health for the kubelet, metrics for Prometheus; over plain HTTP, on a port of its own."""
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n")
 
-    method = b"GET"
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        if service.draining:
+            return PlainTextResponse("stopping\n", 503)
+        return PlainTextResponse("ok\n")
 
-    def __init__(self, service: Service) -> None:
-        super().__init__(service)
-        self._pages: dict[bytes, Page] = {
-            b"/healthz": _healthy,
-            b"/readyz": self._readiness,
-            b"/metrics": self._metrics,
-        }
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(
+            generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4
+        )
 
-    def accept(self, head: Head) -> Page:
-        """Find the page.
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:  # noqa: PLR2004 - Method Not Allowed
+            message = f"the method must be GET, not {request.method}"
+        else:
+            message = "there is no such path; the paths are /healthz, /readyz, /metrics"
+        return PlainTextResponse(f"{message}\n", error.status_code, error.headers)
 
-        Raises:
-            BadRequest: status 404 or 405.
-        """
-        page = self._pages.get(head.path)
-        if page is None:
-            paths = ", ".join(path.decode() for path in self._pages)
-            raise BadRequest(404, "path", f"there is no such path; there are {paths}")
-        self.check_method(head)
-        return page
-
-    def answer(
-        self,
-        target: Page,
-        body: bytes,  # noqa: ARG002 - a GET has none
-        headers: Sequence[Header],
-        *,
-        close: bool,
-    ) -> bytes:
-        """Answer with a page; the arguments are those of every endpoint.
-
-        Who sees a decision in the metrics finds its line in the log.
-        """
-        self.service.log.flush()
-        status, content_type, content = target()
-        return response(status, content_type, content, closing(headers, close=close))
-
-    def record(self, bad: BadRequest, path: str) -> None:
-        """Pass over it: the metrics are about the webhook's own port."""
-
-    def _readiness(self) -> tuple[int, bytes, bytes]:
-        return (503, TEXT, b"stopping\n") if self.service.draining else _healthy()
-
-    def _metrics(self) -> tuple[int, bytes, bytes]:
-        return 200, CONTENT_TYPE.encode(), self.service.metrics.text()
-
-
-def _healthy() -> tuple[int, bytes, bytes]:
-    return 200, TEXT, b"ok\n"
+    return app

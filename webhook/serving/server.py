@@ -1,35 +1,36 @@
-"""Starts the service and stops it without losing a request."""
+"""Runs the webhook and its admin port on uvicorn, and stops without losing a request."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import signal
 import ssl
 import time
-from asyncio import sslproto
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from msgspec import Struct
 
-from webhook import __version__, operator
-from webhook.injection.config import Config
-from webhook.serving.admin import AdminEndpoint
-from webhook.serving.callers import checking, read_authorities, recording
-from webhook.serving.certificate import Certificate
-from webhook.serving.connection import READ_BYTES, Connection, sweep
-from webhook.serving.endpoint import HttpEndpoint, ReviewEndpoint
-from webhook.serving.logs import Logger
+from webhook import __version__
+from webhook.config import Config, parse_config, read_config_file
+from webhook.logs import Logger
+from webhook.serving.admin import create_admin_app
+from webhook.serving.app import create_app
+from webhook.serving.clients import count_and_log, handshake_class, read_client_ca
+from webhook.serving.limits import IncompleteRequests, LimitedProtocol
 from webhook.serving.metrics import Metrics
-from webhook.serving.reloading import (
+from webhook.serving.reload import (
     Followed,
     follow,
-    follow_authorities,
     follow_certificate,
+    follow_client_ca,
     follow_configuration,
 )
 from webhook.serving.service import Service
+from webhook.serving.tls import Certificate
 
 HANDSHAKE_SECONDS = 5.0
 # The API server reuses idle connections for 90 s and never replays a POST after a reset: ours must
@@ -38,24 +39,20 @@ KEEP_ALIVE_SECONDS = 120
 CLOSE_SECONDS = 1.0  # for the client's part in the end of a TLS connection
 GRACE_SECONDS = 5  # for requests under way when the listener closes
 
-# asyncio gives every TLS connection a buffer of 256 KiB: with a thousand idle ones, more than a pod
-# has. A quarter is four records, and costs large reviews nothing that was measured.
-sslproto.SSLProtocol.max_size = READ_BYTES
-
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What `serve` is told.
+    """Settings of the server.
 
     Attributes:
-        config: the operator's file; None means all defaults.
-        tls_dir: folder of tls.crt and tls.key.
-        client_ca: certificates, PEM, one of which must have signed a caller's; None lets anyone
-            call.
-        client_name: what a caller's certificate must be called; None allows every name.
+        config: the configuration file; None means all defaults.
+        tls_dir: directory of tls.crt and tls.key.
+        client_ca: CA certificates (PEM) used to verify client certificates; None: clients are not
+            authenticated.
+        client_name: name that a client's certificate must have; None accepts every name.
         host: address that both listeners bind.
         port: of the webhook; 0 lets the system choose.
         admin_port: of health and metrics; 0 lets the system choose.
-        poll_interval: seconds between looks at the mounted files.
+        poll_interval: seconds between readings of the mounted files.
         quiet_period: seconds without a request after which a stopping process exits.
         stop_deadline: seconds after which it exits all the same.
     """
@@ -73,46 +70,43 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, with a deadline for TLS handshakes, started and stopped by `serve`."""
+    """uvicorn's server with our HTTP limits and a deadline for TLS handshakes."""
 
     def __init__(
-        self, endpoint: HttpEndpoint, host: str, port: int, tls: ssl.SSLContext | None
+        self, app: FastAPI, service: Service, host: str, port: int, tls: ssl.SSLContext | None
     ) -> None:
         config = uvicorn.Config(
-            endpoint,  # type: ignore[arg-type]
+            app,
             host=host,
             port=port,
-            interface="asgi3",
-            http=Connection,  # type: ignore[arg-type]
+            http=LimitedProtocol,
             ws="none",
-            lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls) if tls else None,
         )
         super().__init__(config)
+        self.servers = []
+        self.incomplete = IncompleteRequests()
+        self._service = service
 
-    async def start(self) -> None:
-        """Listen.
+    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - uvicorn's
+        """Listen; uvicorn's own method has no way to set the deadlines of TLS.
 
         Raises:
             OSError: the address cannot be bound.
         """
-        config, loop = self.config, asyncio.get_running_loop()
+        config = self.config
         config.load()
         self.lifespan = config.lifespan_class(config)
-
-        def connection() -> asyncio.Protocol:
-            return config.http_protocol_class(  # type: ignore[call-arg]
-                config=config, server_state=self.server_state, app_state={}, _loop=loop
-            )
-
-        listener = await loop.create_server(
-            connection,
+        await self.lifespan.startup()
+        listener = await asyncio.get_running_loop().create_server(
+            lambda: LimitedProtocol(
+                config, self.server_state, self.lifespan.state, self._service, self.incomplete
+            ),
             host=config.host,
             port=config.port,
             backlog=config.backlog,
@@ -122,6 +116,24 @@ class Server(uvicorn.Server):
         )
         self.servers = [listener]
         self.started = True
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen; then cut the connections that are left, and end the application's lifespan.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        try:
+            await self.startup()
+            yield
+        finally:
+            for listener in self.servers:
+                listener.close()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.gather(*self.server_state.tasks)
+            await self.lifespan.shutdown()
 
     @property
     def address(self) -> str:
@@ -135,71 +147,92 @@ async def serve(options: Options, log: Logger) -> None:
 
     Raises:
         CertificateError: there is no certificate to serve.
-        ClientAuthorityError: there is no way to tell who may call.
-        operator.ConfigError: the operator's file is bad.
+        ClientCAError: there is nothing to verify clients with.
+        webhook.config.ConfigError: the configuration file is not valid.
         OSError: an address cannot be bound.
     """
+    service, certificate, followed = _prepare(options, log)
+    webhook = Server(
+        create_app(service, _lifespan(followed, options.poll_interval, log)),
+        *(service, options.host, options.port, certificate.listening),
+    )
+    admin = Server(create_admin_app(service), service, options.host, options.admin_port, tls=None)
+    service.metrics.incomplete_requests.set_function(lambda: len(webhook.incomplete))
+    signals = _signals()
+    async with webhook.listening(), admin.listening():
+        log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
+        loops = [asyncio.create_task(server.main_loop()) for server in (webhook, admin)]
+        await signals.get()
+        log.info("stopping")
+        service.draining = True
+        second_signal = asyncio.create_task(signals.get())
+        drained = asyncio.create_task(_drain(service, options, webhook, admin))
+        await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*loops, second_signal, drained):
+            task.cancel()
+    log.info("stopped")
+
+
+def _prepare(
+    options: Options, log: Logger
+) -> tuple[Service, Certificate, list[Followed[Any, Any]]]:
+    """Read every file once."""
     content, config = b"", Config()
     if options.config is not None:
-        content = operator.load(options.config)
-        config = operator.parse(content, str(options.config))
-    authorities = None if options.client_ca is None else read_authorities(options.client_ca)
-    certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC), authorities)
+        content = read_config_file(options.config)
+        config = parse_config(content, str(options.config))
+    client_ca = None if options.client_ca is None else read_client_ca(options.client_ca)
+    certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC), client_ca)
     service = Service(config, Metrics(), log)
     followed: list[Followed[Any, Any]] = [follow_certificate(certificate, service)]
     if options.config is not None:
         followed.append(follow_configuration(options.config, content, service))
     if options.client_ca is not None:
-        followed.append(follow_authorities(options.client_ca, certificate, service))
-        refused = recording(service.metrics.registry, log)
-        certificate.listening.sslobject_class = checking(options.client_name, refused)
-    tls = certificate.listening
-    webhook = Server(ReviewEndpoint(service), options.host, options.port, tls)
-    admin = Server(AdminEndpoint(service), options.host, options.admin_port, None)
-    signals = _signals()
-    for server in (webhook, admin):
-        await server.start()
-    log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
-    background = [
-        *(asyncio.create_task(server.main_loop()) for server in (webhook, admin)),
-        *(asyncio.create_task(sweep(s.server_state.connections)) for s in (webhook, admin)),
-        asyncio.create_task(follow(followed, options.poll_interval, log)),
-    ]
-    await signals.get()
-    log.info("stopping")
-    service.draining = True
-    second_signal = asyncio.create_task(signals.get())
-    drained = asyncio.create_task(_drain(service, options, (webhook, admin)))
-    await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
-    for task in (*background, second_signal, drained):
-        task.cancel()
-    log.info("stopped")
+        followed.append(follow_client_ca(options.client_ca, certificate, service))
+        certificate.listening.sslobject_class = handshake_class(
+            options.client_name, count_and_log(service.metrics.registry, log)
+        )
+    return service, certificate, followed
+
+
+def _lifespan(followed: list[Followed[Any, Any]], interval: float, log: Logger) -> Any:  # noqa: ANN401
+    """Follow the files while the application runs."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(follow(followed, interval, log))
+        yield
+        following.cancel()
+
+    return lifespan
 
 
 def _signals() -> asyncio.Queue[signal.Signals]:
-    """A queue that gets every SIGTERM and SIGINT."""
+    """Return a queue that gets every SIGTERM and SIGINT."""
     queue: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, queue.put_nowait, number)
     return queue
 
 
-async def _drain(service: Service, options: Options, servers: Sequence[Server]) -> None:
+async def _drain(service: Service, options: Options, *servers: Server) -> None:
     await _quiet(service, options)
-    for server in servers:
-        await server.shutdown()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE_SECONDS):
+            for server in servers:
+                await server.shutdown()
 
 
 async def _quiet(service: Service, options: Options) -> None:
-    """Wait until no request came for a while, or the deadline.
+    """Wait until no request came for the quiet period, or for the deadline.
 
-    Endpoints take a moment to forget a pod that stops; until then the API server goes on calling.
+    Endpoints take a moment to lose a pod that stops; until then the API server goes on calling.
     """
     started = time.perf_counter()
     while True:
         now = time.perf_counter()
         quiet = now - max(started, service.last_request)
-        left = min(options.quiet_period - quiet, options.stop_deadline - (now - started))
-        if left <= 0:
+        remaining = min(options.quiet_period - quiet, options.stop_deadline - (now - started))
+        if remaining <= 0:
             return
-        await asyncio.sleep(left)
+        await asyncio.sleep(remaining)

@@ -1,101 +1,96 @@
-"""The service between bytes and core: it decodes, decides, counts, logs and encodes."""
+"""What the routes call: decode a review, decide, count, log, and encode the answer."""
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
-from webhook.injection import Decision, Denied, Endpoint, Injected
-from webhook.injection.config import Config
-from webhook.serving import review
-from webhook.serving.answers import Answers
-from webhook.serving.logs import Decided, Logger
+from webhook.config import Config
+from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, decide
+from webhook.logs import Logger
 from webhook.serving.metrics import Metrics
-from webhook.serving.wire import Request
+from webhook.serving.review import BadRequest, Request, decode, encode
+
+#: Characters of a log line's field whose text a user chooses, as Kubernetes bounds a name.
+_LONGEST_FIELD = 253
 
 
 class Service:
-    """Answers reviews under the operator's file of the moment.
+    """Answers AdmissionReviews under the configuration in force.
 
     Attributes:
-        draining: the process is about to stop: not ready, and every answer closes its connection.
-        in_flight: requests that have begun to come and are not whole.
-        waiting_bytes: what has come of their bodies.
-        last_request: when the last request came, by time.perf_counter(), in seconds.
+        config: the configuration; replaced as a whole when its file changes.
+        metrics: what is counted.
+        log: one line for each decision.
+        draining: the process is about to stop: not ready, every answer closes its connection.
+        last_request: when the last review came, by time.perf_counter(), in seconds.
     """
 
     def __init__(self, config: Config, metrics: Metrics, log: Logger) -> None:
-        self._answers = Answers(config)
+        self.config = config
         self.metrics = metrics
         self.log = log
         self.draining = False
-        self.in_flight = 0
-        self.waiting_bytes = 0
         self.last_request = 0.0
-        metrics.in_flight.set_function(lambda: self.in_flight)
 
-    @property
-    def config(self) -> Config:
-        """The operator's file; replaced as a whole when it changes."""
-        return self._answers.config
-
-    @config.setter
-    def config(self, config: Config) -> None:
-        self._answers = Answers(config)
-
-    def answer(self, endpoint: Endpoint, body: bytes) -> bytes:
+    def review(self, endpoint: Endpoint, body: bytes) -> bytes:
         """Answer one AdmissionReview.
 
         Args:
-            endpoint: from the request's path.
+            endpoint: of the request's path.
             body: the review as JSON.
 
+        Returns:
+            The AdmissionReview with the response, as JSON.
+
         Raises:
-            review.BadRequest: it is not a review of a pod's creation.
+            BadRequest: it is not a review of a pod's CREATE request.
         """
         self.last_request = started = time.perf_counter()
-        request = review.decode(body)
-        answered = self._answers.of(request, endpoint)
-        answer = answered.to(request.uid)
-        decision = answered.decision
-        elapsed = time.perf_counter() - started
-        self.metrics.decided(endpoint, decision.reason, elapsed)
-        self._log(request, endpoint, decision, elapsed)
+        request = decode(body)
+        decision = decide(Admission(endpoint, request.namespace, request.pod), self.config)
+        answer = encode(request.uid, endpoint, decision)
+        seconds = time.perf_counter() - started
+        self.metrics.count_decision(endpoint, decision.reason, seconds)
+        self._log_decision(request, endpoint, decision, seconds)
         return answer
 
-    def rejected(self, bad: review.BadRequest, path: str) -> None:
+    def reject(self, bad: BadRequest, path: str) -> None:
         """Count and log a request that gets no decision."""
-        self.metrics.rejected[bad.why].inc()
-        self.log.warning("rejected", why=bad.why, status=bad.status, path=path, message=bad.message)
-
-    def failed(self, error: Exception, path: str) -> None:
-        """Count and log an error of our own, with its traceback."""
-        self.metrics.rejected["error"].inc()
-        self.log.error("failed", path=path, exc_info=error)
-
-    def _log(
-        self, request: Request, endpoint: Endpoint, decision: Decision, elapsed: float
-    ) -> None:
-        pod = request.object
-        assert pod is not None  # noqa: S101 - `review.decode` refused that
-        metadata = pod.metadata
-        owner = metadata.owner_references[0] if metadata.owner_references else None
-        line = Decided(
-            event=decision.reason.outcome,
-            uid=request.uid,
-            namespace=request.namespace,
-            name=metadata.name or metadata.generate_name or "",
-            owner=f"{owner.kind}/{owner.name}" if owner else "",
-            endpoint=endpoint,
-            reason=decision.reason.slug,
-            milliseconds=round(elapsed * 1000, 3),
-            timestamp=datetime.now(UTC),
-            level="info",
-            dry_run=bool(request.dry_run),
+        self.metrics.rejected[bad.reason].inc()
+        self.log.warning(
+            "request rejected",
+            reason=bad.reason,
+            status=bad.status,
+            path=_shortened(path),
+            message=bad.message,
         )
-        if isinstance(decision, Denied):
-            line.message = decision.message
-        elif decision.warnings:
-            line.warnings = decision.warnings
-        if isinstance(decision, Injected):
-            audit = decision.audit
-            line.profile, line.mode, line.image = audit.profile, audit.mode, audit.image
-        self.log.decided(line)
+
+    def _log_decision(
+        self, request: Request, endpoint: Endpoint, decision: Decision, seconds: float
+    ) -> None:
+        metadata = request.pod.metadata
+        owner = metadata.owner_references[0] if metadata.owner_references else None
+        fields: dict[str, object] = {
+            "uid": _shortened(request.uid),
+            "namespace": _shortened(request.namespace),
+            "name": _shortened(metadata.name or metadata.generate_name or ""),
+            "owner": _shortened(f"{owner.kind}/{owner.name}") if owner else "",
+            "endpoint": endpoint,
+            "reason": decision.reason.slug,
+            "duration_ms": round(seconds * 1000, 3),
+        }
+        if request.dry_run:
+            fields["dry_run"] = True
+        match decision:
+            case Denied():
+                fields["message"] = decision.message
+            case Injected():
+                audit = decision.audit
+                fields.update(profile=audit.profile, mode=audit.mode, image=_shortened(audit.image))
+        warnings: Sequence[str] = () if isinstance(decision, Denied) else decision.warnings
+        if warnings:
+            fields["warnings"] = warnings
+        self.log.info(decision.reason.outcome, **fields)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_FIELD else text[: _LONGEST_FIELD - 3] + "..."

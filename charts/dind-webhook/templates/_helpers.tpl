@@ -1,4 +1,4 @@
-{{/* The name of everything, F in the comments of values.yaml. Its suffixes need some room. */}}
+{{/* The name of all objects, called F in values.yaml. The limit of 50 leaves space for suffixes. */}}
 {{- define "dind-webhook.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- if .Values.fullnameOverride -}}
@@ -10,7 +10,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects pods; it never changes. Takes (list $ COMPONENT). */}}
+{{/* Labels of pod selectors, which are immutable. Takes (list $ COMPONENT). */}}
 {{- define "dind-webhook.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ $root.Values.nameOverride | default $root.Chart.Name | quote }}
@@ -18,7 +18,7 @@ app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
-{{/* Takes (list $ COMPONENT). */}}
+{{/* Labels of all objects. Takes (list $ COMPONENT). */}}
 {{- define "dind-webhook.labels" -}}
 {{- $root := index . 0 -}}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
@@ -30,13 +30,13 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- end }}
 {{- end -}}
 
-{{/* An object's metadata in the release's namespace. Takes (list $ COMPONENT SUFFIX). */}}
+{{/* Metadata of an object in the namespace of the release. Takes (list $ COMPONENT SUFFIX). */}}
 {{- define "dind-webhook.metadata" -}}
 {{ include "dind-webhook.clusterMetadata" . }}
 namespace: {{ (index . 0).Release.Namespace | quote }}
 {{- end -}}
 
-{{/* The same of an object without a namespace. */}}
+{{/* Metadata of an object without a namespace. Takes (list $ COMPONENT SUFFIX). */}}
 {{- define "dind-webhook.clusterMetadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "dind-webhook.fullname" $root }}{{ index . 2 }}
@@ -58,19 +58,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* The Kubernetes client is most of it, and serving pods never load that: so it is one of its own. */}}
-{{- define "dind-webhook.certsImage" -}}
-{{- with .Values.certificates.self.image -}}
-{{- $repository := .repository | default (printf "%s-certs" $.Values.image.repository) -}}
-{{- if .digest -}}
-{{ $repository }}@{{ .digest }}
-{{- else -}}
-{{ $repository }}:{{ .tag | default $.Values.image.tag | default $.Chart.AppVersion }}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* A pod that needs nothing of its node. The image says which user it runs as. */}}
+{{/* The user comes from the image. */}}
 {{- define "dind-webhook.podSecurityContext" -}}
 runAsNonRoot: true
 seccompProfile:
@@ -78,8 +66,8 @@ seccompProfile:
 {{- end -}}
 
 {{/*
-The kubelet takes the user from the image, but not the group: that would be root's. It cannot
-stand beside runAsNonRoot: containerd refuses a sandbox with a group and no user.
+The kubelet takes the user from the image, but not the group, which would be root. The group cannot be
+set in the pod's securityContext: containerd rejects a sandbox with a group and no user.
 */}}
 {{- define "dind-webhook.securityContext" -}}
 runAsGroup: 65532
@@ -89,7 +77,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Where the pods of the service and of the rotation run. */}}
+{{/* Scheduling of the serving pods and of the certificate rotation. */}}
 {{- define "dind-webhook.scheduling" -}}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
@@ -104,7 +92,7 @@ tolerations:
 {{- end }}
 {{- end -}}
 
-{{/* Another name per mode: a change of mode removes the Secrets of mode self. */}}
+{{/* The name depends on the mode, because a change of the mode deletes the Secrets of mode self. */}}
 {{- define "dind-webhook.tlsSecret" -}}
 {{- $name := include "dind-webhook.fullname" . -}}
 {{- if eq .Values.certificates.mode "provided" -}}
@@ -116,7 +104,7 @@ tolerations:
 {{- end -}}
 {{- end -}}
 
-{{/* The operator's file, with the profile of the nodes' daemons where they are enabled. */}}
+{{/* The configuration file, with the profile `node` if node.enabled is true. */}}
 {{- define "dind-webhook.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- if .Values.node.enabled -}}
@@ -129,13 +117,13 @@ tolerations:
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* Namespaces whose pods are never sent, as a JSON list. */}}
+{{/* Namespaces for whose pods the webhook is never called, as a JSON list. */}}
 {{- define "dind-webhook.excludedNamespaces" -}}
 {{- $always := list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace -}}
 {{- concat $always .Values.webhook.excludedNamespaces | uniq | toJson -}}
 {{- end -}}
 
-{{/* Of what exists only while `helm test` runs. Takes (list $ WEIGHT). */}}
+{{/* Annotations of objects that exist only while `helm test` runs. Takes (list $ WEIGHT). */}}
 {{- define "dind-webhook.testAnnotations" -}}
 {{- with (index . 0).Values.commonAnnotations }}
 {{- toYaml . }}

@@ -10,9 +10,9 @@ from kube.controlplane import ControlPlane
 
 @pytest.fixture
 def replica(tmp_path: Path) -> Iterator[FollowingReplica]:
-    folder = tmp_path / "replica"
-    folder.mkdir()
-    with FollowingReplica(folder) as running:
+    directory = tmp_path / "replica"
+    directory.mkdir()
+    with FollowingReplica(directory) as running:
         yield running
 
 

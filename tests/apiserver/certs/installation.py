@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,24 +21,26 @@ from kube.process import ServerProcess
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
 
-from certs.actions import Wait
+from certs.actions import Action, Wait, contents
+from certs.certificates import certificates_in, issued_by
 from certs.cluster import Cluster
-from certs.names import service_names
-from certs.objects import Names
-from certs.pem import certificates_in, issued_by
-from certs.plan import Policy
+from certs.issuing import service_names
+from certs.parsing import parse_ca_secret
+from certs.plan import plan
 from certs.rotation import next_action
-from certs.state import StoredAuthority, read_authorities
-from certs.writes import contents
+from certs.state import Names, Policy, State, StoredCA
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
 ENDPOINTS = ("pod.dind.io", "namespace.dind.io")
 LABELS = {"app.kubernetes.io/component": "webhook"}
-# The shortest that can be; `quick` is for what must happen while a test waits.
-CALM = ("--settle", "1s", "--tick", "1h")
-QUICK = ("--settle", "1s", "--tick", "1s", "--authority-lifetime", "12s", "--leaf-lifetime", "9s")
+# The shortest propagation delay, and a resync interval of an hour: a watch or a date wakes it.
+FLAGS = ("--propagation-delay", "1s", "--resync-interval", "1h")
+# Certificates of this age are due for renewal, and far from their end: a rotation begins at once,
+# and no clock of a busy machine can make them expire before it ends.
+DUE_AGE = timedelta(days=250)
+_DUE_LIFETIME = timedelta(days=365)
 
-_PATIENCE = 30  # seconds; a new process loads the Kubernetes client first
+PATIENCE = 60  # seconds; a new process loads the Kubernetes client first
 
 
 class Installation:
@@ -49,7 +52,7 @@ class Installation:
     """
 
     def __init__(
-        self, control_plane: ControlPlane, namespace: str, folder: Path, port: int
+        self, control_plane: ControlPlane, namespace: str, directory: Path, port: int
     ) -> None:
         self.names = Names(
             namespace=namespace,
@@ -63,25 +66,25 @@ class Installation:
         )
         self.control_plane = control_plane
         self._client = control_plane.client
-        self._folder = folder
+        self._directory = directory
         self._secrets = f"/api/v1/namespaces/{namespace}/secrets"
-        self.registration_path = f"{CONFIGURATIONS}/{namespace}"
+        self.configuration_path = f"{CONFIGURATIONS}/{namespace}"
 
     def install(self) -> None:
         """Create what the chart would."""
         namespace = self.names.namespace
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
         self._client.post(path, json=_deployment(self.names.deployment)).raise_for_status()
-        self.install_registration()
+        self.install_webhook_configuration()
 
-    def install_registration(self) -> None:
+    def install_webhook_configuration(self) -> None:
         """Create the webhook configuration."""
         self.apply(_configuration(self.names.namespace), manager="helm")
 
     def apply(self, configuration: dict[str, Any], *, manager: str) -> None:
         """Apply the webhook configuration as another manager."""
         answer = self._client.patch(
-            self.registration_path,
+            self.configuration_path,
             json=configuration,
             params={"fieldManager": manager, "force": "true"},
             headers={"Content-Type": "application/apply-patch+yaml"},
@@ -115,7 +118,7 @@ class Installation:
     def running(self, *flags: str, kubeconfig: Path | None = None) -> Iterator["Process"]:
         """Run `dind-certs run` while the block runs."""
         command: list[str | Path] = [COMMAND, "run", *self.flags(kubeconfig), *flags]
-        process = Process(command, self._folder)
+        process = Process(command, self._directory)
         try:
             yield process
         finally:
@@ -124,34 +127,45 @@ class Installation:
     def show(self) -> subprocess.CompletedProcess[str]:
         """Run `dind-certs show`."""
         return subprocess.run(
-            [COMMAND, "show", *self.flags(), "--settle=1s"],
+            [COMMAND, "show", *self.flags(), "--propagation-delay=1s"],
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def bring_to_rest(self) -> None:
-        """Do what dind-certs would, without a process of its own."""
-        policy = Policy(service_names(self.names.service, self.names.namespace))
+    def bring_up_to_date(self, *, age: timedelta = timedelta()) -> None:
+        """Do what dind-certs would, without a process of its own.
+
+        Args:
+            age: Of the certificates that are issued.
+        """
+        policy = Policy(
+            service_names(self.names.service, self.names.namespace),
+            serving_lifetime=_DUE_LIFETIME,
+        )
+
+        def plan_then(now: datetime, state: State, policy: Policy) -> Action:
+            return plan(now - age, state, policy)
+
         with self.control_plane.api_client() as client:
             cluster = Cluster(client, self.names)
-            snapshot, action = next_action(cluster, policy)
+            snapshot, action = next_action(cluster, policy, plan_then)
             while not isinstance(action, Wait):
-                cluster.write(contents(action, snapshot.now, policy), snapshot)
-                snapshot, action = next_action(cluster, policy)
+                cluster.write(contents(action, snapshot.now - age, policy), snapshot)
+                snapshot, action = next_action(cluster, policy, plan_then)
 
-    def await_peace(self) -> None:
-        """Wait until every endpoint trusts the stored leaf."""
-        until(self.at_peace, "a leaf that every endpoint trusts", seconds=_PATIENCE)
+    def await_consistency(self) -> None:
+        """Wait until every caBundle trusts the stored serving certificate."""
+        until(self.is_consistent, "a certificate that every caBundle trusts", seconds=PATIENCE)
 
-    def at_peace(self) -> bool:
-        """Whether every endpoint trusts exactly the stored authorities, and so the stored leaf."""
-        leaf, authorities = self.leaf(), self.authorities()
-        stored = [authority.certificate for authority in authorities]
+    def is_consistent(self) -> bool:
+        """Whether every caBundle holds the stored CAs alone, of which one issued what is stored."""
+        serving = self.serving_certificate()
+        stored = [ca.certificate for ca in self.cas()]
         return (
-            leaf is not None
-            and any(issued_by(leaf, authority) for authority in stored)
-            and all(list(certificates_in(bundle)) == stored for bundle in self.bundles())
+            serving is not None
+            and any(issued_by(serving, ca) for ca in stored)
+            and all(list(certificates_in(pem)) == stored for pem in self.ca_bundles())
         )
 
     def secret(self, name: str) -> dict[str, Any] | None:
@@ -166,7 +180,7 @@ class Installation:
         return {key: base64.b64decode(value) for key, value in data.items()}
 
     def put_data(self, name: str, data: dict[str, bytes]) -> None:
-        """Change a Secret's data as somebody else."""
+        """Change a Secret's data as another program."""
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         answer = self._client.patch(
             f"{self._secrets}/{name}",
@@ -175,42 +189,47 @@ class Installation:
         )
         assert answer.is_success, answer.text
 
+    def create_secret(self, name: str, secret: dict[str, Any]) -> None:
+        """Create a Secret as another program."""
+        answer = self._client.post(self._secrets, json={"metadata": {"name": name}, **secret})
+        assert answer.is_success, answer.text
+
     def delete_secret(self, name: str) -> None:
         """Delete a Secret."""
         self._client.delete(f"{self._secrets}/{name}").raise_for_status()
 
-    def authorities(self) -> tuple[StoredAuthority, ...]:
-        """The stored authorities."""
-        return read_authorities(self.data(self.names.ca_secret))
+    def cas(self) -> tuple[StoredCA, ...]:
+        """The stored CAs."""
+        return parse_ca_secret(self.secret(self.names.ca_secret) or {}).cas
 
-    def leaf(self) -> x509.Certificate | None:
-        """The stored leaf."""
+    def serving_certificate(self) -> x509.Certificate | None:
+        """The stored serving certificate."""
         certificates = certificates_in(self.data(self.names.tls_secret).get("tls.crt", b""))
         return certificates[0] if certificates else None
 
-    def registration(self) -> dict[str, Any]:
+    def webhook_configuration(self) -> dict[str, Any]:
         """The stored webhook configuration."""
-        found: dict[str, Any] = self._client.get(self.registration_path).json()
+        found: dict[str, Any] = self._client.get(self.configuration_path).json()
         return found
 
-    def bundles(self) -> list[bytes]:
-        """What each endpoint trusts."""
-        entries = self.registration()["webhooks"]
+    def ca_bundles(self) -> list[bytes]:
+        """The caBundle of every webhook."""
+        entries = self.webhook_configuration()["webhooks"]
         return [
             base64.b64decode(endpoint["clientConfig"].get("caBundle", "")) for endpoint in entries
         ]
 
-    def put_bundle(self, pem: bytes) -> None:
-        """Overwrite every bundle as somebody else; nothing wipes it."""
-        configuration = self.registration()
+    def put_ca_bundle(self, pem: bytes) -> None:
+        """Overwrite every caBundle as another manager; nothing empties it."""
+        configuration = self.webhook_configuration()
         for endpoint in configuration["webhooks"]:
             endpoint["clientConfig"] |= {"caBundle": base64.b64encode(pem).decode()}
-        answer = self._client.put(self.registration_path, json=configuration)
+        answer = self._client.put(self.configuration_path, json=configuration)
         assert answer.is_success, answer.text
 
     def uninstall(self) -> None:
         """Remove what is not in the namespace."""
-        self._client.delete(self.registration_path).raise_for_status()
+        self._client.delete(self.configuration_path).raise_for_status()
 
 
 _FIELDS = tuple(name for name in Names.__dataclass_fields__)
@@ -227,7 +246,7 @@ class Process(ServerProcess):
 
     def await_event(self, name: str) -> None:
         """Wait for a line in its log."""
-        until(lambda: bool(self.events(name)), f"{name!r} in its log", seconds=_PATIENCE)
+        until(lambda: bool(self.events(name)), f"{name!r} in its log", seconds=PATIENCE)
 
     def end(self) -> int:
         """Ask it to end; return its status."""
@@ -238,8 +257,8 @@ class Process(ServerProcess):
 class FollowingReplica:
     """Serves what the TLS Secret holds when it is asked, until it is told to stay as it is."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
         self.port: int = self._listener.getsockname()[1]
@@ -267,9 +286,9 @@ class FollowingReplica:
         data = self.follows.data(self.follows.names.tls_secret) if self.follows else {}
         for name in ("tls.crt", "tls.key"):
             if name in data:
-                (self._folder / name).write_bytes(data[name])
+                (self._directory / name).write_bytes(data[name])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._folder / "tls.crt", self._folder / "tls.key")
+        context.load_cert_chain(self._directory / "tls.crt", self._directory / "tls.key")
         return context
 
 
@@ -288,7 +307,7 @@ def _deployment(name: str) -> dict[str, Any]:
 
 
 def _configuration(namespace: str) -> dict[str, Any]:
-    """A MutatingWebhookConfiguration without bundles, which matches nothing that tests create."""
+    """A MutatingWebhookConfiguration without caBundle, which matches nothing that tests create."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
@@ -305,7 +324,7 @@ def _configuration(namespace: str) -> dict[str, Any]:
                         "operations": ["CREATE"],
                     }
                 ],
-                "namespaceSelector": {"matchLabels": {"nobody-has": "this"}},
+                "namespaceSelector": {"matchLabels": {"no-namespace-has": "this"}},
                 "sideEffects": "None",
                 "timeoutSeconds": 5,
                 "admissionReviewVersions": ["v1"],

@@ -1,108 +1,179 @@
-"""Mishaps: `dind-certs show` names each, and `dind-certs run` repairs it within seconds."""
+"""Faults: `dind-certs show` names each, and `dind-certs run` repairs it within seconds."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from apiserver.certs.installation import CALM, ENDPOINTS, Installation
+from apiserver.certs.installation import ENDPOINTS, FLAGS, Installation
+from unit.certs.malformed import unusable_ca_secrets
 
-from certs.authority import issue_authority, issue_leaf
+from certs.certificates import certificates_in
+from certs.issuing import issue_ca, issue_serving_certificate
 
 pytestmark = pytest.mark.apiserver
 
 NOW = datetime.now(UTC)
 
 
-def _wipe_bundle(installation: Installation) -> None:
-    installation.put_bundle(b"")
+def _empty_ca_bundle(installation: Installation) -> None:
+    installation.put_ca_bundle(b"")
 
 
-def _overwrite_bundle(installation: Installation) -> None:
-    installation.put_bundle(issue_authority(NOW).pem)
+def _overwrite_ca_bundle(installation: Installation) -> None:
+    installation.put_ca_bundle(issue_ca(NOW).pem)
 
 
-def _damage_bundle(installation: Installation) -> None:
-    installation.put_bundle(b"no certificate")
+def _damage_ca_bundle(installation: Installation) -> None:
+    installation.put_ca_bundle(b"no certificate")
 
 
-def _delete_leaf(installation: Installation) -> None:
+def _delete_tls_secret(installation: Installation) -> None:
     installation.delete_secret(installation.names.tls_secret)
 
 
-def _half_write_leaf(installation: Installation) -> None:
+def _remove_tls_key(installation: Installation) -> None:
     installation.put_data(installation.names.tls_secret, {"tls.key": b""})
 
 
-def _mix_leaf(installation: Installation) -> None:
-    authority = issue_authority(NOW)
-    other = issue_leaf(authority, NOW, dns_names=["hook"])
+def _mix_keys(installation: Installation) -> None:
+    ca = issue_ca(NOW)
+    other = issue_serving_certificate(ca, NOW, dns_names=["hook"])
     installation.put_data(installation.names.tls_secret, {"tls.key": other.key})
 
 
-def _foreign_leaf(installation: Installation) -> None:
-    authority = issue_authority(NOW)
-    leaf = issue_leaf(authority, NOW, dns_names=["hook"])
-    foreign = {"tls.crt": leaf.pem, "tls.key": leaf.key, "ca.crt": authority.pem}
+def _foreign_serving_certificate(installation: Installation) -> None:
+    ca = issue_ca(NOW)
+    serving = issue_serving_certificate(ca, NOW, dns_names=["hook"])
+    foreign = {"tls.crt": serving.pem, "tls.key": serving.key, "ca.crt": ca.pem}
     installation.put_data(installation.names.tls_secret, foreign)
 
 
-def _delete_authorities(installation: Installation) -> None:
+def _delete_ca_secret(installation: Installation) -> None:
     installation.delete_secret(installation.names.ca_secret)
 
 
-def _lose_authoritys_key(installation: Installation) -> None:
+def _remove_ca_key(installation: Installation) -> None:
     installation.put_data(installation.names.ca_secret, {"1.key": b""})
 
 
-def _damage_authority(installation: Installation) -> None:
+def _foreign_ca(kind: str) -> Callable[[Installation], None]:
+    def store(installation: Installation) -> None:
+        data = unusable_ca_secrets(NOW)[kind]
+        installation.put_data(installation.names.ca_secret, data)
+
+    return store
+
+
+def _damage_ca(installation: Installation) -> None:
     installation.put_data(installation.names.ca_secret, {"1.crt": b"damaged"})
 
 
-MISHAPS = {
-    "wiped bundle": (_wipe_bundle, f"publish the bundle: {ENDPOINTS[0]} trusts nobody"),
-    "foreign bundle": (_overwrite_bundle, "keep the authorities"),
-    "damaged bundle": (_damage_bundle, f"publish the bundle: {ENDPOINTS[0]} trusts something else"),
-    "deleted leaf": (_delete_leaf, "it is missing"),
-    "half-written leaf": (_half_write_leaf, "it has no tls.key"),
-    "another leaf's key": (_mix_leaf, "it has a tls.key that does not belong to its tls.crt"),
-    "foreign leaf": (_foreign_leaf, "it does not come from a stored authority"),
-    "deleted authorities": (_delete_authorities, "add an authority: no key of the newest one"),
-    "lost key": (_lose_authoritys_key, "add an authority: no key of the newest one is stored"),
-    "damaged authority": (_damage_authority, "add an authority: no key of the newest one"),
+FAULTS = {
+    "empty caBundle": (
+        _empty_ca_bundle,
+        f"publish caBundle: the caBundle of {ENDPOINTS[0]} is empty",
+    ),
+    "foreign caBundle": (_overwrite_ca_bundle, "store the CAs"),
+    "damaged caBundle": (
+        _damage_ca_bundle,
+        f"publish caBundle: the caBundle of {ENDPOINTS[0]} is not that of the stored CAs",
+    ),
+    "deleted TLS Secret": (_delete_tls_secret, "it is missing"),
+    "missing key": (_remove_tls_key, "it has no tls.key"),
+    "key of another certificate": (
+        _mix_keys,
+        "it is damaged: tls.crt has a private key that belongs to another certificate",
+    ),
+    "foreign serving certificate": (
+        _foreign_serving_certificate,
+        "it was not issued by a stored CA",
+    ),
+    "deleted CA Secret": (_delete_ca_secret, "add a CA: the newest CA has no usable key"),
+    "missing CA key": (_remove_ca_key, "add a CA: the newest CA has no usable key"),
+    "RSA CA": (_foreign_ca("RSA"), "1.crt has a key of type RSA, expected a P-256 key"),
+    "CA without subjectKeyIdentifier": (
+        _foreign_ca("no subjectKeyIdentifier"),
+        "1.crt has other extensions than basicConstraints, keyUsage and subjectKeyIdentifier",
+    ),
+    "CA key of another CA": (
+        _foreign_ca("key of another CA"),
+        "1.crt has a private key that belongs to another certificate",
+    ),
+    "damaged CA": (_damage_ca, "add a CA: the newest CA has no usable key"),
 }
 
 
-@pytest.mark.parametrize(("cause", "named"), MISHAPS.values(), ids=MISHAPS)
-def test_a_mishap_is_named_while_it_lasts_and_can_be_repaired(
+@pytest.mark.parametrize(("cause", "named"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_shown_and_can_be_repaired(
     installation: Installation, cause: Callable[[Installation], None], named: str
 ) -> None:
-    installation.bring_to_rest()
+    installation.bring_up_to_date()
 
     cause(installation)
 
     shown = installation.show()
     assert named in shown.stdout, shown.stdout + shown.stderr
     assert shown.returncode == 1
-    installation.bring_to_rest()
-    assert installation.at_peace()
+    installation.bring_up_to_date()
+    assert installation.is_consistent()
 
 
-@pytest.mark.parametrize(("cause", "_named"), MISHAPS.values(), ids=MISHAPS)
-def test_a_mishap_is_seen_and_repaired_at_once(
+@pytest.mark.parametrize(("cause", "_named"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_repaired_at_once(
     installation: Installation, cause: Callable[[Installation], None], _named: str
 ) -> None:
-    """The next tick is an hour away: a watch tells."""
-    with installation.running(*CALM) as process:
-        installation.await_peace()
+    """The next resync is an hour away: a watch reports the change."""
+    with installation.running(*FLAGS) as process:
+        installation.await_consistency()
         process.await_event("waiting")
         cause(installation)
-        installation.await_peace()
+        installation.await_consistency()
 
 
-def test_a_registration_that_comes_late_is_seen_at_once(installation: Installation) -> None:
+def test_a_late_webhook_configuration_is_published_to_at_once(installation: Installation) -> None:
     installation.uninstall()
-    with installation.running(*CALM) as process:
+    with installation.running(*FLAGS) as process:
         process.await_event("waiting")
-        assert installation.leaf() is None
-        installation.install_registration()
-        installation.await_peace()
+        assert installation.serving_certificate() is None
+        installation.install_webhook_configuration()
+        installation.await_consistency()
+
+
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [
+        (
+            {"type": "kubernetes.io/tls", "stringData": {"tls.crt": "", "tls.key": ""}},
+            "the CA Secret has the type kubernetes.io/tls, expected Opaque; delete it",
+        ),
+        ({"immutable": True}, "the CA Secret is immutable; delete it"),
+    ],
+    ids=["another type", "immutable"],
+)
+def test_a_ca_secret_that_cannot_be_written_is_reported_until_it_is_deleted(
+    installation: Installation, secret: dict[str, Any], problem: str
+) -> None:
+    installation.create_secret(installation.names.ca_secret, secret)
+    with installation.running(*FLAGS) as process:
+        process.await_event("waiting")
+        (line,) = process.events("waiting")
+        assert line["level"] == "warning"
+        assert line["reason"].startswith(problem)
+        installation.delete_secret(installation.names.ca_secret)
+        installation.await_consistency()
+    assert process.events("round failed") == []
+
+
+def test_an_unproven_issuer_in_the_tls_secret_is_never_trusted(installation: Installation) -> None:
+    """The CA Secret is missing; neither a caBundle nor a pod proves the CA in the TLS Secret."""
+    ca = issue_ca(NOW)
+    serving = issue_serving_certificate(ca, NOW, dns_names=["hook"])
+    data = {"tls.crt": serving.pem, "tls.key": serving.key, "ca.crt": ca.pem}
+    installation.create_secret(installation.names.tls_secret, {})
+    installation.put_data(installation.names.tls_secret, data)
+    with installation.running(*FLAGS) as process:
+        installation.await_consistency()
+        process.await_event("waiting")
+    assert certificates_in(ca.pem)[0] not in [ca.certificate for ca in installation.cas()]
+    assert len(process.events("CA added")) == 1

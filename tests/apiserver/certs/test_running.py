@@ -6,93 +6,93 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apiserver.certs.installation import CALM, QUICK, Installation
+from apiserver.certs.installation import DUE_AGE, FLAGS, PATIENCE, Installation
 from kube.waiting import until
 
-from certs.pem import fingerprint
+from certs.certificates import fingerprint
 
 pytestmark = pytest.mark.apiserver
 
 
-def test_it_ends_at_once_and_cleanly_when_asked(installation: Installation) -> None:
-    with installation.running(*CALM) as process:
+def test_sigterm_ends_it_with_status_0(installation: Installation) -> None:
+    with installation.running(*FLAGS) as process:
         process.await_event("waiting")
         assert process.end() == 0
     assert json.loads(process.log.read_text().splitlines()[-1])["event"] == "stopped"
 
 
-def test_a_cluster_that_does_not_answer_is_asked_again_until_it_is_told_to_end(
+def test_an_unreachable_cluster_is_retried_until_sigterm(
     installation: Installation, tmp_path: Path
 ) -> None:
     unreachable = json.loads(installation.control_plane.kubeconfig.read_text())
     unreachable["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     kubeconfig = tmp_path / "unreachable"
     kubeconfig.write_text(json.dumps(unreachable))
-    with installation.running(*CALM, kubeconfig=kubeconfig) as process:
-        until(lambda: len(process.events("trouble")) >= 2, "two lines of trouble")
+    with installation.running(*FLAGS, kubeconfig=kubeconfig) as process:
+        failed = "request to the API server failed"
+        until(lambda: len(process.events(failed)) >= 2, "two failed requests", seconds=PATIENCE)
         assert process.end() == 0
-    assert "Connection refused" in process.events("trouble")[0]["error"]
+    assert "Connection refused" in process.events(failed)[0]["error"]
     assert "Traceback" not in process.log.read_text()
 
 
-def test_what_is_awaited_of_others_is_a_warning(installation: Installation) -> None:
+def test_a_missing_webhook_configuration_is_a_warning(installation: Installation) -> None:
     installation.uninstall()
-    with installation.running(*CALM) as process:
+    with installation.running(*FLAGS) as process:
         process.await_event("waiting")
-    installation.install_registration()
+    installation.install_webhook_configuration()
     (line,) = process.events("waiting")
     assert line["level"] == "warning"
-    assert line["reason"] == "the webhook configuration does not exist"
+    assert line["reason"] == "the MutatingWebhookConfiguration does not exist"
 
 
-def test_certificates_rotate_and_the_old_authority_retires(installation: Installation) -> None:
+def test_certificates_rotate_and_the_old_ca_is_removed(installation: Installation) -> None:
+    installation.bring_up_to_date(age=DUE_AGE)
     installation.add_ready_pod()
-    with installation.running(*QUICK) as process:
-        installation.await_peace()
-        first = {authority.certificate for authority in installation.authorities()}
-        until(
-            lambda: not first & {a.certificate for a in installation.authorities()},
-            "the first authority to retire",
-            seconds=60,
-        )
-        installation.await_peace()
-    kept = [line["reason"] for line in process.events("authorities kept")]
-    (first_certificate,) = first
-    assert kept[0] == f"no replica needs authority {fingerprint(first_certificate)} any more"
+    (old,) = installation.cas()
+    with installation.running(*FLAGS) as process:
+        process.await_event("CAs changed")
+        installation.await_consistency()
+        process.await_event("waiting")
+    (new,) = installation.cas()
+    assert new.certificate != old.certificate
+    (removal,) = process.events("CAs changed")
+    assert removal["reason"] == f"no replica needs CA {fingerprint(old.certificate)} any more"
+    assert len(process.events("CA added")) == 1
 
 
-def test_show_says_who_signed_what_who_trusts_whom_and_what_comes_next(
+def test_show_reports_issuers_trust_and_what_comes_next(
     installation: Installation,
 ) -> None:
-    installation.bring_to_rest()
+    installation.bring_up_to_date()
     installation.add_ready_pod()
 
     shown = installation.show()
 
-    (authority,) = installation.authorities()
-    leaf = installation.leaf()
-    assert leaf is not None
-    name = fingerprint(authority.certificate)
+    (ca,) = installation.cas()
+    serving = installation.serving_certificate()
+    assert serving is not None
+    name = fingerprint(ca.certificate)
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     assert [line for line in lines if "expires" not in line and "wait" not in line] == [
-        "Authorities (secret hook-ca)",
-        "Leaf (secret hook-tls)",
-        f"Bundle (mutatingwebhookconfiguration {installation.names.webhook_configuration})",
-        *(line for line in lines if f"trusts {name} applied" in line),
+        "CAs (secret hook-ca)",
+        "Serving certificate (secret hook-tls)",
+        f"caBundle (mutatingwebhookconfiguration {installation.names.webhook_configuration})",
+        *(line for line in lines if f"trusts {name} published" in line),
         f"Ready replicas ({installation.names.selector})",
-        "hook-0 serves the stored leaf",
+        "hook-0 serves the stored certificate",
         "Next",
     ]
     expiring = [line for line in lines if "expires" in line]
     assert expiring[0].startswith(f"{name} expires")
-    assert expiring[0].endswith("issued the leaf")
-    assert expiring[1].startswith(f"{fingerprint(leaf)} expires")
+    assert expiring[0].endswith("issued the serving certificate")
+    assert expiring[1].startswith(f"{fingerprint(serving)} expires")
     assert f"issued by {name}" in expiring[1]
-    assert lines[-1].endswith(": all is well")
+    assert lines[-1].endswith(": everything is up to date")
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
-def test_show_says_in_one_sentence_that_there_is_no_cluster(
+def test_show_reports_a_missing_cluster_in_one_line(
     installation: Installation, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken"
@@ -102,7 +102,7 @@ def test_show_says_in_one_sentence_that_there_is_no_cluster(
     shown = installation.show()
 
     assert shown.stdout == ""
-    assert shown.stderr.startswith("Error: There is no access to a cluster: ")
+    assert shown.stderr.startswith("Error: no access to a cluster: ")
     assert shown.stderr.count("\n") == 1
     assert shown.returncode == os.EX_UNAVAILABLE
 
@@ -136,14 +136,15 @@ def test_these_rights_are_enough(installation: Installation, tmp_path: Path) -> 
     }
     kubeconfig = tmp_path / "limited"
     kubeconfig.write_text(json.dumps(_limited(installation, RULES, cluster_rule)))
+    installation.bring_up_to_date(age=DUE_AGE)
     installation.add_ready_pod()
 
-    with installation.running(*QUICK, kubeconfig=kubeconfig) as process:
-        installation.await_peace()
-        until(lambda: bool(process.events("authorities kept")), "a whole rotation", seconds=60)
+    with installation.running(*FLAGS, kubeconfig=kubeconfig) as process:
+        process.await_event("CAs changed")
+        installation.await_consistency()
 
-    assert process.events("trouble") == []
-    assert process.events("watch ended") == []
+    assert process.events("request to the API server failed") == []
+    assert process.events("watch failed") == []
 
 
 def _limited(

@@ -4,20 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from apiserver.certs.installation import CALM, ENDPOINTS, Installation
+from apiserver.certs.installation import ENDPOINTS, FLAGS, PATIENCE, Installation
 from kube.controlplane import ControlPlane
 from kube.waiting import until
 
-from certs.api import ConflictError
-from certs.authority import issue_authority
-from certs.cluster import Cluster
-from certs.names import service_names
-from certs.objects import FIELD_MANAGER
-from certs.pem import certificates_in, dns_names
-from certs.plan import Policy
+from certs.actions import CASecretData, NewCABundle, TLSSecretData, ca_secret_data
+from certs.certificates import certificates_in, dns_names
+from certs.cluster import Cluster, ConflictError
+from certs.issuing import issue_ca, service_names
+from certs.parsing import FIELD_MANAGER
 from certs.rotation import next_action
-from certs.state import StoredAuthority, authorities_data
-from certs.writes import AuthoritiesSecret, Bundle, LeafSecret
+from certs.state import Policy, StoredCA
 
 pytestmark = pytest.mark.apiserver
 
@@ -32,18 +29,18 @@ def _ours(configuration: dict[str, Any]) -> Any:
 
 
 def test_a_new_installation_is_complete_within_seconds(installation: Installation) -> None:
-    with installation.running(*CALM):
-        installation.await_peace()
+    with installation.running(*FLAGS):
+        installation.await_consistency()
     names = installation.names
-    assert [bool(authority.key) for authority in installation.authorities()] == [True]
-    leaf = installation.leaf()
-    assert leaf is not None
-    assert dns_names(leaf) == set(service_names("hook", names.namespace))
+    assert [bool(ca.key) for ca in installation.cas()] == [True]
+    serving = installation.serving_certificate()
+    assert serving is not None
+    assert dns_names(serving) == set(service_names("hook", names.namespace))
     assert set(installation.data(names.tls_secret)) == {"tls.crt", "tls.key", "ca.crt"}
 
 
-def test_the_secrets_are_typed_and_go_with_our_deployment(installation: Installation) -> None:
-    installation.bring_to_rest()
+def test_the_secrets_are_typed_and_owned_by_the_deployment(installation: Installation) -> None:
+    installation.bring_up_to_date()
     for name, kind in ((installation.names.ca_secret, "Opaque"), ("hook-tls", "kubernetes.io/tls")):
         secret = installation.secret(name)
         assert secret is not None
@@ -52,53 +49,53 @@ def test_the_secrets_are_typed_and_go_with_our_deployment(installation: Installa
         assert (owner["kind"], owner["name"]) == ("Deployment", "hook-certs")
 
 
-def test_nothing_but_the_bundles_is_ours(installation: Installation) -> None:
-    installation.bring_to_rest()
+def test_dind_certs_owns_nothing_but_ca_bundle(installation: Installation) -> None:
+    installation.bring_up_to_date()
     endpoint: dict[str, Any] = {".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}}
     entries = {f'k:{{"name":"{name}"}}': endpoint for name in ENDPOINTS}
-    assert _ours(installation.registration()) == {"f:webhooks": entries}
+    assert _ours(installation.webhook_configuration()) == {"f:webhooks": entries}
 
 
-def test_another_managers_apply_keeps_our_bundles_and_we_keep_its_fields(
+def test_another_managers_apply_keeps_ca_bundle_and_its_own_fields(
     installation: Installation,
 ) -> None:
-    with installation.running(*CALM) as process:
-        installation.await_peace()
-        changed = installation.registration()
+    with installation.running(*FLAGS) as process:
+        installation.await_consistency()
+        changed = installation.webhook_configuration()
         for endpoint in changed["webhooks"]:
             del endpoint["clientConfig"]["caBundle"]
             endpoint["timeoutSeconds"] = 7
         changed["metadata"] = {"name": changed["metadata"]["name"]}
         installation.apply(changed, manager="helm")
         process.await_event("waiting")
-    assert installation.at_peace()
-    assert {endpoint["timeoutSeconds"] for endpoint in installation.registration()["webhooks"]} == {
-        7
-    }
-    assert len(process.events("bundle published")) == 1
+    assert installation.is_consistent()
+    assert {
+        endpoint["timeoutSeconds"] for endpoint in installation.webhook_configuration()["webhooks"]
+    } == {7}
+    assert len(process.events("caBundle published")) == 1
 
 
-def test_two_at_once_end_with_one_authority_and_one_leaf(installation: Installation) -> None:
-    with installation.running(*CALM) as one, installation.running(*CALM) as other:
-        installation.await_peace()
+def test_two_processes_issue_one_ca_and_one_serving_certificate(installation: Installation) -> None:
+    with installation.running(*FLAGS) as one, installation.running(*FLAGS) as other:
+        installation.await_consistency()
         for process in (one, other):
             process.await_event("waiting")
-    written = one.events("leaf issued") + other.events("leaf issued")
-    assert len(installation.authorities()) == 1
-    assert len(written) == 2  # both lines are in the log of the folder, which they share
-    assert installation.at_peace()
+    written = one.events("serving certificate issued") + other.events("serving certificate issued")
+    assert len(installation.cas()) == 1
+    assert len(written) == 2  # both processes write to the same log
+    assert installation.is_consistent()
 
 
-def _change_authorities(installation: Installation) -> None:
+def _change_ca_secret(installation: Installation) -> None:
     installation.put_data(installation.names.ca_secret, {"note": b""})
 
 
-def _change_leaf(installation: Installation) -> None:
+def _change_tls_secret(installation: Installation) -> None:
     installation.put_data(installation.names.tls_secret, {"note": b""})
 
 
-def _change_registration(installation: Installation) -> None:
-    installation.put_bundle(issue_authority(_now(installation)).pem)
+def _change_webhook_configuration(installation: Installation) -> None:
+    installation.put_ca_bundle(issue_ca(_now(installation)).pem)
 
 
 def _now(installation: Installation) -> Any:
@@ -109,19 +106,19 @@ def _now(installation: Installation) -> Any:
 @pytest.mark.parametrize(
     ("change", "written"),
     [
-        (_change_authorities, AuthoritiesSecret({})),
-        (_change_leaf, LeafSecret({"tls.crt": b"", "tls.key": b""})),
-        (_change_registration, Bundle(b"late")),
+        (_change_ca_secret, CASecretData({})),
+        (_change_tls_secret, TLSSecretData({"tls.crt": b"", "tls.key": b""})),
+        (_change_webhook_configuration, NewCABundle(b"late")),
     ],
-    ids=["authorities", "leaf", "bundle"],
+    ids=["CA Secret", "TLS Secret", "caBundle"],
 )
 def test_what_has_changed_since_it_was_read_is_not_written(
     control_plane: ControlPlane,
     installation: Installation,
     change: Callable[[Installation], None],
-    written: AuthoritiesSecret | LeafSecret | Bundle,
+    written: CASecretData | TLSSecretData | NewCABundle,
 ) -> None:
-    installation.bring_to_rest()
+    installation.bring_up_to_date()
     with control_plane.api_client() as client:
         cluster = Cluster(client, installation.names)
         snapshot = cluster.read()
@@ -134,16 +131,16 @@ def test_what_has_changed_since_it_was_read_is_not_written(
 
 @pytest.mark.parametrize(
     "late",
-    [AuthoritiesSecret({}), LeafSecret({"tls.crt": b"", "tls.key": b""})],
-    ids=["authorities", "leaf"],
+    [CASecretData({}), TLSSecretData({"tls.crt": b"", "tls.key": b""})],
+    ids=["CA Secret", "TLS Secret"],
 )
-def test_what_was_made_since_it_was_missed_is_not_written(
-    control_plane: ControlPlane, installation: Installation, late: AuthoritiesSecret | LeafSecret
+def test_an_object_created_since_it_was_missed_is_not_written(
+    control_plane: ControlPlane, installation: Installation, late: CASecretData | TLSSecretData
 ) -> None:
     with control_plane.api_client() as client:
         cluster = Cluster(client, installation.names)
         snapshot = cluster.read()
-        installation.bring_to_rest()
+        installation.bring_up_to_date()
         before = _everything(installation)
         with pytest.raises(ConflictError, match="already exists"):
             cluster.write(late, snapshot)
@@ -155,43 +152,45 @@ def _everything(installation: Installation) -> list[Any]:
     return [
         installation.secret(names.ca_secret),
         installation.secret(names.tls_secret),
-        installation.registration(),
+        installation.webhook_configuration(),
     ]
 
 
-def test_time_is_the_api_servers(control_plane: ControlPlane, installation: Installation) -> None:
-    """The bundle is dated by the clock that is read, so our own clock may be wrong."""
+def test_time_is_that_of_the_api_server(
+    control_plane: ControlPlane, installation: Installation
+) -> None:
+    """A caBundle is dated by the clock that is read, so the own clock may be wrong."""
     policy = Policy(service_names("hook", installation.names.namespace))
-    installation.bring_to_rest()
+    installation.bring_up_to_date()
     with control_plane.api_client() as client:
         snapshot, _ = next_action(Cluster(client, installation.names), policy)
-    assert snapshot.state.registration is not None
-    assert snapshot.state.registration.applied is not None
-    assert snapshot.state.registration.applied <= snapshot.now
+    assert snapshot.state.webhooks is not None
+    assert snapshot.state.webhooks.published is not None
+    assert snapshot.state.webhooks.published <= snapshot.now
 
 
-def test_a_lost_authority_that_a_replica_needs_stays_trusted(installation: Installation) -> None:
-    installation.bring_to_rest()
+def test_a_lost_ca_that_a_replica_needs_stays_trusted(installation: Installation) -> None:
+    installation.bring_up_to_date()
     installation.add_ready_pod()
-    (lost,) = installation.authorities()
+    (lost,) = installation.cas()
     installation.delete_secret(installation.names.ca_secret)
-    with installation.running("--settle", "1h", "--authority-lifetime", "365d") as process:
+    with installation.running("--propagation-delay", "1h") as process:
         process.await_event("waiting")
-        installation.await_peace()
-    still, new = installation.authorities()
+        installation.await_consistency()
+    still, new = installation.cas()
     assert (still.certificate, still.key) == (lost.certificate, None)
     assert new.key is not None
-    for bundle in installation.bundles():
-        assert certificates_in(bundle) == (lost.certificate, new.certificate)
+    for pem in installation.ca_bundles():
+        assert certificates_in(pem) == (lost.certificate, new.certificate)
 
 
-def test_an_authority_that_nobody_needs_goes(installation: Installation) -> None:
-    installation.bring_to_rest()
+def test_a_ca_that_no_replica_needs_is_removed(installation: Installation) -> None:
+    installation.bring_up_to_date()
     installation.add_ready_pod()
-    stranger = issue_authority(_now(installation))
-    extra = StoredAuthority(certificates_in(stranger.pem)[0])
-    stored = authorities_data([extra, *installation.authorities()])
+    foreign = issue_ca(_now(installation))
+    extra = StoredCA(certificates_in(foreign.pem)[0])
+    stored = ca_secret_data([extra, *installation.cas()])
     installation.put_data(installation.names.ca_secret, stored)
-    with installation.running(*CALM):
-        until(lambda: len(installation.authorities()) == 1, "one authority")
-        installation.await_peace()
+    with installation.running(*FLAGS):
+        until(lambda: len(installation.cas()) == 1, "one CA", seconds=PATIENCE)
+        installation.await_consistency()

@@ -13,12 +13,12 @@ from kube.process import ServerProcess
 NAME = f"{FULLNAME}-certs"
 
 _COMMAND = Path(sys.executable).with_name("dind-certs")
-# A leaf is renewed, and then an authority, within some 20 s.
+# A serving certificate is renewed after 12 s, a CA after 18 s.
 _HASTE = {
-    "DIND_CERTS_SETTLE": "1s",
-    "DIND_CERTS_LEAF_LIFETIME": "9s",
-    "DIND_CERTS_AUTHORITY_LIFETIME": "15s",
-    "DIND_CERTS_TICK": "1s",
+    "DIND_CERTS_PROPAGATION_DELAY": "1s",
+    "DIND_CERTS_SERVING_CERTIFICATE_LIFETIME": "18s",
+    "DIND_CERTS_CA_LIFETIME": "27s",
+    "DIND_CERTS_RESYNC_INTERVAL": "1s",
 }
 
 

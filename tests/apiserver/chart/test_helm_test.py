@@ -15,7 +15,7 @@ from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
 from service.running import CertificateFolder, RunningService, running_service
 
-from certs.authority import Authority, issue_authority, issue_leaf
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -27,12 +27,12 @@ DEFAULT_ACCOUNT = {"metadata": {"name": "default"}}
 def certificates(tmp_path: Path) -> CertificateFolder:
     """A certificate for the release's Service."""
     folder = CertificateFolder(tmp_path / "tls")
-    folder.put(*_issue(folder.authority))
+    folder.put(*_issue(folder.ca))
     return folder
 
 
-def _issue(authority: Authority) -> tuple[bytes, bytes]:
-    leaf = issue_leaf(
+def _issue(authority: KeyPair) -> tuple[bytes, bytes]:
+    leaf = issue_serving_certificate(
         authority,
         datetime.now(UTC),
         dns_names=[f"{FULLNAME}.{NAMESPACE}.svc"],
@@ -51,7 +51,7 @@ def service(
 ) -> Iterator[RunningService]:
     """A release with a certificate of one's own, and the service at its Service's address."""
     bundle = tmp_path / "ca.crt"
-    bundle.write_bytes(certificates.authority.pem)
+    bundle.write_bytes(certificates.ca.pem)
     helm_in_cluster.run(
         "install", RELEASE, CHART,
         "--set=certificates.mode=provided", "--set=certificates.provided.secretName=own",
@@ -162,7 +162,7 @@ def test_a_webhook_that_is_down_fails(service: RunningService, prove: Prove) -> 
 def test_a_bundle_that_does_not_match_fails(
     certificates: CertificateFolder, service: RunningService, prove: Prove
 ) -> None:
-    certificates.put(*_issue(issue_authority(datetime.now(UTC))))
+    certificates.put(*_issue(issue_ca(datetime.now(UTC))))
     service.await_event("reloaded", what="certificate")
 
     said = prove(seconds=0)

@@ -146,7 +146,7 @@ def test_a_nodes_daemon_runs_the_start_script(helm: Helm) -> None:
 @pytest.mark.parametrize(
     ("values", "hours"),
     [
-        ({"certificates.self.leafDays": "8"}, 48),
+        ({"certificates.self.servingCertificateDays": "8"}, 48),
         ({**ISSUED, "certificates.certManager.durationHours": "24"}, 6),
         (PROVIDED, 72),
     ],

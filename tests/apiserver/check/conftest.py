@@ -1,4 +1,4 @@
-"""One installation for all tests of this folder; whoever breaks it repairs it."""
+"""One installation for all tests of this directory; a test that breaks it repairs it."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from apiserver.check import podnetwork
 from apiserver.product import Installed, installed_product, product_cluster
 from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
-from kube.standin import NETWORK, Settings
+from kube.standin_pod import NETWORK, Settings
 from kube.waiting import until
 
 READER = "reader"
@@ -37,9 +37,9 @@ def cluster() -> Iterator[ControlPlane]:
 def installed(
     cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    """The chart's defaults, and its role for those who check."""
+    """The chart's defaults, and its ClusterRole F-checker."""
     settings = Settings(
-        environment={"DIND_CERTS_TICK": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
+        environment={"DIND_CERTS_RESYNC_INTERVAL": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
         programs={"dind-certs": [*_THROUGH_NETWORK, "dind-certs"]},
         pod_ips=podnetwork.POD_IPS,
     )
@@ -71,7 +71,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(reader: Path) -> Run:
-    """Runs a command as a person does who has no more than the role."""
+    """Runs a command as a user who has no more rights than the role."""
 
     def run(command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -89,7 +89,7 @@ def run(reader: Path) -> Run:
 
 @pytest.fixture
 def healthy(installed: Installed, run: Run) -> Iterator[Installed]:
-    """The installation, well before the test and after it."""
+    """The installation, healthy before the test and after it."""
     _await_health(run)
     yield installed
     _await_health(run)
@@ -106,7 +106,7 @@ def _await_health(run: Run) -> None:
 
 @pytest.fixture
 def unrepaired(healthy: Installed) -> Iterator[Installed]:
-    """Nobody repairs certificates while the test runs."""
+    """The rotation does not run during the test."""
     healthy.scale(f"{FULLNAME}-certs", 0)
     until(lambda: not healthy.node.of("certificates"), "the rotation to end", seconds=30)
     yield healthy
@@ -114,10 +114,10 @@ def unrepaired(healthy: Installed) -> Iterator[Installed]:
 
 
 @contextmanager
-def changed_registration(
+def changed_configuration(
     installed: Installed, change: Callable[[list[dict[str, Any]]], object]
 ) -> Iterator[None]:
-    """Changes the entries of the webhook configuration, and brings them back."""
+    """Changes the webhooks of the MutatingWebhookConfiguration, and restores them."""
     client = installed.cluster.client
     before = client.get(_CONFIGURATION).raise_for_status().json()
     after = json.loads(json.dumps(before))
@@ -132,8 +132,8 @@ def changed_registration(
 
 
 @contextmanager
-def no_registration(installed: Installed) -> Iterator[None]:
-    """Deletes the webhook configuration, and creates it again."""
+def no_configuration(installed: Installed) -> Iterator[None]:
+    """Deletes the MutatingWebhookConfiguration, and creates it again."""
     client = installed.cluster.client
     before = client.get(_CONFIGURATION).raise_for_status().json()
     client.delete(_CONFIGURATION).raise_for_status()
@@ -164,8 +164,8 @@ def label_namespace(installed: Installed, name: str, labels: Mapping[str, str | 
 
 
 def steady(text: str) -> str:
-    """What differs from run to run, by another name."""
+    """Replaces what differs from run to run."""
     text = re.sub(r"v1\.\d+\.\d+\S*", "v1.N", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", text)
-    text = re.sub(r"caBundle( +)\S.*? valid", r"caBundle\1AUTHORITY valid", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d\s+\d\d:\d\d:\d\d\s+UTC", "TIME", text)
+    text = re.sub(r"\bCA [0-9a-f:]+ valid", "CA valid", text)
     return re.sub(rf"{FULLNAME}-[0-9a-z]+-[0-9a-z]+", "POD", text)

@@ -12,10 +12,10 @@ from apiserver.chart.helm import FULLNAME, NAMESPACE
 from apiserver.check.conftest import (
     MERGE,
     Run,
-    changed_registration,
+    changed_configuration,
     label_namespace,
     new_namespace,
-    no_registration,
+    no_configuration,
     steady,
 )
 from apiserver.product import Installed
@@ -28,28 +28,32 @@ pytestmark = [
 
 INJECT = "dind.io/inject"
 YES = {INJECT: "true"}
+_STATUS = "dind.io/status"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 INJECTED = """\
-pod/job in namespace NS (label dind.io/inject: none): injected, profile default, mode sidecar
+pod/job: injected (profile default, mode sidecar)
+namespace NS, label dind.io/inject: none
 
-  this pod  Has it got Docker?  yes
+  this pod  Does it have Docker?  yes
             mode: sidecar
-            profile: default
             image: docker:29-dind
             containers with Docker: build
-            by: dind-webhook VERSION
             state: container dind has not started; the pod is Pending, not ready
+            profile: default (annotation dind.io/status)
+            by: dind-webhook VERSION (annotation dind.io/status)
 
-Decided by: every gate says yes
+Decided by: all checks passed
 """
 
 LABELLED_LATER = """\
-pod/job in namespace NS (label dind.io/inject: true): left alone, created-before-label
+pod/job: skipped (created-before-label)
+namespace NS, label dind.io/inject: true
 
-  API server    Does it ask the webhook about such a pod?         yes
-                by the namespace's label (/inject/namespace)
-                the gates below follow the built-in defaults; --config names the operator's file
+  API server    Does it call the webhook for this pod?            yes
+                because of the namespace's label (/inject/namespace)
+                the checks below use the default configuration; --config names a
+                  file
   mirror pod    Is it a pod that the API server can change?       yes
   opt-in        Do the pod and its namespace ask for Docker?      yes
   annotations   Are its dind.io annotations valid and allowed?    yes
@@ -57,11 +61,12 @@ pod/job in namespace NS (label dind.io/inject: true): left alone, created-before
   own daemon    Does it come without a Docker daemon of its own?  yes
   platform      Can a daemon run in such a pod?                   yes
   fit           Is there room for what is injected?               yes
-  pod security  Does the namespace let such a daemon in?          yes
-  this pod      Was it treated like that when it was created?     no, left alone
-                why: The pod was created at TIME, before its namespace's label dind.io/inject was \
-last written, TIME.
-                way out: Delete the pod and create it again; a pod never gets Docker afterwards.
+  pod security  Does the namespace admit such a pod?              yes
+  this pod      Was this the same when it was created?            no, skipped
+                why: The pod was created at TIME, before its namespace's label \
+dind.io/inject was last written, TIME.
+                fix: Delete the pod and create it again; the webhook sees only
+                  new pods.
 
 Decided by: this pod
 """
@@ -103,7 +108,7 @@ def _steady(text: str, namespace: str) -> str:
     return steady(text).replace(namespace, "NS")
 
 
-def test_an_injected_pod_is_told_what_it_got(installed: Installed, run: Run) -> None:
+def test_what_was_injected_is_shown(installed: Installed, run: Run) -> None:
     with new_namespace(installed) as namespace:
         created = _create(installed, namespace, YES)
         result = run("explain", "job", "-n", namespace)
@@ -113,9 +118,32 @@ def test_an_injected_pod_is_told_what_it_got(installed: Installed, run: Run) -> 
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_a_pod_from_before_the_label_is_walked_through_the_gates(
-    installed: Installed, run: Run
-) -> None:
+def test_the_pod_counts_and_not_its_status_annotation(installed: Installed, run: Run) -> None:
+    with new_namespace(installed) as namespace:
+        created = _create(installed, namespace, YES)
+        status = json.loads(created["metadata"]["annotations"][_STATUS])
+        status |= {"image": "evil", "containers": ["build", "ghost"]}
+        _annotate(installed, namespace, {_STATUS: json.dumps(status)})
+        result = run("explain", "pod/job", "-n", namespace)
+
+    lines = " ".join(result.stdout.split())
+    assert "image: docker:29-dind containers with Docker: build state:" in lines
+    hint = f"hint: annotation {_STATUS} contradicts the pod: "
+    assert f"{hint}image evil (in the pod: docker:29-dind)" in lines
+    assert f"{hint}containers build, ghost (in the pod: build)" in lines
+
+
+def test_a_forged_status_annotation_is_pointed_out(installed: Installed, run: Run) -> None:
+    with new_namespace(installed) as namespace:
+        _create(installed, namespace, {_STATUS: "{}"})
+        label_namespace(installed, namespace, YES)
+        result = run("explain", "job", "-n", namespace)
+
+    lines = " ".join(result.stdout.split())
+    assert f"annotation {_STATUS} contradicts the pod, which has no injected container" in lines
+
+
+def test_a_pod_from_before_the_label_gets_every_check(installed: Installed, run: Run) -> None:
     with new_namespace(installed) as namespace:
         _await_later_second(_create(installed, namespace))
         label_namespace(installed, namespace, YES)
@@ -125,97 +153,100 @@ def test_a_pod_from_before_the_label_is_walked_through_the_gates(
     assert result.returncode == 1
 
 
-class TestAPodThatGotNothing:
-    """The first line says why, and the exit code what becomes of such a pod."""
+class TestSkippedPods:
+    """The first two lines say why, and the exit code what would happen today."""
 
-    def test_one_that_never_asked(self, installed: Installed, run: Run) -> None:
+    def test_a_pod_that_did_not_opt_in(self, installed: Installed, run: Run) -> None:
         with new_namespace(installed) as namespace:
             _create(installed, namespace)
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (1, "(label dind.io/inject: none): left alone, not-opted-in")
+        assert found == (1, "skipped (not-opted-in), label dind.io/inject: none")
 
-    def test_one_that_opted_out(self, installed: Installed, run: Run) -> None:
+    def test_a_pod_that_opted_out(self, installed: Installed, run: Run) -> None:
         with new_namespace(installed, YES) as namespace:
             _create(installed, namespace, {INJECT: "false"})
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (1, "(label dind.io/inject: true): left alone, opted-out")
+        assert found == (1, "skipped (opted-out), label dind.io/inject: true")
 
-    def test_one_with_a_daemon_of_its_own(self, installed: Installed, run: Run) -> None:
+    def test_a_pod_with_its_own_daemon(self, installed: Installed, run: Run) -> None:
         with new_namespace(installed, YES) as namespace:
             _create(installed, namespace, containers=[{"name": "dind", "image": "docker:dind"}])
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (1, "(label dind.io/inject: true): left alone, own-daemon")
+        assert found == (1, "skipped (own-daemon), label dind.io/inject: true")
 
-    def test_one_that_was_annotated_later(self, installed: Installed, run: Run) -> None:
+    def test_a_pod_that_was_annotated_later(self, installed: Installed, run: Run) -> None:
         with new_namespace(installed) as namespace:
             _await_later_second(_create(installed, namespace))
             _annotate(installed, namespace, YES)
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (1, "(label dind.io/inject: none): left alone, annotated-later")
+        assert found == (1, "skipped (annotated-later), label dind.io/inject: none")
 
-    def test_one_that_would_be_refused_today(self, installed: Installed, run: Run) -> None:
+    def test_a_pod_that_would_be_denied_today(self, installed: Installed, run: Run) -> None:
         with new_namespace(installed) as namespace:
             _create(installed, namespace, hostNetwork=True)
             label_namespace(installed, namespace, YES)
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (2, "(label dind.io/inject: true): refused, host-network")
+        assert found == (2, "denied (host-network), label dind.io/inject: true")
 
     @pytest.mark.parametrize("level", ["baseline", "restricted"])
-    def test_one_whose_namespace_refuses_sidecars(
+    def test_a_pod_whose_namespace_denies_sidecars(
         self, installed: Installed, run: Run, level: str
     ) -> None:
         with new_namespace(installed) as namespace:
             _create(installed, namespace)
             label_namespace(installed, namespace, {**YES, _ENFORCE: level})
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (2, "(label dind.io/inject: true): refused, pod-security")
+        assert found == (2, "denied (pod-security), label dind.io/inject: true")
 
-    def test_one_in_the_releases_own_namespace(self, installed: Installed, run: Run) -> None:
+    def test_a_pod_in_the_namespace_of_the_release(self, installed: Installed, run: Run) -> None:
         pod = installed.node.ready("webhook")[0].name
         result = run("explain", pod, "-n", NAMESPACE)
 
-        assert result.stdout.splitlines()[0].endswith("left alone, excluded-namespace")
+        assert result.stdout.splitlines()[0].endswith("skipped (excluded-namespace)")
         assert result.returncode == 1
 
-    def test_one_from_before_the_webhook(self, healthy: Installed, run: Run) -> None:
+    def test_a_pod_from_before_the_webhook(self, healthy: Installed, run: Run) -> None:
         with new_namespace(healthy, YES) as namespace:
-            with no_registration(healthy):
+            with no_configuration(healthy):
                 created = _create(healthy, namespace)
-                unregistered = _told(run, namespace)
+                not_installed = _explained(run, namespace)
                 _await_later_second(created)
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert unregistered == (1, "(label dind.io/inject: true): left alone, not-registered")
-        assert told == (1, "(label dind.io/inject: true): left alone, created-before-webhook")
+        assert not_installed == (1, "skipped (not-installed), label dind.io/inject: true")
+        assert found == (1, "skipped (created-before-webhook), label dind.io/inject: true")
 
-    def test_one_from_while_the_webhook_was_away(self, healthy: Installed, run: Run) -> None:
-        def ignore(entries: list[dict[str, Any]]) -> None:
-            for endpoint in entries:
-                endpoint["failurePolicy"] = "Ignore"
+    def test_a_pod_from_while_the_webhook_was_unavailable(
+        self, healthy: Installed, run: Run
+    ) -> None:
+        def ignore(webhooks: list[dict[str, Any]]) -> None:
+            for webhook in webhooks:
+                webhook["failurePolicy"] = "Ignore"
 
-        with changed_registration(healthy, ignore), new_namespace(healthy, YES) as namespace:
+        with changed_configuration(healthy, ignore), new_namespace(healthy, YES) as namespace:
             healthy.scale(FULLNAME, 0)
             try:
                 until(lambda: not healthy.node.of("webhook"), "no pod to serve", seconds=30)
                 _create(healthy, namespace)
             finally:
                 healthy.scale(FULLNAME, 2)
-            told = _told(run, namespace)
+            found = _explained(run, namespace)
 
-        assert told == (1, "(label dind.io/inject: true): left alone, webhook-away")
+        assert found == (1, "skipped (webhook-unavailable), label dind.io/inject: true")
 
 
-def _told(run: Run, namespace: str) -> tuple[int, str]:
-    """The exit code, and the first line from the label on."""
-    result = run("explain", "job", "-n", namespace)
-    first = result.stdout.splitlines()[0]
-    return result.returncode, first.removeprefix(f"pod/job in namespace {namespace} ")
+def _explained(run: Run, namespace: str) -> tuple[int, str]:
+    """The exit code, and the first two lines without the pod's name."""
+    result = run("explain", "pod/job", "-n", namespace)
+    title, place = result.stdout.splitlines()[:2]
+    outcome = title.removeprefix("pod/job: ")
+    return result.returncode, f"{outcome}, {place.removeprefix(f'namespace {namespace}, ')}"
 
 
 def _annotate(installed: Installed, namespace: str, annotations: Mapping[str, str]) -> None:
@@ -228,7 +259,7 @@ def _annotate(installed: Installed, namespace: str, annotations: Mapping[str, st
 
 @pytest.mark.parametrize("namespace", ["default", "no-such-namespace"])
 @pytest.mark.usefixtures("installed")
-def test_a_pod_that_does_not_exist_is_told_in_one_sentence(run: Run, namespace: str) -> None:
+def test_a_missing_pod_is_an_error_of_one_line(run: Run, namespace: str) -> None:
     result = run("explain", "no-such-pod", "-n", namespace)
 
     assert result.stderr == f"Error: namespace {namespace} has no pod no-such-pod\n"

@@ -1,4 +1,4 @@
-"""What the chart's ClusterRole F-checker grants is enough for both commands, and none is spare."""
+"""The chart's ClusterRole F-checker grants what both commands need, and no more."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -56,8 +56,8 @@ def without(healthy: Installed, resource: str) -> Iterator[Installed]:
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_no_right_is_spare(without: Installed, run: Run, resource: str) -> None:
-    """Who may not read one kind is told which, and how to get the right."""
+def test_every_right_is_needed(without: Installed, run: Run, resource: str) -> None:
+    """A missing right is named, with how to get it."""
     assert resource in RESOURCES
     check = run("check")
     pod = without.node.ready("webhook")[0].name

@@ -1,30 +1,32 @@
-"""`dind-certs` with the two-phase order switched off: everything is replaced at once.
+"""`dind-certs` without the order of the plan: everything is replaced at once.
 
-It shows that the test can see: bundle and leaf arrive at different moments, so creates must fail.
+It shows that the test can fail: caBundle and serving certificate arrive at different moments.
 """
 
 from datetime import datetime, timedelta
 from functools import partial
 
 from certs import rotation
-from certs.actions import Action, AddAuthority, IssueLeaf, Publish, Wait
+from certs.actions import Action, AddCA, IssueServingCertificate, PublishCABundle, Wait
+from certs.certificates import renewal_reason
 from certs.cli import main
-from certs.plan import Policy
-from certs.renewal import renewal_reason
-from certs.state import State, StoredLeaf, bundle_of
+from certs.state import Policy, State, StoredServingCertificate, ca_bundle_of
 
 
 def hasty(now: datetime, state: State, _policy: Policy) -> Action:
-    """A new authority instead of the old one, its bundle, its leaf."""
-    newest = state.authorities[-1] if state.authorities else None
+    """A new CA instead of the old one, its caBundle, its serving certificate."""
+    newest = state.cas[-1] if state.cas else None
     if newest is None or (due := renewal_reason(now, newest.certificate)):
-        return AddAuthority((), "there is none" if newest is None else str(due))
-    bundle = bundle_of((newest,))
-    if state.registration and any(b != bundle for b in state.registration.bundles.values()):
-        return Publish(bundle, "it is not the new one")
-    if not isinstance(state.leaf, StoredLeaf) or state.leaf.issuer != newest.certificate:
-        return IssueLeaf(newest, "it is not the new one's")
-    return Wait(now + timedelta(seconds=1), "all is well")
+        return AddCA((), "no CA is stored" if newest is None else str(due))
+    pem = ca_bundle_of((newest,))
+    if state.webhooks and any(found.pem != pem for found in state.webhooks.ca_bundles.values()):
+        return PublishCABundle(pem, "it is not the new one")
+    if (
+        not isinstance(state.serving, StoredServingCertificate)
+        or state.serving.issuer != newest.certificate
+    ):
+        return IssueServingCertificate(newest, "it is not the new one's")
+    return Wait(now + timedelta(seconds=1), "everything is up to date")
 
 
 rotation.Rotation = partial(rotation.Rotation, plan=hasty)  # type: ignore[assignment,misc]

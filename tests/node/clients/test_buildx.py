@@ -38,13 +38,13 @@ cat out/link
 """
 
 
-def test_stages_a_kept_cache_and_files_instead_of_an_image(
+def test_buildx_builds_stages_keeps_a_cache_and_exports_files(
     cluster: Cluster, namespace: str
 ) -> None:
     log = completed(cluster, namespace, job("stages", MAKE_IMAGE + STAGES))
     assert log == "first\nsecond\n"
 
 
-def test_build_steps_have_the_pods_mtu(cluster: Cluster, namespace: str) -> None:
+def test_build_steps_have_the_mtu_of_the_pod(cluster: Cluster, namespace: str) -> None:
     log = completed(cluster, namespace, job("link", MAKE_IMAGE + LINK))
     assert f" mtu {POD_MTU} " in log

@@ -41,11 +41,11 @@ docker network ls --quiet --filter name=shop
 """
 
 
-def test_services_come_up_find_each_other_and_go(cluster: Cluster, namespace: str) -> None:
+def test_services_start_resolve_each_other_and_stop(cluster: Cluster, namespace: str) -> None:
     log = completed(cluster, namespace, job("compose", UP_AND_DOWN))
     assert log == "from the server\nfrom the server\n"
 
 
-def test_the_projects_network_has_the_pods_mtu(cluster: Cluster, namespace: str) -> None:
+def test_project_network_has_the_mtu_of_the_pod(cluster: Cluster, namespace: str) -> None:
     script = f"{PROJECT}compose run --rm --no-deps reader ip link show eth0"
     assert f" mtu {POD_MTU} " in completed(cluster, namespace, job("compose", script))

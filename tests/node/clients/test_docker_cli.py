@@ -61,18 +61,14 @@ docker run --rm --volume $socket:/var/run/docker.sock client /docker ps --format
         "the socket in a container",
     ],
 )
-def test_the_docker_command_works(
-    cluster: Cluster, namespace: str, script: str, printed: str
-) -> None:
+def test_docker_command_works(cluster: Cluster, namespace: str, script: str, printed: str) -> None:
     work = [{"name": "work", "mountPath": "/tmp/job"}]
     manifest = job("command", MAKE_IMAGE + script, volumeMounts=work)
     manifest["spec"]["volumes"] = [{"name": "work", "emptyDir": {}}]
     assert completed(cluster, namespace, manifest) == printed
 
 
-def test_a_published_port_answers_on_the_localhost_of_the_pod(
-    cluster: Cluster, namespace: str
-) -> None:
+def test_published_port_answers_on_localhost_of_the_pod(cluster: Cluster, namespace: str) -> None:
     serve = "docker run --detach --publish 8080:80 made busybox httpd -f -p 80 -h /"
     manifest = job("published", f"{MAKE_IMAGE}{serve}")
     look = "until wget -q -O - localhost:8080/said 2>/dev/null; do sleep 0.1; done"

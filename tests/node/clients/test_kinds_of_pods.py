@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.node, pytest.mark.usefixtures("product")]
 RUN = "docker run --rm made cat /said"
 
 
-def test_the_non_root_example_builds_and_runs(cluster: Cluster, namespace: str) -> None:
+def test_non_root_example_builds_and_runs(cluster: Cluster, namespace: str) -> None:
     manifest = example("non-root")
     # It builds from a repository, and there is none here; everything else stays as it is.
     manifest["spec"]["containers"][0]["command"] = ["sh", "-c", f"id -u\n{MAKE_IMAGE}{RUN}"]
     assert completed(cluster, namespace, manifest) == "1000\na build step ran\n"
 
 
-def test_a_user_without_a_home_is_told_so_and_helped_by_docker_config(
+def test_user_without_home_gets_an_error_that_docker_config_fixes(
     cluster: Cluster, namespace: str
 ) -> None:
     script = f"""{MAKE_CONTEXT}
@@ -39,7 +39,7 @@ def test_a_user_without_a_home_is_told_so_and_helped_by_docker_config(
     assert log == "ERROR: mkdir /.docker: permission denied\na build step ran\n"
 
 
-def test_what_an_init_container_builds_the_main_container_runs(
+def test_main_container_runs_the_image_that_an_init_container_built(
     cluster: Cluster, namespace: str
 ) -> None:
     manifest = job("prepared", RUN)
@@ -48,7 +48,7 @@ def test_what_an_init_container_builds_the_main_container_runs(
     assert completed(cluster, namespace, manifest) == "a build step ran\n"
 
 
-def test_containers_keep_a_var_run_of_their_own(cluster: Cluster, namespace: str) -> None:
+def test_containers_keep_their_own_var_run(cluster: Cluster, namespace: str) -> None:
     """Such as a server and its workers that meet at a socket there."""
     look = "until [ -e /var/run/theirs ]; do sleep 0.1; done"
     script = f"echo $DOCKER_HOST\n{MAKE_IMAGE}{RUN}\n{look}\n{HAND_THE_SOCKET_ON}"
@@ -61,9 +61,7 @@ def test_containers_keep_a_var_run_of_their_own(cluster: Cluster, namespace: str
     assert log == "unix:///run/dind/docker.sock\na build step ran\nclient\n"
 
 
-def test_the_containers_of_a_jenkins_agent_work_in_one_workspace(
-    cluster: Cluster, namespace: str
-) -> None:
+def test_jenkins_agent_containers_share_one_workspace(cluster: Cluster, namespace: str) -> None:
     """The plugin execs a job's steps into the containers of the agent's pod, one after another."""
     manifest = example("jenkins-agent")
     containers = {container["name"]: container for container in manifest["spec"]["containers"]}

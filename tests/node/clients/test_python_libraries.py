@@ -22,7 +22,7 @@ SUITES = Path(__file__).parent / "suites"
     ],
     ids=["the Docker SDK", "Testcontainers"],
 )
-def test_a_librarys_suite_passes(
+def test_library_suite_passes(
     cluster: Cluster, namespace: str, suite: str, settings: dict[str, str]
 ) -> None:
     program = (SUITES / f"{suite}.py").read_text(encoding="utf-8")

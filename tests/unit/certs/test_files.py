@@ -10,8 +10,8 @@ from certs.files import File, existing, write_together
 FILES = [File("a", b"new a", 0o644), File("b", b"new b", 0o600)]
 
 
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+def contents(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=["open", "usual", "closed"])
@@ -25,7 +25,7 @@ def test_files_have_their_modes_whatever_the_umask_is(umask: int, tmp_path: Path
     assert modes == {"a": 0o644, "b": 0o600}
 
 
-def test_a_missing_folder_is_created(tmp_path: Path) -> None:
+def test_a_missing_directory_is_created(tmp_path: Path) -> None:
     write_together(tmp_path / "tls", FILES)
     assert contents(tmp_path / "tls") == {"a": "new a", "b": "new b"}
 
@@ -50,7 +50,7 @@ def test_a_link_is_replaced_and_what_it_points_to_left_alone(tmp_path: Path) -> 
     assert contents(tmp_path) == {"a": "new a", "b": "new b", "other": "other"}
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["directory", "pipe"])
 @pytest.mark.parametrize("former", [None, "file", "link"])
 def test_when_the_last_file_cannot_be_placed_the_first_is_as_it_was(
     make: Callable[[Path], None], former: str | None, tmp_path: Path
@@ -69,8 +69,8 @@ def test_when_the_last_file_cannot_be_placed_the_first_is_as_it_was(
         assert (tmp_path / "a").read_text() == "old a"
 
 
-def test_when_writing_fails_a_created_folder_is_removed(tmp_path: Path) -> None:
-    unwritable = File("no/such/folder", b"", 0o644)
+def test_when_writing_fails_a_created_directory_is_removed(tmp_path: Path) -> None:
+    unwritable = File("no/such/directory", b"", 0o644)
     with pytest.raises(FileNotFoundError):
         write_together(tmp_path / "tls", [*FILES, unwritable])
     assert list(tmp_path.iterdir()) == []

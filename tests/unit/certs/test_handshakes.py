@@ -1,4 +1,4 @@
-"""Real handshakes over loopback: what a client that trusts only our authority accepts."""
+"""Real handshakes over loopback: what a client that trusts only our CA accepts."""
 
 import contextlib
 import socket
@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from certs.authority import Leaf, issue_authority, issue_leaf
 from certs.cli import main
-from certs.names import service_names
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
 
 NOW = datetime.now(UTC)
 
@@ -43,7 +42,7 @@ def serving(certificate: Path, key: Path) -> Iterator[tuple[str, int]]:
 
 
 def greeting(address: tuple[str, int], ca_pem: str, hostname: str) -> bytes:
-    """Connect as a strict client that trusts only the given authorities."""
+    """Connect as a strict client that trusts only the given CAs."""
     context = ssl.create_default_context(cadata=ca_pem)
     context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default of newer Pythons
     with (
@@ -53,63 +52,69 @@ def greeting(address: tuple[str, int], ca_pem: str, hostname: str) -> bytes:
         return secured.recv(5)
 
 
-def greeting_of(leaf: Leaf, ca_pem: bytes, hostname: str, folder: Path) -> bytes:
-    certificate, key = folder / "tls.crt", folder / "tls.key"
-    certificate.write_bytes(leaf.pem)
-    key.write_bytes(leaf.key)
+def greeting_of(served: KeyPair, ca_pem: bytes, hostname: str, directory: Path) -> bytes:
+    certificate, key = directory / "tls.crt", directory / "tls.key"
+    certificate.write_bytes(served.pem)
+    key.write_bytes(served.key)
     with serving(certificate, key) as address:
         return greeting(address, ca_pem.decode(), hostname)
 
 
 @pytest.mark.parametrize("hostname", service_names("dind-webhook", "ci"))
 def test_a_client_accepts_every_name_of_the_service(hostname: str, tmp_path: Path) -> None:
-    authority = issue_authority(NOW)
-    leaf = issue_leaf(authority, NOW, dns_names=service_names("dind-webhook", "ci"))
-    assert greeting_of(leaf, authority.pem, hostname, tmp_path) == b"hello"
+    ca = issue_ca(NOW)
+    served = issue_serving_certificate(ca, NOW, dns_names=service_names("dind-webhook", "ci"))
+    assert greeting_of(served, ca.pem, hostname, tmp_path) == b"hello"
 
 
 def test_a_service_with_the_longest_names_is_served(tmp_path: Path) -> None:
     """A common name would be too short for it."""
-    authority = issue_authority(NOW)
+    ca = issue_ca(NOW)
     names = service_names("s" * 63, "n" * 63)
-    leaf = issue_leaf(authority, NOW, dns_names=names)
-    assert greeting_of(leaf, authority.pem, names[-1], tmp_path) == b"hello"
+    served = issue_serving_certificate(ca, NOW, dns_names=names)
+    assert greeting_of(served, ca.pem, names[-1], tmp_path) == b"hello"
 
 
 def test_a_client_refuses_a_name_that_is_not_in_the_certificate(tmp_path: Path) -> None:
-    authority = issue_authority(NOW)
-    leaf = issue_leaf(authority, NOW, dns_names=service_names("dind-webhook", "ci"))
+    ca = issue_ca(NOW)
+    served = issue_serving_certificate(ca, NOW, dns_names=service_names("dind-webhook", "ci"))
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-        greeting_of(leaf, authority.pem, "dind-webhook.other.svc", tmp_path)
+        greeting_of(served, ca.pem, "dind-webhook.other.svc", tmp_path)
 
 
-def test_a_client_refuses_another_authoritys_leaf(tmp_path: Path) -> None:
-    leaf = issue_leaf(issue_authority(NOW), NOW, dns_names=["localhost"])
+def test_a_client_refuses_the_serving_certificate_of_another_ca(tmp_path: Path) -> None:
+    served = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["localhost"])
     with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
-        greeting_of(leaf, issue_authority(NOW).pem, "localhost", tmp_path)
+        greeting_of(served, issue_ca(NOW).pem, "localhost", tmp_path)
 
 
-def test_a_client_that_trusts_two_authorities_accepts_a_leaf_of_either(tmp_path: Path) -> None:
+def test_a_client_that_trusts_two_cas_accepts_a_serving_certificate_of_either(
+    tmp_path: Path,
+) -> None:
     """What a rotation relies on."""
-    old, new = issue_authority(NOW), issue_authority(NOW)
-    for authority in (old, new):
-        leaf = issue_leaf(authority, NOW, dns_names=["localhost"])
-        assert greeting_of(leaf, old.pem + new.pem, "localhost", tmp_path) == b"hello"
+    old, new = issue_ca(NOW), issue_ca(NOW)
+    for ca in (old, new):
+        served = issue_serving_certificate(ca, NOW, dns_names=["localhost"])
+        assert greeting_of(served, old.pem + new.pem, "localhost", tmp_path) == b"hello"
 
 
-def test_a_client_refuses_an_expired_leaf(tmp_path: Path) -> None:
+def test_a_client_refuses_an_expired_serving_certificate(tmp_path: Path) -> None:
     past = NOW - timedelta(days=2)
-    authority = issue_authority(past)
-    leaf = issue_leaf(authority, past, dns_names=["localhost"], validity=timedelta(days=1))
+    ca = issue_ca(past)
+    served = issue_serving_certificate(
+        ca, past, dns_names=["localhost"], validity=timedelta(days=1)
+    )
     with pytest.raises(ssl.SSLCertVerificationError, match="certificate has expired"):
-        greeting_of(leaf, authority.pem, "localhost", tmp_path)
+        greeting_of(served, ca.pem, "localhost", tmp_path)
 
 
-def test_a_client_whose_clock_is_half_an_hour_behind_accepts_a_new_leaf(tmp_path: Path) -> None:
+def test_a_client_whose_clock_is_half_an_hour_behind_accepts_a_new_serving_certificate(
+    tmp_path: Path,
+) -> None:
     ahead = NOW + timedelta(minutes=30)
-    authority = issue_authority(ahead)
-    leaf = issue_leaf(authority, ahead, ip_addresses=[ip_address("127.0.0.1")])
-    assert greeting_of(leaf, authority.pem, "127.0.0.1", tmp_path) == b"hello"
+    ca = issue_ca(ahead)
+    served = issue_serving_certificate(ca, ahead, ip_addresses=[ip_address("127.0.0.1")])
+    assert greeting_of(served, ca.pem, "127.0.0.1", tmp_path) == b"hello"
 
 
 @pytest.mark.parametrize("hostname", ["localhost", "127.0.0.1", "::1"])

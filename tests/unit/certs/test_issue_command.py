@@ -1,4 +1,3 @@
-import importlib.metadata
 import os
 import stat
 import subprocess
@@ -14,13 +13,15 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 
 from certs.cli import main
+from webhook import __version__
 
 NAMES_RULE = (
-    "allowed are labels of letters, digits and inner hyphens (at most 63 each, 253 in all), "
-    "joined by dots, the last one not a number."
+    "(accepted: labels of letters, digits and inner hyphens, at most 63 each and 253 in all, "
+    "joined by dots, the last one not a number)."
 )
 ADDRESS_RULE = (
-    "allowed are IPv4 (127.0.0.1) and IPv6 (::1), without a port, a prefix length or a zone."
+    "(accepted: IPv4 such as 127.0.0.1 and IPv6 such as ::1, without a port, a prefix length or a "
+    "zone)."
 )
 DAYS_RULE = "is not a whole number of days from 1 to 365."
 
@@ -29,28 +30,30 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def leaf_in(folder: Path) -> x509.Certificate:
-    return x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
+def serving_in(directory: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((directory / "tls.crt").read_bytes())
 
 
-def names_in(folder: Path) -> tuple[list[str], Sequence[object]]:
-    names = leaf_in(folder).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+def names_in(directory: Path) -> tuple[list[str], Sequence[object]]:
+    names = (
+        serving_in(directory).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    )
     return names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress)
 
 
 @pytest.fixture
 def locked() -> Iterator[Path]:
-    """A folder that this process may not write to, even when the tests run as root."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o555)
+    """A directory that this process may not write to, even when the tests run as root."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o555)
         user = os.geteuid()
         if user == 0:
             os.seteuid(65534)
         try:
-            yield Path(folder)
+            yield Path(directory)
         finally:
             os.seteuid(user)
-            Path(folder).chmod(0o700)
+            Path(directory).chmod(0o700)
 
 
 def test_a_set_has_the_names_of_a_tls_secret_and_a_private_key(tmp_path: Path) -> None:
@@ -59,21 +62,21 @@ def test_a_set_has_the_names_of_a_tls_secret_and_a_private_key(tmp_path: Path) -
     assert modes == {"ca.crt": 0o644, "tls.crt": 0o644, "tls.key": 0o600}
 
 
-def test_a_person_reads_what_was_written_its_names_its_expiry_and_the_next_command(
+def test_the_output_names_the_files_the_expiry_and_the_next_command(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "my tls"
-    result = run("issue", "--dir", folder)
-    expiry = leaf_in(folder).not_valid_after_utc
+    directory = tmp_path / "my tls"
+    result = run("issue", "--dir", directory)
+    expiry = serving_in(directory).not_valid_after_utc
     assert result.stderr == ""
     assert result.stdout == (
-        f"Wrote to {folder}:\n"
-        "  ca.crt   the authority, for clients to trust\n"
-        "  tls.crt  the server's certificate\n"
+        f"Wrote to {directory}:\n"
+        "  ca.crt   the CA certificate, for clients to trust\n"
+        "  tls.crt  the serving certificate\n"
         "  tls.key  its private key, readable by you alone\n"
         "Names:   localhost, 127.0.0.1, ::1\n"
         f"Expires: {expiry:%Y-%m-%d %H:%M} UTC, 30 days from now\n"
-        f"Next:    dind-webhook serve --tls-dir '{folder}'\n"
+        f"Next:    dind-webhook serve --tls-dir '{directory}'\n"
     )
 
 
@@ -91,8 +94,8 @@ def test_a_set_lasts_as_many_days_as_asked(days: str, words: str, tmp_path: Path
     result = run("issue", "--dir", tmp_path, "--days", days)
     after = datetime.now(UTC)
     validity = timedelta(days=int(days))
-    authority = x509.load_pem_x509_certificate((tmp_path / "ca.crt").read_bytes())
-    for certificate in (authority, leaf_in(tmp_path)):
+    ca = x509.load_pem_x509_certificate((tmp_path / "ca.crt").read_bytes())
+    for certificate in (ca, serving_in(tmp_path)):
         assert before + validity <= certificate.not_valid_after_utc <= after + validity
     assert f", {words} from now\n" in result.stdout
 
@@ -101,7 +104,7 @@ def test_a_file_that_exists_is_kept(tmp_path: Path) -> None:
     (tmp_path / "tls.key").write_text("mine")
     result = run("issue", "--dir", tmp_path)
     assert result.stderr == (
-        f"Error: {tmp_path} already has tls.key; --force replaces the whole set.\n"
+        f"Error: {tmp_path} already has tls.key; --force replaces all three files.\n"
     )
     assert result.exit_code == os.EX_CANTCREAT
     assert [path.name for path in tmp_path.iterdir()] == ["tls.key"]
@@ -120,15 +123,15 @@ def test_force_replaces_the_whole_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "why"),
     [
-        ("--dns", "a_b", f"'a_b' is not a DNS name; {NAMES_RULE}"),
+        ("--dns", "a_b", f"'a_b' is not a DNS name {NAMES_RULE}"),
         ("--dns", "::1", "'::1' is an IP address, not a DNS name."),
-        ("--ip", "1.2", f"'1.2' is not an IP address; {ADDRESS_RULE}"),
+        ("--ip", "1.2", f"'1.2' is not an IP address {ADDRESS_RULE}"),
         ("--days", "0", f"'0' {DAYS_RULE}"),
         ("--days", "366", f"'366' {DAYS_RULE}"),
         ("--days", "-1", f"'-1' {DAYS_RULE}"),
         ("--days", "1.5", f"'1.5' {DAYS_RULE}"),
         ("--days", "month", f"'month' {DAYS_RULE}"),
-        ("--dir", "", "the name of the folder is empty; for the current one, give a dot."),
+        ("--dir", "", "the name of the directory is empty (the current directory is '.')."),
     ],
     ids=[
         "bad-name",
@@ -139,7 +142,7 @@ def test_force_replaces_the_whole_set(tmp_path: Path) -> None:
         "negative-days",
         "half-days",
         "days-in-words",
-        "empty-folder",
+        "empty-directory",
     ],
 )
 def test_bad_usage_is_one_sentence_and_nothing_is_written(
@@ -147,24 +150,33 @@ def test_bad_usage_is_one_sentence_and_nothing_is_written(
 ) -> None:
     result = run("issue", "--dir", tmp_path, option, value)
     assert result.stdout == ""
-    assert result.stderr == f"Error: Invalid value for '{option}': {why}\n"
+    assert result.stderr == (
+        f"Error: Invalid value for '{option}': {why}\nTry 'dind-certs issue --help'.\n"
+    )
     assert result.exit_code == os.EX_USAGE
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "sentence", "usage"),
     [
-        (["issue"], "Missing option '--dir'."),
-        (["isue"], "No such command 'isue'. Did you mean 'issue'?"),
-        (["--dir"], "No such option '--dir'."),
-        (["issue", "--forced"], "No such option '--forced'. Did you mean '--force'?"),
+        (["issue"], "Missing option '--dir'.", "dind-certs issue"),
+        (["isue"], "No such command 'isue'.", "dind-certs"),
+        (["--dir"], "No such option '--dir'.", "dind-certs"),
+        (
+            ["issue", "--forced"],
+            "No such option '--forced'. Did you mean '--force'?",
+            "dind-certs issue",
+        ),
     ],
-    ids=["no-folder", "unknown-command", "option-before-command", "unknown-option"],
+    ids=["no-directory", "unknown-command", "option-before-command", "unknown-option"],
 )
-def test_a_wrong_command_is_one_sentence(arguments: list[str], sentence: str) -> None:
+def test_a_wrong_command_is_one_sentence_and_a_hint(
+    arguments: list[str], sentence: str, usage: str
+) -> None:
     result = run(*arguments)
-    assert (result.stdout, result.stderr) == ("", f"Error: {sentence}\n")
+    assert result.stdout == ""
+    assert result.stderr == f"Error: {sentence}\nTry '{usage} --help'.\n"
     assert result.exit_code == os.EX_USAGE
 
 
@@ -175,7 +187,7 @@ def test_no_command_shows_the_help() -> None:
     assert result.exit_code == os.EX_USAGE
 
 
-def test_a_folder_that_is_not_writable_is_named(locked: Path) -> None:
+def test_a_directory_that_is_not_writable_is_named(locked: Path) -> None:
     result = run("issue", "--dir", locked)
     assert result.stderr == f"Error: Nothing was written to {locked}: Permission denied.\n"
     assert result.exit_code == os.EX_CANTCREAT
@@ -183,19 +195,19 @@ def test_a_folder_that_is_not_writable_is_named(locked: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "why"),
+    ("directory", "why"),
     [("file", "Not a directory"), ("missing/tls", "No such file or directory")],
     ids=["a-file", "missing-parent"],
 )
-def test_a_folder_that_cannot_be_is_named(folder: str, why: str, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_is_named(directory: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = run("issue", "--dir", tmp_path / folder)
-    assert result.stderr == f"Error: Nothing was written to {tmp_path / folder}: {why}.\n"
+    result = run("issue", "--dir", tmp_path / directory)
+    assert result.stderr == f"Error: Nothing was written to {tmp_path / directory}: {why}.\n"
     assert result.exit_code == os.EX_CANTCREAT
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_force_does_not_replace_a_folder(tmp_path: Path) -> None:
+def test_force_does_not_replace_a_directory(tmp_path: Path) -> None:
     (tmp_path / "tls.key").mkdir()
     result = run("issue", "--dir", tmp_path, "--force")
     assert result.stderr == (
@@ -207,29 +219,43 @@ def test_force_does_not_replace_a_folder(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     """A process that may write no file at all stands for the disk."""
-    folder = tmp_path / "tls"
+    directory = tmp_path / "tls"
     command = [sys.executable, "-c", "from certs.cli import main; main()", "issue"]
-    command += ["--dir", str(folder)]
+    command += ["--dir", str(directory)]
     result = subprocess.run(
         ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert result.stderr == f"Error: Nothing was written to {folder}: File too large.\n"
+    assert result.stderr == f"Error: Nothing was written to {directory}: File too large.\n"
     assert result.returncode == os.EX_CANTCREAT
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_version_is_the_distributions() -> None:
-    version = importlib.metadata.version("dind-webhook")
-    assert run("--version").stdout == f"dind-certs, version {version}\n"
+def test_the_version_is_printed_as_by_dind_webhook() -> None:
+    """The installed program, since click takes the name from the command line."""
+    program = Path(sys.executable).with_name("dind-certs")
+    result = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout == f"dind-certs {__version__}\n"
 
 
-def test_the_command_loads_nothing_heavy() -> None:
-    heavy = "{'kubernetes', 'rich', 'webhook'}"
-    program = f"import sys, certs.cli; sys.exit(repr(sorted({heavy} & set(sys.modules))))"
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", [[], ["issue"], ["run"], ["show"]], ids=" ".join)
+def test_every_command_has_a_help(command: list[str], flag: str) -> None:
+    result = run(*command, flag)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: {' '.join(['dind-certs', *command])} [OPTIONS]")
+    assert "-h, --help" in result.stdout
+
+
+def test_issue_does_not_load_the_kubernetes_client(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom certs.cli import main\n"
+        f"main(['issue', '--dir', {str(tmp_path)!r}], standalone_mode=False)\n"
+        "print(sorted({'kubernetes', 'rich', 'structlog'} & set(sys.modules)), file=sys.stderr)"
+    )
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stderr == "[]\n"

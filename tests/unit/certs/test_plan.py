@@ -9,79 +9,84 @@ from cryptography import x509
 
 from certs.actions import (
     Action,
-    AddAuthority,
-    IssueLeaf,
-    KeepAuthorities,
-    LookAtReplicas,
-    Publish,
+    AddCA,
+    IssueServingCertificate,
+    ProbeReplicas,
+    PublishCABundle,
+    StoreCAs,
     Wait,
 )
-from certs.authority import Authority, issue_authority, issue_leaf
-from certs.names import service_names
-from certs.pem import fingerprint
-from certs.plan import GRAIN, Policy, plan
+from certs.certificates import fingerprint
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
+from certs.parsing import parse_ca_bundle
+from certs.plan import plan
+from certs.propagation import CLOCK_RESOLUTION
 from certs.state import (
-    Registration,
+    MAX_CAS,
+    Policy,
     Replica,
     State,
-    StoredAuthority,
-    StoredLeaf,
+    StoredCA,
+    StoredServingCertificate,
     Unusable,
-    bundle_of,
+    WebhookConfiguration,
+    ca_bundle_of,
 )
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 POLICY = Policy(service_names("hook", "ci"))
 DAY = timedelta(days=1)
-SETTLED = POLICY.settle + GRAIN
-ENTRIES = ("pod.dind.io", "namespace.dind.io")
+PROPAGATED = POLICY.propagation_delay + CLOCK_RESOLUTION
+WEBHOOKS = ("pod.dind.io", "namespace.dind.io")
 
 
-def authority(*, days_ago: int = 100) -> StoredAuthority:
-    issued = issue_authority(NOW - days_ago * DAY)
-    return StoredAuthority(x509.load_pem_x509_certificate(issued.pem), issued.key)
+def ca(*, days_ago: int = 100) -> StoredCA:
+    issued = issue_ca(NOW - days_ago * DAY)
+    return StoredCA(x509.load_pem_x509_certificate(issued.pem), issued.key)
 
 
-def leaf_of(
-    issuer: StoredAuthority,
+def serving_by(
+    issuer: StoredCA,
     *,
     days_ago: int = 10,
     written: timedelta = DAY,
     names: tuple[str, ...] = POLICY.names,
-) -> StoredLeaf:
-    signing = Authority(bundle_of([issuer]), issuer.key or b"")
-    leaf = issue_leaf(signing, NOW - days_ago * DAY, dns_names=names)
-    certificate = x509.load_pem_x509_certificate(leaf.pem)
-    return StoredLeaf(certificate, issuer.certificate, NOW - written)
+) -> StoredServingCertificate:
+    signing = KeyPair(ca_bundle_of([issuer]), issuer.key or b"")
+    issued = issue_serving_certificate(signing, NOW - days_ago * DAY, dns_names=names)
+    certificate = x509.load_pem_x509_certificate(issued.pem)
+    return StoredServingCertificate(certificate, issuer.certificate, NOW - written)
 
 
-def keyless(stored: StoredAuthority) -> StoredAuthority:
+def keyless(stored: StoredCA) -> StoredCA:
     return replace(stored, key=None)
 
 
-def registration(*trusted: StoredAuthority, applied: timedelta | None = SETTLED) -> Registration:
-    bundle = bundle_of(trusted)
-    return Registration(dict.fromkeys(ENTRIES, bundle), None if applied is None else NOW - applied)
+def published(*trusted: StoredCA, since: timedelta | None = PROPAGATED) -> WebhookConfiguration:
+    ca_bundle = parse_ca_bundle(ca_bundle_of(trusted))
+    date = None if since is None else NOW - since
+    return WebhookConfiguration(dict.fromkeys(WEBHOOKS, ca_bundle), date)
 
 
-def serving(*leaves: StoredLeaf | None) -> tuple[Replica, ...]:
+def replicas(*served: StoredServingCertificate | None) -> tuple[Replica, ...]:
     return tuple(
-        Replica(f"hook-{number}", leaf.certificate)
-        if leaf
-        else Replica(f"hook-{number}", None, "cannot be reached")
-        for number, leaf in enumerate(leaves)
+        Replica(f"hook-{number}", serving.certificate)
+        if serving
+        else Replica(f"hook-{number}", None, "cannot be probed")
+        for number, serving in enumerate(served)
     )
 
 
-AGEING = authority(days_ago=240)
-OLD, NEW, FOREIGN = authority(), authority(days_ago=1), authority()
-DUE, EXPIRED = authority(days_ago=244), authority(days_ago=400)
-OLD_LEAF, NEW_LEAF, FOREIGN_LEAF = leaf_of(OLD), leaf_of(NEW, days_ago=0), leaf_of(FOREIGN)
-EXPIRED_LEAF = leaf_of(OLD, days_ago=91)
+AGEING = ca(days_ago=240)
+OLD, NEW, FOREIGN = ca(), ca(days_ago=1), ca()
+DUE, EXPIRED = ca(days_ago=244), ca(days_ago=400)
+OLD_SERVING, NEW_SERVING = serving_by(OLD), serving_by(NEW, days_ago=0)
+FOREIGN_SERVING = serving_by(FOREIGN)
+EXPIRED_SERVING = serving_by(OLD, days_ago=91)
 
-CALM = State((OLD,), OLD_LEAF, registration(OLD))
-ROTATING = State((OLD, NEW), OLD_LEAF, registration(OLD, NEW))
-SWITCHED = State((OLD, NEW), NEW_LEAF, registration(OLD, NEW))
+CALM = State((OLD,), OLD_SERVING, published(OLD))
+ROTATING = State((OLD, NEW), OLD_SERVING, published(OLD, NEW))
+SWITCHED = State((OLD, NEW), NEW_SERVING, published(OLD, NEW))
 
 
 @dataclass(frozen=True)
@@ -94,20 +99,22 @@ class Case:
     check: Callable[[Action], bool] = lambda _: True
 
 
-def adds_beside(*kept: StoredAuthority) -> Callable[[Action], bool]:
-    return lambda action: isinstance(action, AddAuthority) and action.beside == kept
+def adds_beside(*kept: StoredCA) -> Callable[[Action], bool]:
+    return lambda action: isinstance(action, AddCA) and action.beside == kept
 
 
-def keeps(*kept: StoredAuthority) -> Callable[[Action], bool]:
-    return lambda action: isinstance(action, KeepAuthorities) and action.kept == kept
+def keeps(*kept: StoredCA) -> Callable[[Action], bool]:
+    return lambda action: isinstance(action, StoreCAs) and action.kept == kept
 
 
-def publishes(*trusted: StoredAuthority) -> Callable[[Action], bool]:
-    return lambda action: isinstance(action, Publish) and action.bundle == bundle_of(trusted)
+def publishes(*trusted: StoredCA) -> Callable[[Action], bool]:
+    return lambda action: (
+        isinstance(action, PublishCABundle) and action.pem == ca_bundle_of(trusted)
+    )
 
 
-def issues_by(issuer: StoredAuthority) -> Callable[[Action], bool]:
-    return lambda action: isinstance(action, IssueLeaf) and action.issuer == issuer
+def issues_by(issuer: StoredCA) -> Callable[[Action], bool]:
+    return lambda action: isinstance(action, IssueServingCertificate) and action.issuer == issuer
 
 
 def waits(until: datetime | None, *, blocked: bool = False) -> Callable[[Action], bool]:
@@ -117,226 +124,299 @@ def waits(until: datetime | None, *, blocked: bool = False) -> Callable[[Action]
 
 
 MISSING = Unusable("is missing")
-QUARTER = NOW + POLICY.settle / 4
+QUARTER = NOW + POLICY.propagation_delay / 4
 
 CASES = {
-    # authorities
-    "nothing at all": Case(State((), MISSING, None), AddAuthority, "there is none", adds_beside()),
+    # CAs
+    "nothing at all": Case(State((), MISSING, None), AddCA, "no CA is stored", adds_beside()),
     "newest without key": Case(
-        replace(CALM, authorities=(keyless(OLD),)),
-        AddAuthority,
-        "no key",
+        replace(CALM, cas=(keyless(OLD),)),
+        AddCA,
+        "no usable key",
         adds_beside(keyless(OLD)),
     ),
     "newest due": Case(
-        State((DUE,), MISSING, registration(DUE)), AddAuthority, "two thirds", adds_beside(DUE)
+        State((DUE,), MISSING, published(DUE)), AddCA, "two thirds", adds_beside(DUE)
     ),
-    "one expired": Case(
-        replace(CALM, authorities=(EXPIRED, OLD)), KeepAuthorities, "expired", keeps(OLD)
-    ),
+    "one expired": Case(replace(CALM, cas=(EXPIRED, OLD)), StoreCAs, "expired", keeps(OLD)),
     "all expired": Case(
-        State((EXPIRED,), MISSING, registration(EXPIRED)), AddAuthority, "none", adds_beside()
+        State((EXPIRED,), MISSING, published(EXPIRED)), AddCA, "no CA is stored", adds_beside()
     ),
     # trusted, but not stored
-    "lost authorities, nobody has looked": Case(
-        replace(CALM, authorities=()), LookAtReplicas, "trusted but not stored"
+    "CAs lost, replicas not probed": Case(
+        replace(CALM, cas=()), ProbeReplicas, "which is not stored"
     ),
-    "lost authorities, replicas serve their leaf": Case(
-        replace(CALM, authorities=(), replicas=serving(OLD_LEAF)),
-        AddAuthority,
-        "no key",
+    "CAs lost, replicas serve their certificate": Case(
+        replace(CALM, cas=(), replicas=replicas(OLD_SERVING)),
+        AddCA,
+        "no usable key",
         adds_beside(keyless(OLD)),
     ),
-    "lost authorities and leaf": Case(
-        State((), MISSING, registration(OLD), serving(OLD_LEAF)),
-        AddAuthority,
-        "no key",
+    "CAs and serving certificate lost": Case(
+        State((), MISSING, published(OLD), replicas(OLD_SERVING)),
+        AddCA,
+        "no usable key",
         adds_beside(keyless(OLD)),
     ),
-    "lost authorities and bundle": Case(
-        State((), OLD_LEAF, registration(), serving(OLD_LEAF)),
-        AddAuthority,
-        "no key",
+    "CAs and caBundle lost, a replica serves the stored certificate": Case(
+        State((), OLD_SERVING, published(), replicas(OLD_SERVING)),
+        AddCA,
+        "no usable key",
         adds_beside(keyless(OLD)),
     ),
-    "lost authorities, expired": Case(
-        State((), MISSING, registration(EXPIRED)), AddAuthority, "there is none", adds_beside()
+    "CAs lost, those in caBundle expired": Case(
+        State((), MISSING, published(EXPIRED)), AddCA, "no CA is stored", adds_beside()
     ),
-    "foreign bundle, all serve the stored leaf": Case(
-        replace(CALM, registration=registration(FOREIGN), replicas=serving(OLD_LEAF, OLD_LEAF)),
-        Publish,
-        "trusts something else",
+    "foreign caBundle, all serve the stored certificate": Case(
+        replace(CALM, webhooks=published(FOREIGN), replicas=replicas(OLD_SERVING, OLD_SERVING)),
+        PublishCABundle,
+        "is not that of the stored CAs",
         publishes(OLD),
     ),
-    "foreign bundle, one serves something else": Case(
-        replace(CALM, registration=registration(FOREIGN), replicas=serving(OLD_LEAF, FOREIGN_LEAF)),
-        KeepAuthorities,
+    "foreign caBundle, one serves another certificate": Case(
+        replace(CALM, webhooks=published(FOREIGN), replicas=replicas(OLD_SERVING, FOREIGN_SERVING)),
+        StoreCAs,
         "may still need",
         keeps(keyless(FOREIGN), OLD),
     ),
-    "foreign bundle, one cannot be seen": Case(
-        replace(CALM, registration=registration(FOREIGN), replicas=serving(OLD_LEAF, None)),
-        KeepAuthorities,
+    "foreign caBundle, one cannot be probed": Case(
+        replace(CALM, webhooks=published(FOREIGN), replicas=replicas(OLD_SERVING, None)),
+        StoreCAs,
         "may still need",
     ),
-    # the bundle
-    "no registration": Case(
-        replace(CALM, registration=None), Wait, "does not exist", waits(None, blocked=True)
+    # the issuer in the TLS Secret counts only where a replica proves it
+    "CAs and caBundle lost, replicas not probed": Case(
+        State((), OLD_SERVING, published()), ProbeReplicas, "which is not stored"
     ),
-    "registration without entries": Case(
-        replace(CALM, registration=Registration({}, None)), Wait, "does not exist"
+    "CAs and caBundle lost, no replica is ready": Case(
+        State((), OLD_SERVING, published(), ()), AddCA, "no CA is stored", adds_beside()
     ),
-    "wiped bundle": Case(
-        replace(CALM, registration=registration()), Publish, "trusts nobody", publishes(OLD)
+    "CAs and caBundle lost, no replica can be probed": Case(
+        State((), OLD_SERVING, published(), replicas(None)), AddCA, "no CA", adds_beside()
     ),
-    "wiped in one entry": Case(
-        replace(CALM, registration=Registration({"a": bundle_of([OLD]), "b": b""}, NOW)),
-        Publish,
-        "b trusts nobody",
+    "CAs lost, foreign TLS Secret, replicas serve the old certificate": Case(
+        State((), FOREIGN_SERVING, published(OLD), replicas(OLD_SERVING)),
+        AddCA,
+        "no usable key",
+        adds_beside(keyless(OLD)),
     ),
-    "not ours alone": Case(
-        replace(CALM, registration=registration(OLD, applied=None)), Publish, "not ours alone"
+    "CAs lost, foreign TLS Secret just written, no replica has it": Case(
+        State((), serving_by(FOREIGN, written=timedelta()), published(OLD), replicas(OLD_SERVING)),
+        AddCA,
+        "no usable key",
+        adds_beside(keyless(OLD)),
     ),
-    "a new authority": Case(
-        replace(ROTATING, registration=registration(OLD)),
-        Publish,
-        "something else",
+    "CAs lost, foreign TLS Secret, no webhook configuration": Case(
+        State((), FOREIGN_SERVING, None, ()), AddCA, "no CA is stored", adds_beside()
+    ),
+    "foreign TLS Secret beside stored CAs": Case(
+        replace(CALM, serving=FOREIGN_SERVING, replicas=replicas(FOREIGN_SERVING)),
+        IssueServingCertificate,
+        "not issued by a stored CA",
+        issues_by(OLD),
+    ),
+    # Secrets that cannot be written
+    "CA Secret of another type, a CA is due": Case(
+        State((DUE,), MISSING, published(DUE), ca_secret_obstacle="has the type x"),
+        Wait,
+        "the CA Secret has the type x; delete it, then dind-certs creates it (CA ",
+        waits(None, blocked=True),
+    ),
+    "immutable TLS Secret, the serving certificate is missing": Case(
+        replace(CALM, serving=MISSING, tls_secret_obstacle="is immutable"),
+        Wait,
+        "the TLS Secret is immutable; delete it, then dind-certs creates it (it is missing)",
+        waits(None, blocked=True),
+    ),
+    "immutable Secrets, nothing is due": Case(
+        replace(CALM, ca_secret_obstacle="is immutable", tls_secret_obstacle="is immutable"),
+        Wait,
+        "everything is up to date",
+        waits(NOW + 50 * DAY),
+    ),
+    # caBundle
+    "no webhook configuration": Case(
+        replace(CALM, webhooks=None), Wait, "does not exist", waits(None, blocked=True)
+    ),
+    "configuration without webhooks": Case(
+        replace(CALM, webhooks=WebhookConfiguration({}, None)), Wait, "does not exist"
+    ),
+    "empty caBundle": Case(
+        replace(CALM, webhooks=published()), PublishCABundle, "is empty", publishes(OLD)
+    ),
+    "empty caBundle in one webhook": Case(
+        replace(
+            CALM,
+            webhooks=WebhookConfiguration(
+                {"a": parse_ca_bundle(ca_bundle_of([OLD])), "b": parse_ca_bundle(b"")}, NOW
+            ),
+        ),
+        PublishCABundle,
+        "the caBundle of b is empty",
+    ),
+    "caBundle of another field manager": Case(
+        replace(CALM, webhooks=published(OLD, since=None)),
+        PublishCABundle,
+        "another field manager",
+    ),
+    "a new CA": Case(
+        replace(ROTATING, webhooks=published(OLD)),
+        PublishCABundle,
+        "is not that of the stored CAs",
         publishes(OLD, NEW),
     ),
-    # the leaf
-    "missing": Case(replace(CALM, leaf=MISSING), IssueLeaf, "it is missing", issues_by(OLD)),
-    "foreign leaf": Case(
-        replace(CALM, leaf=FOREIGN_LEAF), IssueLeaf, "not come from a stored", issues_by(OLD)
+    # the serving certificate
+    "missing": Case(
+        replace(CALM, serving=MISSING), IssueServingCertificate, "it is missing", issues_by(OLD)
+    ),
+    "foreign serving certificate": Case(
+        replace(CALM, serving=FOREIGN_SERVING),
+        IssueServingCertificate,
+        "not issued by a stored CA",
+        issues_by(OLD),
     ),
     "other names": Case(
-        replace(CALM, leaf=leaf_of(OLD, names=("hook",))), IssueLeaf, "other names", issues_by(OLD)
+        replace(CALM, serving=serving_by(OLD, names=("hook",))),
+        IssueServingCertificate,
+        "other names",
+        issues_by(OLD),
     ),
-    "expired leaf": Case(replace(CALM, leaf=EXPIRED_LEAF), IssueLeaf, "it expired", issues_by(OLD)),
-    "leaf due": Case(
-        replace(CALM, leaf=leaf_of(OLD, days_ago=60)), IssueLeaf, "two thirds", issues_by(OLD)
+    "expired serving certificate": Case(
+        replace(CALM, serving=EXPIRED_SERVING),
+        IssueServingCertificate,
+        "it expired",
+        issues_by(OLD),
     ),
-    "leaf due while the new authority settles": Case(
-        replace(
-            ROTATING,
-            leaf=leaf_of(OLD, days_ago=60),
-            registration=registration(OLD, NEW, applied=timedelta()),
-        ),
-        IssueLeaf,
+    "renewal due": Case(
+        replace(CALM, serving=serving_by(OLD, days_ago=60)),
+        IssueServingCertificate,
         "two thirds",
         issues_by(OLD),
     ),
-    "leaf due, its issuer has no key, the new authority settles": Case(
+    "renewal due while the new CA propagates": Case(
+        replace(
+            ROTATING,
+            serving=serving_by(OLD, days_ago=60),
+            webhooks=published(OLD, NEW, since=timedelta()),
+        ),
+        IssueServingCertificate,
+        "two thirds",
+        issues_by(OLD),
+    ),
+    "renewal due, issuer without key, the new CA propagates": Case(
         State(
             (keyless(OLD), NEW),
-            leaf_of(OLD, days_ago=60),
-            registration(OLD, NEW, applied=timedelta()),
+            serving_by(OLD, days_ago=60),
+            published(OLD, NEW, since=timedelta()),
         ),
         Wait,
         "being published",
-        waits(NOW + SETTLED),
+        waits(NOW + PROPAGATED),
     ),
-    "new authority a moment before it has settled": Case(
-        replace(ROTATING, registration=registration(OLD, NEW, applied=SETTLED - GRAIN)),
+    "new CA a moment before it has propagated": Case(
+        replace(ROTATING, webhooks=published(OLD, NEW, since=PROPAGATED - CLOCK_RESOLUTION)),
         Wait,
         "being published",
-        waits(NOW + GRAIN),
+        waits(NOW + CLOCK_RESOLUTION),
     ),
-    "new authority settled": Case(ROTATING, IssueLeaf, "is newer", issues_by(NEW)),
+    "new CA propagated": Case(ROTATING, IssueServingCertificate, "is newer", issues_by(NEW)),
     "published in the future": Case(
-        replace(ROTATING, registration=registration(OLD, NEW, applied=-DAY)),
+        replace(ROTATING, webhooks=published(OLD, NEW, since=-DAY)),
         Wait,
         "being published",
-        waits(NOW + DAY + SETTLED),
+        waits(NOW + DAY + PROPAGATED),
     ),
-    # no usable leaf before the bundle has settled
-    "new installation, nobody has looked": Case(
-        State((NEW,), MISSING, registration(NEW, applied=timedelta())), LookAtReplicas, "at once?"
+    # no usable serving certificate before caBundle has propagated
+    "new installation, replicas not probed": Case(
+        State((NEW,), MISSING, published(NEW, since=timedelta())), ProbeReplicas, "at once?"
     ),
     "new installation": Case(
-        State((NEW,), MISSING, registration(NEW, applied=timedelta()), ()),
-        IssueLeaf,
+        State((NEW,), MISSING, published(NEW, since=timedelta()), ()),
+        IssueServingCertificate,
         "missing",
         issues_by(NEW),
     ),
-    "leaf lost in the middle, all serve the old one": Case(
+    "serving certificate lost in a rotation, all serve the old one": Case(
         State(
             (OLD, NEW),
             MISSING,
-            registration(OLD, NEW, applied=timedelta()),
-            serving(OLD_LEAF, OLD_LEAF),
+            published(OLD, NEW, since=timedelta()),
+            replicas(OLD_SERVING, OLD_SERVING),
         ),
-        IssueLeaf,
+        IssueServingCertificate,
         "missing",
         issues_by(OLD),
     ),
-    "all lost, one serves what cannot be issued any more": Case(
+    "all lost, one serves the certificate of a CA without key": Case(
         State(
             (keyless(OLD), NEW),
             MISSING,
-            registration(OLD, NEW, applied=timedelta()),
-            serving(OLD_LEAF),
+            published(OLD, NEW, since=timedelta()),
+            replicas(OLD_SERVING),
         ),
         Wait,
-        "still serve another",
-        waits(NOW + SETTLED),
+        "still serve that of another CA",
+        waits(NOW + PROPAGATED),
     ),
-    "all lost, one cannot be seen": Case(
-        State((NEW,), MISSING, registration(NEW, applied=timedelta()), serving(None)),
+    "all lost, one cannot be probed": Case(
+        State((NEW,), MISSING, published(NEW, since=timedelta()), replicas(None)),
         Wait,
-        "still serve another",
+        "still serve that of another CA",
     ),
     "all lost, what they serve has expired": Case(
         State(
             (keyless(OLD), NEW),
             MISSING,
-            registration(OLD, NEW, applied=timedelta()),
-            serving(EXPIRED_LEAF),
+            published(OLD, NEW, since=timedelta()),
+            replicas(EXPIRED_SERVING),
         ),
-        IssueLeaf,
+        IssueServingCertificate,
         "missing",
         issues_by(NEW),
     ),
-    # retirement
-    "new leaf a moment before it is delivered": Case(
-        replace(SWITCHED, leaf=replace(NEW_LEAF, written=NOW - SETTLED + GRAIN)),
+    # removal of old CAs
+    "new certificate a moment before it is delivered": Case(
+        replace(
+            SWITCHED, serving=replace(NEW_SERVING, written=NOW - PROPAGATED + CLOCK_RESOLUTION)
+        ),
         Wait,
         "being delivered",
-        waits(NOW + GRAIN),
+        waits(NOW + CLOCK_RESOLUTION),
     ),
-    "new leaf delivered, nobody has looked": Case(SWITCHED, LookAtReplicas, "can retire?"),
-    "nobody is ready": Case(
+    "new certificate delivered, replicas not probed": Case(SWITCHED, ProbeReplicas, "can go?"),
+    "no replica is ready": Case(
         replace(SWITCHED, replicas=()), Wait, "no replica is ready", waits(QUARTER, blocked=True)
     ),
-    "one is late": Case(
-        replace(SWITCHED, replicas=serving(NEW_LEAF, OLD_LEAF)),
+    "one replica is late": Case(
+        replace(SWITCHED, replicas=replicas(NEW_SERVING, OLD_SERVING)),
         Wait,
-        "hook-1 serves another leaf",
+        "hook-1 serves another certificate",
         waits(QUARTER, blocked=True),
     ),
-    "one cannot be seen when it counts": Case(
-        replace(SWITCHED, replicas=serving(None, NEW_LEAF)),
+    "one replica cannot be probed": Case(
+        replace(SWITCHED, replicas=replicas(None, NEW_SERVING)),
         Wait,
-        "hook-0 cannot be reached",
+        "hook-0 cannot be probed",
         waits(QUARTER, blocked=True),
     ),
-    "all serve the new leaf": Case(
-        replace(SWITCHED, replicas=serving(NEW_LEAF, NEW_LEAF)),
-        KeepAuthorities,
+    "all serve the new certificate": Case(
+        replace(SWITCHED, replicas=replicas(NEW_SERVING, NEW_SERVING)),
+        StoreCAs,
         "no replica needs",
         keeps(NEW),
     ),
-    "the old authority is retired, the bundle still trusts it": Case(
-        State((NEW,), NEW_LEAF, registration(OLD, NEW), serving(NEW_LEAF)),
-        Publish,
-        "something else",
+    "old CA removed, caBundle still trusts it": Case(
+        State((NEW,), NEW_SERVING, published(OLD, NEW), replicas(NEW_SERVING)),
+        PublishCABundle,
+        "is not that of the stored CAs",
         publishes(NEW),
     ),
-    # rest
-    "all is well": Case(CALM, Wait, "all is well", waits(NOW + 50 * DAY)),
-    "all is well, the authority is due before the leaf": Case(
-        State((AGEING,), leaf_of(AGEING, days_ago=0), registration(AGEING)),
+    # nothing to do
+    "nothing to do": Case(CALM, Wait, "everything is up to date", waits(NOW + 50 * DAY)),
+    "nothing to do, the CA is due before the serving certificate": Case(
+        State((AGEING,), serving_by(AGEING, days_ago=0), published(AGEING)),
         Wait,
-        "all is well",
+        "everything is up to date",
         waits(NOW + 365 * DAY * 2 / 3 - 240 * DAY),
     ),
 }
@@ -350,7 +430,21 @@ def test_a_state_has_one_answer(case: Case) -> None:
     assert case.check(action), action
 
 
-def test_authorities_are_named_by_their_fingerprints() -> None:
+def test_more_foreign_cas_than_can_be_stored_do_not_keep_the_plan_busy() -> None:
+    """Three caBundles trust 120 CAs, and no replica can be probed."""
+    foreign = [ca() for _ in range(120)]
+    ca_bundles = {
+        str(number): parse_ca_bundle(ca_bundle_of(foreign[number::3])) for number in range(3)
+    }
+    state = replace(CALM, webhooks=WebhookConfiguration(ca_bundles, None), replicas=replicas(None))
+    action = plan(NOW, state, POLICY)
+    assert isinstance(action, StoreCAs)
+    assert len(action.kept) < MAX_CAS
+    assert action.kept[-1] == OLD
+    assert isinstance(plan(NOW, replace(state, cas=action.kept), POLICY), PublishCABundle)
+
+
+def test_cas_are_named_by_their_fingerprints() -> None:
     action = plan(NOW, ROTATING, POLICY)
     names = [fingerprint(stored.certificate) for stored in (OLD, NEW)]
-    assert action.reason == f"it comes from authority {names[0]}, authority {names[1]} is newer"
+    assert action.reason == f"it was issued by CA {names[0]}, and CA {names[1]} is newer"

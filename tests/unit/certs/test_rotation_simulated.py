@@ -1,4 +1,4 @@
-"""Whole lives of an installation in memory, with everything that may go wrong in between."""
+"""Whole lives of an installation in memory, with every fault in between."""
 # ruff: noqa: D102  (names of rules are sentences)
 
 from contextlib import nullcontext
@@ -14,14 +14,19 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from unit.certs.broken import without_confirmation, without_overlap, without_settling
+from unit.certs.malformed import unusable_ca_secrets
+from unit.certs.unsafe_plans import (
+    without_overlap,
+    without_probes,
+    without_propagation_delay,
+)
 from unit.certs.world import POLICY, Planner, Rules, World
 
-from certs.actions import IssueLeaf
-from certs.authority import issue_authority
-from certs.pem import issued_by
-from certs.plan import plan
-from certs.state import StoredLeaf, read_authorities
+from certs.actions import IssueServingCertificate
+from certs.certificates import issued_by
+from certs.issuing import issue_ca
+from certs.plan import UP_TO_DATE, plan
+from certs.state import StoredServingCertificate
 
 SETTINGS = settings(
     max_examples=40,
@@ -33,13 +38,14 @@ SETTINGS = settings(
 )
 
 numbers = st.integers(0, 1)
+MALFORMED = unusable_ca_secrets(World().now)
 
 
 class Installation(RuleBasedStateMachine):
-    """Two dind-certs processes, which are interrupted anywhere, and a world that is not kind.
+    """Two dind-certs processes, interrupted anywhere, and outside changes of every kind.
 
-    Left out is what can never be mended unseen: a leaf of somebody else that replicas really serve,
-    the loss of bundle and authorities at the same time, and trouble of all replicas.
+    Left out is what no plan can repair without a failed request: replicas that really serve a
+    foreign certificate, the loss of caBundle and CA Secret together, and faults of all replicas.
     """
 
     @initialize(seed=st.integers(0, 2**32))
@@ -73,23 +79,28 @@ class Installation(RuleBasedStateMachine):
             self.world.advance(60)
 
     @rule()
-    def the_leaf_is_deleted(self) -> None:
-        self.world.store_leaf(None)
+    def the_tls_secret_is_deleted(self) -> None:
+        self.world.store_serving(None)
 
     @rule(missing=st.sampled_from(["tls.crt", "tls.key", "ca.crt"]))
-    def the_leaf_is_half_written(self, missing: str) -> None:
-        if self.world.leaf is not None:
-            self.world.store_leaf(self.world.leaf[0] | {missing: b""})
+    def the_tls_secret_is_half_written(self, missing: str) -> None:
+        if self.world.tls_secret is not None:
+            self.world.store_serving(self.world.tls_secret[0] | {missing: b""})
 
     @precondition(lambda self: self.world.published.applied is not None)
     @rule()
-    def the_authorities_are_deleted(self) -> None:
-        self.world.store_authorities(None)
+    def the_ca_secret_is_deleted(self) -> None:
+        self.world.store_cas(None)
 
-    @precondition(lambda self: self.world.authorities is not None)
+    @precondition(lambda self: self.world.published.applied is not None)
+    @rule(kind=st.sampled_from(sorted(MALFORMED)))
+    def the_ca_secret_is_overwritten_with_a_malformed_one(self, kind: str) -> None:
+        self.world.store_cas(MALFORMED[kind])
+
+    @precondition(lambda self: any(ca.key for ca in self.world.stored_cas()))
     @rule(foreign=st.booleans())
-    def the_bundle_is_overwritten(self, foreign: bool) -> None:
-        pem = issue_authority(self.world.now).pem if foreign else b""
+    def the_ca_bundle_is_overwritten(self, foreign: bool) -> None:
+        pem = issue_ca(self.world.now).pem if foreign else b""
         self.world.publish(pem, ours=False)
 
     @rule(number=numbers, trouble=st.sampled_from(["stalled", "unreachable", "unready"]))
@@ -106,21 +117,21 @@ class Installation(RuleBasedStateMachine):
         self.world.check()
 
     def teardown(self) -> None:
-        """What is left alone comes to a good end."""
+        """Without further changes, everything is up to date in the end."""
         if not hasattr(self, "world"):
             return
         self._mend()
         reasons: list[str] = []
-        while len(reasons) < 20 or reasons[-1] != "all is well":
+        while len(reasons) < 20 or reasons[-1] != UP_TO_DATE:
             assert len(reasons) < 200, f"no end: {reasons[-1]}"
             reasons.append(self.planners[0].work().reason)
             self.world.advance(10)
-        (authority,) = read_authorities(self.world.authorities or {})
-        leaf = self.world.stored_leaf()
-        assert isinstance(leaf, StoredLeaf)
-        assert issued_by(leaf.certificate, authority.certificate)
+        (ca,) = self.world.stored_cas()
+        serving = self.world.stored_serving()
+        assert isinstance(serving, StoredServingCertificate)
+        assert issued_by(serving.certificate, ca.certificate)
         self.world.advance(60)
-        assert [replica.seen for replica in self.world.replicas] == [leaf.certificate] * 2
+        assert [replica.seen for replica in self.world.replicas] == [serving.certificate] * 2
         assert all(server.seen.applied for server in self.world.api_servers)
 
     def _mend(self) -> None:
@@ -128,7 +139,7 @@ class Installation(RuleBasedStateMachine):
             replica.stalled = replica.unready = replica.unreachable = False
 
 
-def test_whatever_happens_everything_served_is_trusted_and_it_comes_to_a_good_end() -> None:
+def test_every_served_certificate_stays_trusted_whatever_happens() -> None:
     run_state_machine_as_test(Installation, settings=SETTINGS)
 
 
@@ -136,16 +147,16 @@ def test_whatever_happens_everything_served_is_trusted_and_it_comes_to_a_good_en
     ("planning", "harmless"),
     [
         (plan, True),
-        (without_settling, False),
-        (without_confirmation, False),
+        (without_propagation_delay, False),
+        (without_probes, False),
         (without_overlap, False),
     ],
-    ids=["as-it-is", "without-settling", "without-confirmation", "without-overlap"],
+    ids=["unchanged", "without propagation delay", "without probes", "without overlap"],
 )
-def test_no_safeguard_of_the_order_is_spare(planning: Rules, harmless: bool) -> None:
-    """Without any one of them the simulation sees what is not trusted, so it can see.
+def test_every_safeguard_of_the_order_is_needed(planning: Rules, harmless: bool) -> None:
+    """Without any one of them the simulation finds a certificate that is not trusted.
 
-    Rotations begin after 40 minutes; one replica gets its leaf some minutes late then.
+    Rotations begin after 40 minutes; one replica gets its certificate some minutes late then.
     """
     world = World()
     planner = Planner(world, planning)
@@ -157,13 +168,13 @@ def test_no_safeguard_of_the_order_is_spare(planning: Rules, harmless: bool) -> 
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_a_write_that_was_planned_long_ago_does_harm_only_without_its_guard(guarded: bool) -> None:
+def test_a_late_write_is_harmless_because_it_is_guarded(guarded: bool) -> None:
     """One process sleeps between reading and writing while another rotates."""
     world = World(guarded=guarded)
     sleeper, other = Planner(world), Planner(world)
     other.work()
     world.publish(b"", ours=False)
-    for _ in ("the bundle", "the Secrets", "and plan to publish"):
+    for _ in ("caBundle", "the Secrets", "and plan to publish"):
         sleeper.step()
     for _ in range(120):
         other.work()
@@ -175,45 +186,45 @@ def test_a_write_that_was_planned_long_ago_does_harm_only_without_its_guard(guar
         world.advance(60)
 
 
-@pytest.mark.parametrize("reads", [("registration", "secrets"), ("secrets", "registration")])
-def test_a_bundle_of_an_older_list_does_harm_only_if_it_is_read_last(
+@pytest.mark.parametrize("reads", [("webhooks", "secrets"), ("secrets", "webhooks")])
+def test_a_late_ca_bundle_is_harmless_because_it_is_read_first(
     reads: tuple[str, str],
 ) -> None:
-    """One process sleeps between its two reads while another publishes a second authority."""
+    """One process sleeps between its two reads while another publishes a second CA."""
     world = World()
     sleeper, other = Planner(world, reads=reads), Planner(world)
     other.work()
     world.advance(61)
     sleeper.step()
-    world.store_authorities((world.authorities or {}) | {"1.key": b"lost"})
+    world.store_cas((world.ca_secret or {}) | {"1.key": b"lost"})
     other.work()
     world.advance(80)
-    while not isinstance(other.planned, IssueLeaf):
+    while not isinstance(other.planned, IssueServingCertificate):
         other.step()
 
     for _ in ("read the other half", "plan", "write"):
         sleeper.step()
     other.step()
-    in_order = reads[0] == "registration"
+    in_order = reads[0] == "webhooks"
     with nullcontext() if in_order else pytest.raises(AssertionError, match="not trusted"):
         world.advance(60)
 
 
-def test_a_life_without_mishaps_passes_with_every_certificate_valid() -> None:
-    """A few lifetimes of the authority, in steps of half a minute."""
+def test_every_certificate_stays_valid_without_outside_changes() -> None:
+    """A few lifetimes of the CA, in steps of half a minute."""
     world = World()
     planner = Planner(world)
-    authorities, leaves = set(), set()
+    cas, served = set(), set()
     for _ in range(8 * 120):
         planner.work()
         world.advance(30)
-        stored = read_authorities(world.authorities or {})
-        authorities |= {authority.certificate for authority in stored}
-        leaf = world.stored_leaf()
-        assert isinstance(leaf, StoredLeaf)
-        leaves.add(leaf.certificate)
+        stored = world.stored_cas()
+        cas |= {ca.certificate for ca in stored}
+        serving = world.stored_serving()
+        assert isinstance(serving, StoredServingCertificate)
+        served.add(serving.certificate)
         assert len(stored) <= 2
         if world.replicas[0].seen:
-            assert len(world.served()) == 2, "an expired leaf is served"
-    assert len(authorities) >= 8 * 60 * 60 / POLICY.authority_lifetime.total_seconds()
-    assert len(leaves) > len(authorities)
+            assert len(world.served()) == 2, "an expired certificate is served"
+    assert len(cas) >= 8 * 60 * 60 / POLICY.ca_lifetime.total_seconds()
+    assert len(served) > len(cas)

@@ -1,7 +1,7 @@
 """A cluster in memory, as slow as a real one may be: what is stored, and who sees it when.
 
-API servers see a bundle, and replicas see a leaf, some time after it was stored. Writes are guarded
-by versions, as the API server guards them.
+API servers see a caBundle, and replicas see a serving certificate, some time after it was stored.
+Writes are guarded by versions, as the API server guards them.
 """
 
 from collections.abc import Callable
@@ -12,29 +12,40 @@ from random import Random
 from typing import Any
 
 from cryptography import x509
+from unit.certs.stored import secret
 
-from certs.actions import Action, LookAtReplicas, Wait
-from certs.pem import certificates_in, issued_by
-from certs.plan import Policy, plan
+from certs.actions import (
+    Action,
+    CASecretData,
+    Contents,
+    NewCABundle,
+    ProbeReplicas,
+    TLSSecretData,
+    Wait,
+    contents,
+)
+from certs.certificates import certificates_in, issued_by
+from certs.parsing import parse_ca_bundle, parse_ca_secret, parse_tls_secret
+from certs.plan import plan
 from certs.state import (
-    Registration,
+    Policy,
     Replica,
     State,
-    StoredLeaf,
+    StoredCA,
+    StoredServingCertificate,
     Unusable,
-    read_authorities,
-    read_leaf,
+    WebhookConfiguration,
 )
-from certs.writes import AuthoritiesSecret, Bundle, Contents, LeafSecret, contents
 
 SECOND = timedelta(seconds=1)
 POLICY = Policy(
     names=("hook", "hook.ci", "hook.ci.svc"),
-    settle=60 * SECOND,
-    authority_lifetime=timedelta(hours=1),
-    leaf_lifetime=timedelta(minutes=20),
+    propagation_delay=60 * SECOND,
+    ca_lifetime=timedelta(hours=1),
+    serving_lifetime=timedelta(minutes=20),
 )
-# Together below `settle`: how late a bundle or a Secret arrives, and how far apart clocks are.
+# Together below the propagation delay: how late a caBundle or a Secret arrives, and how far apart
+# clocks are.
 LAG_SECONDS = 40
 SKEW_SECONDS = 15
 
@@ -42,8 +53,8 @@ Rules = Callable[[datetime, State, Policy], Action]
 
 
 @cache
-def _trusts(bundle: bytes, leaf: x509.Certificate) -> bool:
-    return any(issued_by(leaf, authority) for authority in certificates_in(bundle))
+def _trusts(ca_bundle: bytes, served: x509.Certificate) -> bool:
+    return any(issued_by(served, ca) for ca in certificates_in(ca_bundle))
 
 
 class ConflictError(Exception):
@@ -52,7 +63,7 @@ class ConflictError(Exception):
 
 @dataclass(frozen=True)
 class Published:
-    """A bundle, and when dind-certs applied it; None if somebody else wrote it."""
+    """A caBundle, and when dind-certs applied it; None if another program wrote it."""
 
     pem: bytes = b""
     applied: datetime | None = None
@@ -65,7 +76,7 @@ class Follower:
     Attributes:
         seen: What it has seen last.
         stalled: Whether it sees nothing new.
-        unready: Whether nobody is sent to it.
+        unready: Whether no request is sent to it.
         unreachable: Whether dind-certs cannot see what it serves.
     """
 
@@ -96,10 +107,10 @@ class World:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.skew = self.random.randint(0, SKEW_SECONDS) * SECOND
         self.guarded = guarded
-        self.authorities: dict[str, bytes] | None = None
-        self.leaf: tuple[dict[str, bytes], datetime] | None = None
+        self.ca_secret: dict[str, bytes] | None = None
+        self.tls_secret: tuple[dict[str, bytes], datetime] | None = None
         self.published = Published()
-        self.versions = {"authorities": 0, "leaf": 0, "published": 0}
+        self.versions = {"ca_secret": 0, "tls_secret": 0, "published": 0}
         self.api_servers = [Follower(Published()), Follower(Published())]
         self.replicas = [Follower(), Follower()]
 
@@ -117,22 +128,22 @@ class World:
                 self.check()
 
     def check(self) -> None:
-        """Every bundle of ours that is in force trusts every leaf that is served and not expired.
+        """Check that every caBundle in force trusts every served certificate that has not expired.
 
-        A bundle that somebody else wrote is somebody else's fault.
+        A caBundle that another program wrote does not count.
         """
         for server in self.api_servers:
             if server.seen.applied is None:
                 continue
-            for leaf in self.served():
-                assert _trusts(server.seen.pem, leaf), "not trusted"
+            for served in self.served():
+                assert _trusts(server.seen.pem, served), "not trusted"
 
     def served(self) -> list[x509.Certificate]:
         """What ready replicas serve and an API server may accept."""
-        leaves = [r.seen for r in self.replicas if r.seen and not r.unready]
-        return [leaf for leaf in leaves if self.now + self.skew <= leaf.not_valid_after_utc]
+        served = [r.seen for r in self.replicas if r.seen and not r.unready]
+        return [seen for seen in served if self.now + self.skew <= seen.not_valid_after_utc]
 
-    def look(self) -> tuple[Replica, ...]:
+    def probe(self) -> tuple[Replica, ...]:
         """What dind-certs sees of the ready replicas."""
         return tuple(
             Replica(f"hook-{number}", None if replica.unreachable else replica.seen)
@@ -140,45 +151,54 @@ class World:
             if replica.seen and not replica.unready
         )
 
-    def store_authorities(self, data: dict[str, bytes] | None) -> None:
+    def store_cas(self, data: dict[str, bytes] | None) -> None:
         """Store the CA Secret, or delete it."""
-        self.authorities = data
-        self.versions["authorities"] += 1
+        self.ca_secret = data
+        self.versions["ca_secret"] += 1
 
-    def store_leaf(self, data: dict[str, bytes] | None) -> None:
+    def store_serving(self, data: dict[str, bytes] | None) -> None:
         """Stored at once, served later; servers ignore what they cannot use."""
-        self.versions["leaf"] += 1
-        self.leaf = None if data is None else (data, self.clock())
-        leaf = self.stored_leaf()
-        if isinstance(leaf, StoredLeaf):
+        self.versions["tls_secret"] += 1
+        self.tls_secret = None if data is None else (data, self.clock())
+        serving = self.stored_serving()
+        if isinstance(serving, StoredServingCertificate):
             for replica in self.replicas:
-                replica.send(leaf.certificate, self._later())
+                replica.send(serving.certificate, self._later())
 
     def publish(self, pem: bytes, *, ours: bool = True) -> None:
-        """Store the bundle; API servers see it later."""
+        """Store the caBundle; API servers see it later."""
         self.versions["published"] += 1
         self.published = Published(pem, self.clock() if ours else None)
         for server in self.api_servers:
             server.send(self.published, self._later())
 
-    def stored_leaf(self) -> StoredLeaf | Unusable:
-        """Read the stored leaf."""
-        return read_leaf(*self.leaf) if self.leaf else Unusable("is missing")
+    def stored_cas(self) -> tuple[StoredCA, ...]:
+        """Parse the stored CAs."""
+        return parse_ca_secret(secret(self.ca_secret or {})).cas
 
-    def registration(self) -> Registration:
-        """Read the stored bundle."""
-        return Registration({"pod.dind.io": self.published.pem}, self.published.applied)
+    def stored_serving(self) -> StoredServingCertificate | Unusable:
+        """Parse the stored serving certificate."""
+        if self.tls_secret is None:
+            return Unusable("is missing")
+        data, written = self.tls_secret
+        return parse_tls_secret(secret(data, written=written))
+
+    def webhooks(self) -> WebhookConfiguration:
+        """Parse the stored caBundle."""
+        return WebhookConfiguration(
+            {"pod.dind.io": parse_ca_bundle(self.published.pem)}, self.published.applied
+        )
 
     def write(self, written: Contents, versions: dict[str, int]) -> None:
         """Store what an action writes, if nothing has changed since it was read."""
         match written:
-            case AuthoritiesSecret(data):
-                self._guard("authorities", versions)
-                self.store_authorities(data)
-            case LeafSecret(data):
-                self._guard("leaf", versions)
-                self.store_leaf(data)
-            case Bundle(pem):
+            case CASecretData(data):
+                self._guard("ca_secret", versions)
+                self.store_cas(data)
+            case TLSSecretData(data):
+                self._guard("tls_secret", versions)
+                self.store_serving(data)
+            case NewCABundle(pem):
                 self._guard("published", versions)
                 self.publish(pem)
 
@@ -204,7 +224,7 @@ class Planner:
 
     world: World
     rules: Rules = plan
-    reads: tuple[str, str] = ("registration", "secrets")
+    reads: tuple[str, str] = ("webhooks", "secrets")
     resting: Wait | None = None
     planned: Action | None = None
     _known: dict[str, Any] = field(default_factory=dict)
@@ -225,12 +245,12 @@ class Planner:
         if self.planned is None:
             self.planned = self._plan()
             return
-        action, now = self.planned, self._known["registration"][1]
+        action, now = self.planned, self._known["webhooks"][1]
         self.crash()
         match action:
             case Wait():
                 self.resting = action
-            case LookAtReplicas():
+            case ProbeReplicas():
                 raise TypeError("asks for what it was given")
             case write:
                 try:
@@ -248,19 +268,19 @@ class Planner:
 
     def _read(self, half: str) -> Any:
         world = self.world
-        if half == "registration":
+        if half == "webhooks":
             self._versions["published"] = world.versions["published"]
-            return world.registration(), world.clock()
-        self._versions |= {name: world.versions[name] for name in ("authorities", "leaf")}
-        return read_authorities(world.authorities or {}), world.stored_leaf()
+            return world.webhooks(), world.clock()
+        self._versions |= {name: world.versions[name] for name in ("ca_secret", "tls_secret")}
+        return world.stored_cas(), world.stored_serving()
 
     def _plan(self) -> Action:
-        (registration, now), (authorities, leaf) = (
-            self._known["registration"],
+        (webhooks, now), (cas, serving) = (
+            self._known["webhooks"],
             self._known["secrets"],
         )
-        state = State(authorities, leaf, registration)
+        state = State(cas, serving, webhooks)
         action = self.rules(now, state, POLICY)
-        if isinstance(action, LookAtReplicas):
-            action = self.rules(now, replace(state, replicas=self.world.look()), POLICY)
+        if isinstance(action, ProbeReplicas):
+            action = self.rules(now, replace(state, replicas=self.world.probe()), POLICY)
         return action

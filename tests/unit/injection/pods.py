@@ -7,8 +7,8 @@ import jsonpatch
 import msgspec
 from unit.injection.rules import breaches
 
+from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ def decided(
     namespace: str = "ci",
 ) -> Decision:
     admission = Admission(endpoint, namespace, msgspec.convert(raw, Pod))
-    return decide(admission, msgspec.convert(config or {}, Config))
+    return decide(admission, Config.model_validate_json(json.dumps(config or {})))
 
 
 def operations(decision: Injected) -> list[Json]:

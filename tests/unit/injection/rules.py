@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from webhook.injection import quantity
+from webhook.config import quantity
 
 
 def breaches(pod: dict[str, Any]) -> list[str]:

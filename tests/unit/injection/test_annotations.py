@@ -3,9 +3,9 @@
 import pytest
 from unit.injection.pods import EVERY_ANNOTATION, LENIENT, container, pod, problems
 
+from webhook.config import Mode
 from webhook.injection import Problem, Reason
 from webhook.injection.annotations import STATUS, TABLE, Annotation, Options, parse_annotations
-from webhook.injection.config import Mode
 
 DEFAULT_KEYS = (
     "dind.io/inject, dind.io/profile, dind.io/mode, dind.io/containers, dind.io/image, "

@@ -15,8 +15,8 @@ from unit.injection.pods import (
     warnings,
 )
 
+from webhook.config import Socket
 from webhook.injection import Denied, Injected, Problem, Reason, Skipped, bounds
-from webhook.injection.config import Socket
 from webhook.injection.scripts import START, WAIT
 
 
@@ -231,3 +231,25 @@ def test_long_paths_of_docker_host_are_compared_up_to_the_longest_path_of_linux(
     value = "unix://" + "/var/run/docker.sock".rjust(1_000_000, "/")
     raw = pod(container(env=[{"name": "DOCKER_HOST", "value": value}]))
     assert warnings(raw) == ["container main keeps its own DOCKER_HOST"]
+
+
+@pytest.mark.parametrize("bound", LARGE)
+def test_injected_pods_at_a_bound_are_accepted_again(bound: str) -> None:
+    """The API server may call the webhook again with what it made of the pod."""
+    again = decided(injected(LARGE[bound]))
+    assert isinstance(again, Injected)
+    assert again.reason is Reason.ALREADY_INJECTED
+
+
+def test_pods_that_look_injected_have_three_times_the_bounds() -> None:
+    look_alike = container(
+        "dind",
+        command=["sh", "-c", START, "dind-start"],
+        args=["--host=unix:///var/run/docker.sock"],
+        volumeMounts=[mount("w", "/var/run")],
+    )
+    raw = pod(*many_containers(3000), initContainers=[look_alike], volumes=[empty_dir("w")])
+    (problem,) = problems(raw)
+    assert problem == (
+        "the pod has 3,001 containers, init containers included (accepted: up to 3,000)"
+    )

@@ -1,11 +1,13 @@
 """The checks: `decide` and `examine` run the same ones, and every reason can be reached."""
 
+import json
 import re
 
 import msgspec
 import pytest
 from unit.injection.pods import LENIENT, Json, container, decided, pod
 
+from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,
@@ -19,7 +21,6 @@ from webhook.injection import (
     examine,
 )
 from webhook.injection.checks import CHECKS
-from webhook.injection.config import Config
 from webhook.injection.pod import Pod
 
 MIRROR = {"kubernetes.io/config.mirror": "hash", "dind.io/inject": "true"}
@@ -73,7 +74,7 @@ def examined(
     raw: Json, config: Json | None = None, endpoint: Endpoint = Endpoint.POD
 ) -> list[CheckResult]:
     admission = Admission(endpoint, "ci", msgspec.convert(raw, Pod))
-    return examine(admission, msgspec.convert(config or {}, Config))
+    return examine(admission, Config.model_validate_json(json.dumps(config or {})))
 
 
 def denied(raw: Json) -> Denied:

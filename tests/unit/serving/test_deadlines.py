@@ -1,146 +1,177 @@
-"""Deadlines of connections, on a real loop and real sockets; only the clock is moved."""
+"""Deadlines of requests and connections, over real sockets; the limits are made short."""
 
-import asyncio
-import contextlib
-from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
 
+import anyio
 import pytest
 from service.memorylog import MemoryLog
+from service.reviews import review
+from service.running import CertificateFolder
+from service.wire import request
+from unit.serving.connections import POST, listening, run, until
 
-from webhook.injection.config import Config
-from webhook.serving.connection import REQUEST_SECONDS, sweep
-from webhook.serving.connection import Connection as ServerConnection
-from webhook.serving.endpoint import ReviewEndpoint
-from webhook.serving.metrics import Metrics
-from webhook.serving.server import KEEP_ALIVE_SECONDS, Server
-from webhook.serving.service import Service
+from webhook.serving import limits, server
+from webhook.serving.tls import Certificate
 
-HEAD = b"POST /inject/pod HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n"
-BAD = b"POST /inject/pod HTTP/1.1\r\ncontent-length: 0\r\n\r\n"  # answered with status 415
-
-
-async def when(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until the server has come so far."""
-    while not condition():  # noqa: ASYNC110 - the server has no event for it
-        await asyncio.sleep(0)
-
-
-class Connection(NamedTuple):
-    """Both ends of a connection."""
-
-    reader: StreamReader
-    writer: StreamWriter
-    protocol: ServerConnection
-
-    async def send(self, content: bytes) -> None:
-        """Send, and wait until the server has begun to read a request."""
-        self.writer.write(content)
-        await when(lambda: self.protocol.waiting_since is not None)
-
-    async def status(self) -> int:
-        """Read a whole answer."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        await self.reader.readexactly(length)
-        return int(head.split()[1])
-
-    def sweep(self, seconds: float) -> None:
-        """Look at it as if so many seconds had passed."""
-        self.protocol.sweep(asyncio.get_running_loop().time() + seconds)
-
-    def is_closing(self) -> bool:
-        """Tell whether the server closes it."""
-        return self.protocol.transport.is_closing()
+HALVES = {
+    "a byte": b"P",
+    "a line": POST[:30],
+    "headers without end": POST + b"content-length: 9\r\n",
+    "no body": POST + b"content-length: 9\r\n\r\n",
+    "half a body": POST + b"content-length: 9\r\n\r\n{",
+    "a chunk": POST + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+}
 
 
-@contextlib.asynccontextmanager
-async def connected(metrics: Metrics, log: MemoryLog) -> AsyncIterator[Connection]:
-    """Run a server, and connect to it."""
-    endpoint = ReviewEndpoint(Service(Config(), metrics, log.logger))
-    server = Server(endpoint, "127.0.0.1", 0, None)
-    await server.start()
-    host, _, port = server.address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    await when(lambda: bool(server.server_state.connections))
-    (protocol,) = server.server_state.connections
-    assert isinstance(protocol, ServerConnection)
-    yield Connection(reader, writer, protocol)
-    writer.close()
-    await writer.wait_closed()
-    await server.shutdown()
+@pytest.fixture
+def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.1)
 
 
-@pytest.mark.parametrize(
-    "half", [b"P", HEAD, HEAD + b"\r\n", HEAD + b"\r\n{"], ids=["byte", "head", "no body", "body"]
-)
-def test_half_a_request_is_cut_off_at_its_deadline(half: bytes, log: MemoryLog) -> None:
+@pytest.fixture(autouse=True)
+def short_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close soon after a rejection."""
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 0.1)
+
+
+def test_a_request_has_10_s_and_an_idle_connection_more_than_the_api_server_keeps_it() -> None:
+    assert limits.REQUEST_SECONDS == 10
+    assert server.KEEP_ALIVE_SECONDS > 90
+
+
+@pytest.mark.usefixtures("short_deadline")
+@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES.keys())
+def test_incomplete_requests_get_status_408_at_their_deadline(half: bytes, log: MemoryLog) -> None:
     async def scenario() -> None:
-        metrics = Metrics()
-        async with connected(metrics, log) as connection:
+        async with listening(log) as webhook, webhook.connected() as connection:
             await connection.send(half)
-            connection.sweep(REQUEST_SECONDS - 1)
-            assert not connection.is_closing()
-            connection.sweep(REQUEST_SECONDS + 1)
-            answer = (await connection.reader.read()).decode()
-        assert answer.startswith("HTTP/1.1 408 Request Timeout\r\n")
-        assert "connection: close\r\n" in answer
-        assert answer.endswith("\r\n\r\nthe request did not arrive within 10 s\n")
-        assert b'requests_total{why="too-slow"} 1.0' in metrics.text()
+            answer = await connection.answer()
+            assert await connection.is_closed()
+            assert (answer.status, answer.headers["connection"]) == (408, "close")
+            assert answer.body == "the request did not arrive within 10 s\n"
+            assert webhook.rejected() == webhook.rejected("too-slow") == 1
+            assert len(webhook.server.incomplete) == 0
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
-def test_more_bytes_do_not_move_the_deadline(log: MemoryLog) -> None:
+@pytest.mark.usefixtures("short_deadline")
+def test_the_second_request_of_a_connection_has_a_deadline_too(log: MemoryLog) -> None:
     async def scenario() -> None:
-        async with connected(Metrics(), log) as connection:
-            await connection.send(HEAD)
-            since = connection.protocol.waiting_since
-            connection.writer.write(b"\r\n{")
-            await when(lambda: connection.protocol._size == 1)
-            assert connection.protocol.waiting_since == since
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(request(review()))
+            assert (await connection.answer()).status == 200
+            await connection.send(b"POST")
+            assert (await connection.answer()).status == 408
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
-def test_the_sweep_goes_round_by_itself(log: MemoryLog) -> None:
+@pytest.mark.usefixtures("short_deadline")
+@pytest.mark.parametrize("start", [b"POST / HTTP/1.1\r\nx: ", HALVES["a chunk"]])
+def test_more_bytes_do_not_move_the_deadline(start: bytes, log: MemoryLog) -> None:
     async def scenario() -> None:
-        async with connected(Metrics(), log) as connection:
-            await connection.send(HEAD)
-            assert connection.protocol.waiting_since is not None
-            connection.protocol.waiting_since -= REQUEST_SECONDS + 1
-            sweeping = asyncio.create_task(sweep([connection.protocol], interval=0.01))
-            assert await connection.status() == 408
-            sweeping.cancel()
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(start)
+            while not webhook.rejected("too-slow"):
+                await connection.send(b"1\r\n \r\n" if start.endswith(b"\r\n") else b"y")
+                await anyio.sleep(0.01)
+            assert (await connection.answer()).status == 408
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
-def test_a_connection_without_a_request_has_no_deadline_but_keep_alive(log: MemoryLog) -> None:
-    """The API server keeps a connection that it dialled in vain for its next review."""
+@pytest.mark.usefixtures("short_deadline")
+def test_connections_that_never_send_outlive_the_deadline_of_requests(log: MemoryLog) -> None:
+    """Go's clients keep connections in a pool that they have not used yet."""
 
     async def scenario() -> None:
-        async with connected(Metrics(), log) as connection:
-            connection.sweep(KEEP_ALIVE_SECONDS - 1)
-            assert not connection.is_closing()
-            connection.writer.write(BAD)
-            assert await connection.status() == 415
-            connection.sweep(KEEP_ALIVE_SECONDS - 1)
-            assert not connection.is_closing()
-            connection.sweep(KEEP_ALIVE_SECONDS + 1)
-            assert connection.is_closing()
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await anyio.sleep(3 * limits.REQUEST_SECONDS)
+            await connection.send(request(review()))
+            assert (await connection.answer()).status == 200
+            await anyio.sleep(3 * limits.REQUEST_SECONDS)
+            await connection.send(request(review()))
+            assert (await connection.answer()).status == 200
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
-def test_an_answer_begins_the_keep_alive_anew(log: MemoryLog) -> None:
+@pytest.mark.parametrize("before", [b"", b"\r\n", request(review())], ids=["", "line", "request"])
+def test_idle_connections_are_closed_after_the_idle_time(
+    before: bytes, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 0.3)
+
     async def scenario() -> None:
-        async with connected(Metrics(), log) as connection:
-            connection.protocol.idle_since -= KEEP_ALIVE_SECONDS
-            connection.writer.write(BAD)
-            assert await connection.status() == 415
-            connection.sweep(1)
-            assert not connection.is_closing()
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(before)
+            if len(before) > 2:
+                assert (await connection.answer()).status == 200
+            assert await connection.is_closed()
+            assert webhook.rejected() == 0
 
-    asyncio.run(scenario())
+    run(scenario)
+
+
+@pytest.mark.parametrize("more", [b"", b" " * 1000], ids=["silence", "more"])
+@pytest.mark.parametrize(
+    ("path", "status"), [(b"/nowhere", 404), (b"/inject/pod", 413)], ids=["404", "413"]
+)
+def test_bodies_that_do_not_end_after_their_answer_are_cut_off(
+    path: bytes, status: int, more: bytes, log: MemoryLog
+) -> None:
+    async def scenario() -> None:
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(
+                POST.replace(b"/inject/pod", path) + b"content-length: 999999999999\r\n\r\n"
+            )
+            assert (await connection.answer()).status == status
+            if more:
+                await connection.send_until_closed(more)
+            assert webhook.rejected() == 1
+            assert await connection.is_closed()
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("short_deadline")
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_requests_that_arrived_in_time_are_answered_after_a_standstill(
+    size: int, log: MemoryLog
+) -> None:
+    """Their bytes wait in the kernel while the process is stopped, or its event loop is busy."""
+
+    async def scenario() -> None:
+        whole = request(review(padding=" " * 300_000))
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(whole[:-size])
+            await until(lambda: len(webhook.server.incomplete) == 1)
+            client = connection.stream.extra(anyio.abc.SocketAttribute.raw_socket)
+            assert os.write(client.fileno(), whole[-size:]) == size
+            time.sleep(3 * limits.REQUEST_SECONDS)  # noqa: ASYNC251 - nothing else may run
+            assert (await connection.answer()).status == 200
+
+    run(scenario)
+
+
+def test_tls_handshakes_have_a_deadline(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.1)
+    certificate = Certificate(CertificateFolder(tmp_path / "tls").path, datetime.now(UTC))
+
+    async def scenario() -> None:
+        async with listening(log, tls=certificate.listening) as webhook:
+            host, _, port = webhook.server.address.rpartition(":")
+            async with await anyio.connect_tcp(host, int(port)) as client:
+                await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
+                with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                    await client.receive()
+            assert webhook.server.server_state.connections == set()
+
+    run(scenario)
+    assert log.lines() == []

@@ -1,56 +1,56 @@
-"""An error of our own, which no request over the wire should be able to cause."""
+"""A defect of the service itself, which no request should be able to cause."""
 
-import json
 from typing import cast
 
+import pytest
+from service.application import Application
 from service.memorylog import MemoryLog
+from service.rejections import assert_rejected
 from service.reviews import review
+from service.wire import request
+from unit.serving.connections import listening, run
 
-from webhook.injection import Endpoint
-from webhook.injection.config import Config, Profile
-from webhook.serving.endpoint import ReviewEndpoint
-from webhook.serving.metrics import Metrics
-from webhook.serving.service import Service
+from webhook.config import Config, Profile
 
 
-def broken_service(log: MemoryLog) -> Service:
-    """A service whose default profile is none, so that the core fails."""
+@pytest.fixture
+def broken() -> Config:
+    """A configuration under which the core fails: its default profile is None."""
     config = Config()
     config.profiles["default"] = cast("Profile", None)
-    return Service(config, Metrics(), log.logger)
+    return config
 
 
-def ask(service: Service) -> bytes:
-    """Give the whole answer to a review."""
-    body = json.dumps(review()).encode()
-    return ReviewEndpoint(service).answer(Endpoint.POD, body, [(b"date", b"today")], close=False)
+def test_internal_errors_are_answered_with_status_500_and_counted(
+    log: MemoryLog, broken: Config
+) -> None:
+    application = Application(log, broken)
+    answer = application.client.request("POST", "/inject/pod", json=review())
+    assert_rejected(answer, 500, "internal error; see the log\n")
+    assert application.metric("dind_webhook_rejected_requests_total", reason="error") == 1
+    assert application.decisions() == 0
 
 
-def test_the_answer_is_status_500_and_one_line(log: MemoryLog) -> None:
-    head, _, body = ask(broken_service(log)).partition(b"\r\n\r\n")
-    assert head.splitlines() == [
-        b"HTTP/1.1 500 Internal Server Error",
-        b"date: today",
-        b"content-type: text/plain; charset=utf-8",
-        b"content-length: 28",
-    ]
-    assert body == b"internal error; see the log\n"
+def test_internal_errors_are_logged_in_one_line_with_their_traceback(
+    log: MemoryLog, broken: Config
+) -> None:
+    async def scenario() -> None:
+        async with listening(log, broken) as webhook, webhook.connected() as connection:
+            await connection.send(request(review()))
+            answer = await connection.answer()
+            assert (answer.status, answer.body) == (500, "internal error; see the log\n")
+            assert answer.headers["connection"] == "close"
+            assert await connection.is_closed()
 
-
-def test_it_is_counted_and_is_no_decision(log: MemoryLog) -> None:
-    service = broken_service(log)
-    ask(service)
-    assert b'dind_webhook_rejected_requests_total{why="error"} 1.0' in service.metrics.text()
-    decisions = [
-        line for line in service.metrics.text().splitlines() if b"decisions_total{" in line
-    ]
-    assert all(line.endswith(b" 0.0") for line in decisions)
-    assert service.in_flight == 0
-
-
-def test_the_log_has_its_traceback_in_one_line(log: MemoryLog) -> None:
-    ask(broken_service(log))
+    run(scenario)
     (line,) = log.lines()
-    assert (line["event"], line["level"], line["path"]) == ("failed", "error", "/inject/pod")
+    assert (line["event"].strip(), line["level"]) == ("Exception in ASGI application", "error")
     assert "Traceback (most recent call last)" in line["exception"]
     assert "AttributeError: 'NoneType'" in line["exception"]
+
+
+def test_the_service_answers_after_an_internal_error(log: MemoryLog, broken: Config) -> None:
+    application = Application(log, broken)
+    assert application.client.request("POST", "/inject/pod", json=review()).status_code == 500
+    application.service.config = Config()
+    assert application.ask(review())["allowed"] is True

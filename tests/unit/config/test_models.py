@@ -1,0 +1,248 @@
+"""The configuration file: what it may say, and the words in which the rest is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from unit.injection.pods import LENIENT, injected, named, pod, problems
+
+from webhook.config import Config, ConfigError, Mode, Profile, parse_config
+
+
+def config(document: dict[str, Any]) -> Config:
+    return parse_config(json.dumps(document).encode(), "f")
+
+
+def profile(**fields: Any) -> dict[str, Any]:
+    return {"profiles": {"default": fields}}
+
+
+def test_an_empty_file_is_the_built_in_profile_and_a_careful_policy() -> None:
+    empty = config({})
+    assert empty == Config()
+    assert empty.profiles == {"default": Profile()}
+    assert empty.policy.annotations == ("containers", "profile")
+    assert empty.policy.images == []
+
+
+def test_profiles_beside_the_built_in_one_leave_it_there() -> None:
+    assert list(config({"profiles": {"large": {}}}).profiles) == ["large", "default"]
+
+
+def test_a_file_with_another_default_has_only_the_profiles_that_it_lists() -> None:
+    """Else pods could pick the built-in one, privileged, where the administrator wrote none."""
+    document = {
+        "defaultProfile": "sysbox",
+        "profiles": {"sysbox": {"privileged": False, "runtimeClassName": "sysbox-runc"}},
+    }
+    assert list(config(document).profiles) == ["sysbox"]
+    assert problems(pod(annotations={"profile": "default"}), document) == [
+        (
+            'annotation dind.io/profile: unknown profile "default" '
+            "(available in this namespace: sysbox)"
+        )
+    ]
+
+
+def test_configurations_do_not_share_what_can_change() -> None:
+    one, other = Config(), Config()
+    assert one.profiles is not other.profiles
+
+
+DENIED: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": (
+        {"profile": {}},
+        (
+            'profile: unknown key, did you mean "profiles"? (accepted: apiVersion, '
+            "defaultProfile, profiles, policy)"
+        ),
+    ),
+    "unknown key, deeper": (
+        profile(daemon={"mirrors": []}),
+        (
+            "profiles.default.daemon.mirrors: unknown key (accepted: registryMirrors, "
+            "insecureRegistries, defaultAddressPools, mtu, extraArgs)"
+        ),
+    ),
+    "name of a profile": (
+        {"profiles": {"Large": {}}},
+        (
+            'profiles: key "Large" is not a name of at most 63 lower-case letters, digits and '
+            "inner hyphens"
+        ),
+    ),
+    "default profile that is not there": (
+        {"defaultProfile": "huge", "profiles": {"large": {}}},
+        'defaultProfile: unknown profile "huge" (profiles: large)',
+    ),
+    "policy with a profile that is not there": (
+        {"policy": {"profiles": {"team-*": ["huge"]}}},
+        'policy.profiles["team-*"][0]: unknown profile "huge" (profiles: default)',
+    ),
+    "unknown mode": (
+        profile(mode="both"),
+        'profiles.default.mode: "both" is not "sidecar" or "node"',
+    ),
+    "unprivileged in an ordinary runtime": (
+        profile(privileged=False),
+        (
+            "profiles.default.privileged: false needs a runtimeClassName (such as sysbox or "
+            "kata), since dockerd does not start in an ordinary unprivileged container"
+        ),
+    ),
+    "the same in mode node, which a pod may leave": (
+        profile(mode="node", privileged=False),
+        (
+            "profiles.default.privileged: false needs a runtimeClassName (such as sysbox or "
+            "kata), since dockerd does not start in an ordinary unprivileged container"
+        ),
+    ),
+    "request above its limit": (
+        profile(resources={"requests": {"memory": "8Gi"}, "limits": {"memory": "6Gi"}}),
+        "profiles.default.resources.limits.memory: 6Gi is below requests.memory, 8Gi",
+    ),
+    "limit below the default request": (
+        profile(resources={"limits": {"cpu": 0.1}}),
+        "profiles.default.resources.limits.cpu: 0.1 is below the default requests.cpu, 250m",
+    ),
+    "request above the default limit": (
+        profile(resources={"requests": {"memory": "8Gi"}}),
+        "profiles.default.resources.limits.memory: the default 4Gi is below requests.memory, 8Gi",
+    ),
+    "limit that Kubernetes cannot hold": (
+        profile(resources={"limits": {"memory": "99E"}}),
+        'profiles.default.resources.limits.memory: "99E" is larger than Kubernetes can hold',
+    ),
+    "store that Kubernetes cannot hold": (
+        profile(storage={"sizeLimit": "99E"}),
+        'profiles.default.storage.sizeLimit: "99E" is larger than Kubernetes can hold',
+    ),
+    "maximum that Kubernetes cannot hold": (
+        {"policy": {"maximum": {"memory": "99E"}}},
+        'policy.maximum.memory: "99E" is larger than Kubernetes can hold',
+    ),
+    "infinite maximum": (
+        {"policy": {"maximum": {"cpu": float("inf")}}},
+        'policy.maximum.cpu: "Infinity" is not a Kubernetes quantity (such as 500m, 2 or 4Gi)',
+    ),
+    "pool that is no network": (
+        profile(daemon={"defaultAddressPools": [{"base": "10.200.0.1/16", "size": 24}]}),
+        (
+            'profiles.default.daemon.defaultAddressPools[0].base: "10.200.0.1/16" is not a '
+            "network (such as 10.200.0.0/16): 10.200.0.1/16 has host bits set"
+        ),
+    ),
+    "pool whose size does not fit": (
+        profile(daemon={"defaultAddressPools": [{"base": "10.200.0.0/16", "size": 8}]}),
+        (
+            "profiles.default.daemon.defaultAddressPools[0].size: 8 does not fit base "
+            "10.200.0.0/16 (accepted: from 16 to 32)"
+        ),
+    ),
+    "socket in the image store": (
+        profile(socket={"directory": "/var/lib/docker"}),
+        (
+            'profiles.default.socket.directory: "/var/lib/docker" would hide files of the '
+            "daemon's or the job's image (accepted: a directory of its own, such as "
+            "/var/run/dind)"
+        ),
+    ),
+    "socket above /var/run": (
+        profile(socket={"directory": "/var"}),
+        (
+            'profiles.default.socket.directory: "/var" would hide files of the daemon\'s or the '
+            "job's image (accepted: a directory of its own, such as /var/run/dind)"
+        ),
+    ),
+    "socket directory that goes up": (
+        profile(socket={"directory": "/srv/../var/run"}),
+        (
+            'profiles.default.socket.directory: "/srv/../var/run" is not a normalized path '
+            '(write "/var/run")'
+        ),
+    ),
+    "node's socket in /var/run itself": (
+        profile(mode="node", socket={"directory": "/run"}),
+        (
+            'profiles.default.socket.directory: "/run" would hide the kubelet\'s own mounts in '
+            "mode node (accepted: a directory of its own, such as /var/run/dind)"
+        ),
+    ),
+    "group of root": (
+        profile(socket={"gid": 0}),
+        "profiles.default.socket.gid: 0 is not a whole number from 1 to 2147483647",
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "told"), DENIED.values(), ids=DENIED)
+def test_a_file_that_would_break_pods_is_refused(document: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        config(document)
+    assert refusal.value.problems == [told]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mtu": 100},
+        {"mtu": "1500"},
+        {"registryMirrors": ["mirror.example"]},
+        {"insecureRegistries": ["a b"]},
+        {"extraArgs": ["-D"]},
+        {"extraArgs": ["debug"]},
+        {"extraArgs": ["--label=a\nb"]},
+    ],
+    ids=str,
+)
+def test_flags_that_dockerd_would_not_read_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        config(profile(daemon=fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": "docker:"},
+        {"startTimeout": 0},
+        {"startTimeout": 601},
+        {"placement": "first"},
+        {"storage": {"medium": "memory"}},
+        {"storage": {"sizeLimit": "20 Gi"}},
+        {"resources": {"limits": {"gpu": 1}}},
+        {"resources": {"limits": {"cpu": -1}}},
+        {"imagePullSecrets": [{"name": ""}]},
+        {"imagePullSecrets": ["secret"]},
+        {"runtimeClassName": "Kata"},
+        {"socket": {"directory": "run"}},
+        {"socket": {"directory": "/var/run/"}},
+        {"socket": {"directory": "/a b"}},
+    ],
+    ids=str,
+)
+def test_values_out_of_bounds_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        config(profile(**fields))
+
+
+def test_numbers_are_quantities_too() -> None:
+    resources = {"requests": {"cpu": 0.5}, "limits": {"cpu": 2, "memory": 4294967296}}
+    after = injected(pod(), profile(resources=resources, storage={"sizeLimit": 10**10}))
+    assert named(after, "dind")["resources"] == {
+        "requests": {"cpu": "0.5"},
+        "limits": {"cpu": "2", "memory": "4294967296"},
+    }
+    assert after["spec"]["volumes"][-1]["emptyDir"] == {"sizeLimit": "10000000000"}
+
+
+def test_a_profiles_directory_stays_behind_when_a_pod_takes_the_other_mode() -> None:
+    """The node's daemon listens where the chart put it, not where the profile's sidecar would."""
+    document = {**LENIENT, **profile(socket={"directory": "/var/run"})}
+    after = injected(pod(annotations={"mode": "node"}), document)
+    assert named(after, "dind-wait")["args"] == ["60", "unix:///var/run/dind/docker.sock"]
+
+
+def test_keys_become_attributes_in_snake_case() -> None:
+    read = config(profile(mode="node", imagePullSecrets=[{"name": "pull"}]))
+    assert read.profiles["default"].mode is Mode.NODE
+    assert [secret.name for secret in read.profiles["default"].image_pull_secrets] == ["pull"]

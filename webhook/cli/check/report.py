@@ -1,0 +1,127 @@
+"""The findings of `dind-webhook check`, as text and as JSON."""
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+from msgspec import Struct
+
+from webhook.cli.explain.drawing import wrapped
+from webhook.injection.decisions import printable
+
+_EXPIRES_SOON = timedelta(days=3)  # or a quarter of the lifetime, if that is shorter
+_MAX_LISTED = 10
+
+
+class Status(enum.Enum):
+    """The result of a check, from best to worst; the worst decides the exit code."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"  # cannot be seen from here; not a failure
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+EXIT_CODES = {Status.OK: 0, Status.UNKNOWN: 0, Status.WARNING: 1, Status.BROKEN: 2}
+
+
+class Finding(Struct, frozen=True):
+    """What one check found.
+
+    Attributes:
+        check: its name.
+        status: its result.
+        message: what was found, one line.
+        fix: what to do about it; empty if nothing.
+    """
+
+    check: str
+    status: Status
+    message: str
+    fix: str = ""
+
+
+class Report(Struct, frozen=True):
+    """The findings about one MutatingWebhookConfiguration, or about the cluster."""
+
+    subject: str
+    findings: Sequence[Finding]
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Return the worst status; OK if there is none."""
+    return max(statuses, key=list(Status).index, default=Status.OK)
+
+
+def status_of(reports: Sequence[Report]) -> Status:
+    """Return the worst status of reports."""
+    return worst(finding.status for report in reports for finding in report.findings)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names; a long list is cut short."""
+    shown = ", ".join(map(printable, names[:_MAX_LISTED]))
+    return shown if len(names) <= _MAX_LISTED else f"{shown} and {len(names) - _MAX_LISTED} more"
+
+
+def as_text(reports: Sequence[Report]) -> str:
+    """Write reports as aligned text with a summary."""
+    return "\n".join(_lines(reports))
+
+
+def as_data(reports: Sequence[Report]) -> dict[str, Any]:
+    """Write reports as data for JSON."""
+    findings = [
+        {
+            "subject": report.subject,
+            "check": finding.check,
+            "status": finding.status.value,
+            "message": finding.message,
+            "fix": finding.fix,
+        }
+        for report in reports
+        for finding in report.findings
+    ]
+    return {"status": status_of(reports).value, "findings": findings}
+
+
+def _lines(reports: Sequence[Report]) -> Iterator[str]:
+    findings = [finding for report in reports for finding in report.findings]
+    statuses = max(len(finding.status.value) for finding in findings)
+    names = max(len(finding.check) for finding in findings)
+    for report in reports:
+        yield report.subject
+        yield ""
+        for finding in report.findings:
+            start = f"  {finding.status.value:{statuses}}  {finding.check:{names}}  "
+            first, *rest = wrapped(finding.message, len(start))
+            yield start + first.lstrip()
+            yield from rest
+            if finding.fix:
+                yield from wrapped(f"fix: {finding.fix}", len(start))
+        yield ""
+    counts = [
+        f"{count} {status.value}"
+        for status in (Status.BROKEN, Status.WARNING, Status.UNKNOWN)
+        if (count := sum(finding.status is status for finding in findings))
+    ]
+    yield f"Summary: {', '.join(counts) or 'no problems'}"
+
+
+def check_validity(certificate: x509.Certificate, now: datetime) -> tuple[Status, str]:
+    """Check a certificate's dates."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < start:
+        return Status.BROKEN, f"not valid before {utc(start)}"
+    if now >= end:
+        return Status.BROKEN, f"expired at {utc(end)}"
+    if end - now < min(_EXPIRES_SOON, (end - start) / 4):
+        return Status.WARNING, f"expires soon, at {utc(end)}"
+    return Status.OK, f"valid until {utc(end)}"
+
+
+def utc(time: datetime) -> str:
+    """Write a time to the second, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

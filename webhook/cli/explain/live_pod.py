@@ -1,0 +1,219 @@
+"""Explains a pod of a cluster: what was injected, or why nothing was."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, V1Pod
+from msgspec import Struct
+
+from webhook.cli.check.configuration import excluded_namespaces, is_ours, webhook_faults
+from webhook.cli.explain import pod_checks
+from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_notes
+from webhook.cli.explain.history import find_cause
+from webhook.cli.live import (
+    POD_SECURITY,
+    STRICT_LEVELS,
+    LiveCluster,
+    container_statuses,
+    pod_state,
+    stopped_state,
+)
+from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
+from webhook.cli.manifests.objects import Object, Template
+from webhook.config import Config, Mode
+from webhook.injection import Admission, Injected, Outcome, decide
+from webhook.injection.annotations import STATUS
+from webhook.injection.decisions import listed, printable
+from webhook.injection.existing import ExistingInjection, find_existing_injection
+from webhook.injection.inject import Status
+from webhook.injection.optin import INJECT
+from webhook.injection.pod import Pod
+
+
+class NoSuchPod(click.ClickException):
+    """The cluster has no such pod."""
+
+    exit_code = os.EX_NOINPUT
+
+
+class _Case(Struct, frozen=True):
+    """A pod, as a manifest's object and as the cluster has it, and what the cluster says of it."""
+
+    found: Object
+    template: Template
+    pod: V1Pod
+    namespace: V1Namespace
+    configurations: Sequence[V1MutatingWebhookConfiguration]  # of dind-webhook
+    cluster: AssumedCluster
+
+
+def explain_pod(
+    live: LiveCluster, namespace: str, name: str, config: Config, config_file: Path | None
+) -> Explanation:
+    """Explain a pod of a cluster.
+
+    Args:
+        live: the cluster.
+        namespace: the pod's.
+        name: the pod's.
+        config: the configuration; a user may not read the cluster's own.
+        config_file: where it is from, None for the defaults.
+
+    Raises:
+        NoSuchPod: there is no pod of that name.
+    """
+    pod, home = live.pod(namespace, name), live.namespace(namespace)
+    if pod is None or home is None:
+        raise NoSuchPod(f"namespace {printable(namespace)} has no pod {printable(name)}")
+    data, label = live.as_json(pod), (home.metadata.labels or {}).get(INJECT)
+    template = Template((), data, msgspec.convert(data, Pod))
+    case = _Case(
+        Object(f"pod/{printable(name)}", namespace, data),
+        template,
+        pod,
+        home,
+        [found for found in live.configurations() if is_ours(found)],
+        AssumedCluster(config, namespace, labels={namespace: label}),
+    )
+    existing = find_existing_injection(template.pod)
+    if existing is not None:
+        return _explain_injected(case, existing)
+    admission = _admission(case)
+    if isinstance(admission, NotSent):
+        subject = pod_checks.subject_of(case.found, case.cluster)
+        return pod_checks.explain_not_sent(subject, admission)
+    source = "the default configuration; --config names a file"
+    if config_file is not None:
+        source = f"the configuration file {config_file}"
+    return _explain_skipped(case, admission, ("", f"the checks below use {source}"))
+
+
+def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
+    """Say what the pod has; its spec counts, not the annotation, which may be edited."""
+    containers = [
+        container.name
+        for container in case.template.pod.all_containers()
+        if container is not existing.container
+        and any(mount.name == existing.volume for mount in container.volume_mounts or ())
+    ]
+    image = existing.container.image or ""
+    notes: list[Note] = [
+        ("mode", existing.mode.value),
+        ("image", printable(image)),
+        ("containers with Docker", listed(containers)),
+        ("state", _container_state(case.pod, existing.container.name)),
+    ]
+    detail = f"mode {existing.mode.value}"
+    try:
+        status = msgspec.json.decode(case.template.pod.annotations.get(STATUS, ""), type=Status)
+    except msgspec.DecodeError:
+        notes.append(("hint", f"annotation {STATUS} is missing or cannot be read"))
+    else:
+        detail = f"profile {printable(status.profile)}, {detail}"
+        notes.append(("profile", f"{printable(status.profile)} (annotation {STATUS})"))
+        notes.append(("by", f"dind-webhook {printable(status.version)} (annotation {STATUS})"))
+        found = Status("", existing.mode.value, "", image, containers)
+        notes += [("hint", text) for text in _contradictions(status, found)]
+    row = Row("this pod", "Does it have Docker?", Answer.YES, notes)
+    subject = pod_checks.subject_of(case.found, case.cluster)
+    return Explanation(*subject, Outcome.INJECTED, detail, [row])
+
+
+def _contradictions(status: Status, found: Status) -> Iterator[str]:
+    for name, claimed, actual in (
+        ("mode", status.mode, found.mode),
+        ("image", status.image, found.image),
+        ("containers", listed(sorted(status.containers)), listed(sorted(found.containers))),
+    ):
+        if claimed != actual:
+            yield (
+                f"annotation {STATUS} contradicts the pod: {name} {printable(claimed)} "
+                f"(in the pod: {printable(actual)})"
+            )
+
+
+def _container_state(pod: V1Pod, name: str) -> str:
+    for status in container_statuses(pod):
+        if status.name == name:
+            stopped = stopped_state(status)
+            if stopped is None:
+                return f"container {name} is running"
+            words = filter(None, (stopped.reason, stopped.message))
+            return printable(f"container {name}: {' '.join(words)}")
+    return f"container {name} has not started; the pod {printable(pod_state(pod))}"
+
+
+def _admission(case: _Case) -> Admission | NotSent:
+    """Return what the API server of this cluster would send for such a pod today."""
+    namespace = case.cluster.namespace
+    if case.configurations and all(
+        namespace in excluded_namespaces(found) for found in case.configurations
+    ):
+        return excluded(namespace)
+    admission = case.cluster.admission(case.found, case.template)
+    if isinstance(admission, NotSent):
+        owners = case.template.pod.metadata.owner_references or ()
+        hints = [
+            f"{owner.kind} {printable(owner.name)} created the pod; the annotation belongs in its "
+            "pod template (spec.template.metadata.annotations)"
+            for owner in owners[:1]
+        ]
+        return msgspec.structs.replace(admission, hints=[*admission.hints, *hints])
+    if case.configurations:
+        return admission
+    return NotSent(
+        "not-installed",
+        "The cluster has no MutatingWebhookConfiguration of dind-webhook.",
+        "dind-webhook check shows more.",
+    )
+
+
+def _explain_skipped(case: _Case, admission: Admission, config_note: Note) -> Explanation:
+    config = case.cluster.config
+    decision = decide(admission, config)
+    outcome, detail = decision.reason.outcome, pod_checks.detail_of(decision)
+    rows = [
+        pod_checks.sent_row(admission, config_note, *_hints(case)),
+        *pod_checks.check_rows(admission, config),
+    ]
+    if isinstance(decision, Injected):
+        rows.append(_check_pod_security(case, decision))
+        if rows[-1].answer is Answer.DENIED:
+            outcome, detail = Outcome.DENIED, "pod-security"
+    if outcome is not Outcome.SKIPPED:
+        metadata = case.pod.metadata, case.namespace.metadata
+        cause = find_cause(*metadata, case.configurations, admission)
+        notes = reason_notes(cause.sentence, cause.fix)
+        question = "Was this the same when it was created?"
+        rows.append(Row("this pod", question, Answer.SKIPPED, notes))
+        if outcome is Outcome.INJECTED:
+            outcome, detail = Outcome.SKIPPED, cause.slug
+    subject = pod_checks.subject_of(case.found, case.cluster)
+    return Explanation(*subject, outcome, detail, rows, pod_checks.warnings_of(decision))
+
+
+def _hints(case: _Case) -> Iterator[Note]:
+    if STATUS in case.template.pod.annotations:
+        yield "hint", f"annotation {STATUS} contradicts the pod, which has no injected container"
+    if any(list(webhook_faults(found)) for found in case.configurations):
+        yield "hint", "the webhook configuration is broken: see dind-webhook check"
+
+
+def _check_pod_security(case: _Case, injected: Injected) -> Row:
+    """Check what the API server checks after the webhook, of the pod with its sidecar."""
+    name, question = "pod security", "Does the namespace admit such a pod?"
+    level = (case.namespace.metadata.labels or {}).get(POD_SECURITY)
+    privileged = case.cluster.config.profiles[injected.audit.profile].privileged
+    needs_host = injected.audit.mode == Mode.NODE.value
+    if level not in STRICT_LEVELS or (level == "baseline" and not needs_host and not privileged):
+        return Row(name, question, Answer.YES)
+    sidecar = "privileged sidecar" if privileged else "sidecar that runs as root"
+    notes = reason_notes(
+        f"The namespace is labelled {POD_SECURITY}: {level}, which denies a "
+        f"{'hostPath volume' if needs_host else sidecar}.",
+        f"Ask its owner to label it {POD_SECURITY}: privileged, or use another namespace.",
+    )
+    return Row(name, question, Answer.DENIED, notes)

@@ -1,0 +1,1 @@
+"""What reads and writes manifests: text, the Kubernetes objects in it, and the pods in those."""

@@ -1,0 +1,111 @@
+"""Whether the API server would send a manifest's pod to the webhook."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from msgspec import Struct
+
+from webhook.cli.manifests.objects import Object, Template, dotted, metadata_map
+from webhook.config import Config
+from webhook.injection import Admission, Reason
+from webhook.injection.annotations import PREFIX, STATUS
+from webhook.injection.decisions import quoted
+from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT, MIRROR_POD, route
+
+_SIMILAR = 0.8  # from which a name counts as misspelt; "dind.io/profile" is 0.6
+
+
+class NotSent(Struct, frozen=True):
+    """The API server would create the pod without calling the webhook.
+
+    Attributes:
+        slug: why, in a word.
+        sentence: why.
+        fix: what to do about it.
+        hints: what looks like an attempt to opt in.
+    """
+
+    slug: str
+    sentence: str
+    fix: str
+    hints: Sequence[str] = ()
+
+
+class AssumedCluster(Struct, frozen=True):
+    """What is assumed about the cluster in which the pods are created.
+
+    Attributes:
+        config: the configuration file.
+        namespace: the namespace of objects that name none.
+        label: the label dind.io/inject of every namespace; None: see `labels`.
+        labels: the label of each namespace that is known; the others have none.
+    """
+
+    config: Config
+    namespace: str
+    label: str | None = None
+    labels: Mapping[str, str | None] = {}
+
+    def namespace_of(self, found: Object) -> str:
+        """Return the namespace in which an object's pods are created."""
+        return found.namespace or self.namespace
+
+    def label_of(self, namespace: str) -> str | None:
+        """Return a namespace's label dind.io/inject."""
+        return self.label or self.labels.get(namespace)
+
+    def admission(self, found: Object, template: Template) -> Admission | NotSent:
+        """Return what the API server would send, or why it would send nothing."""
+        namespace = self.namespace_of(found)
+        if namespace in EXCLUDED_NAMESPACES:
+            return excluded(namespace)
+        annotations = template.pod.annotations
+        endpoint = route(annotations, self.label_of(namespace))
+        if endpoint is not None:
+            return Admission(endpoint, namespace, template.pod)
+        if MIRROR_POD in annotations:
+            return _not_sent(Reason.MIRROR_POD)
+        if annotations.get(INJECT) == "false":
+            return _not_sent(Reason.OPTED_OUT)
+        return _not_sent(Reason.NOT_OPTED_IN, tuple(_hints(found, template)))
+
+
+def excluded(namespace: str) -> NotSent:
+    """Say that a namespace is excluded by the webhook configuration."""
+    return NotSent(
+        "excluded-namespace",
+        f"The webhook is never called for pods in {namespace}.",
+        "Use another namespace.",
+    )
+
+
+def _not_sent(reason: Reason, hints: Sequence[str] = ()) -> NotSent:
+    return NotSent(reason.slug, reason.sentence, reason.fix, hints)
+
+
+def _hints(found: Object, template: Template) -> Iterator[str]:
+    """Find what looks like an opt-in and has no effect."""
+    yield from _misspelt(template)
+    if INJECT in metadata_map(template.data, "labels"):
+        yield f"{INJECT} is a label of the pod; a pod opts in by an annotation"
+    # A workload's own annotations, and a CronJob's jobTemplate's, do not reach its pods.
+    data: Any = found.data
+    for depth, key in enumerate(template.path):
+        if INJECT in metadata_map(data, "annotations"):
+            here = dotted((*template.path[:depth], "metadata", "annotations"))
+            there = dotted((*template.path, "metadata", "annotations"))
+            yield f"annotation {INJECT} is in {here}; it is read from {there}"
+        data = data[key]
+
+
+def _misspelt(template: Template) -> Iterator[str]:
+    for kind in ("annotations", "labels"):
+        for key in metadata_map(template.data, kind):
+            if key in (INJECT, STATUS):
+                continue
+            what = f"{kind.removesuffix('s')} {quoted(key)}"
+            if get_close_matches(key.lower(), [INJECT], cutoff=_SIMILAR):
+                yield f"{what} has no effect (did you mean {INJECT}?)"
+            elif key.startswith(PREFIX):
+                yield f"{what} has no effect without {INJECT}"

@@ -1,0 +1,259 @@
+"""The Kubernetes objects of manifests: single ones, lists of them, and the pods in them."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from webhook.cli.group import BadInput
+from webhook.cli.manifests.text import Document, TextError, parse_json, parse_yaml, read_text
+from webhook.injection.decisions import printable, quoted
+from webhook.injection.optin import INJECT
+from webhook.injection.pod import Pod
+
+T = TypeVar("T")
+Path = tuple[str | int, ...]
+
+#: API version and kind, to the keys that lead to the pod.
+POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("v1", "Pod"): (),
+    ("v1", "PodTemplate"): ("template",),
+    ("v1", "ReplicationController"): ("spec", "template"),
+    ("apps/v1", "Deployment"): ("spec", "template"),
+    ("apps/v1", "StatefulSet"): ("spec", "template"),
+    ("apps/v1", "DaemonSet"): ("spec", "template"),
+    ("apps/v1", "ReplicaSet"): ("spec", "template"),
+    ("batch/v1", "Job"): ("spec", "template"),
+    ("batch/v1", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
+    ("argoproj.io/v1alpha1", "Rollout"): ("spec", "template"),
+}
+KINDS = ", ".join(kind for _, kind in POD_PATHS)
+_NO_POD = "no pod in it"
+_LATER = "the webhook decides about its pods when its controller creates them"
+#: API group to how its objects pass an annotation on to their pods.
+_CONTROLLERS = {
+    "tekton.dev": f"{_LATER}; Tekton copies {INJECT} from metadata.annotations",
+    "argoproj.io": f"{_LATER}; Argo copies {INJECT} from spec.podMetadata.annotations",
+}
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Template(Struct, frozen=True):
+    """A pod, or the template of the pods that a workload creates.
+
+    Attributes:
+        path: where it is in its object.
+        data: itself.
+        pod: as the core reads it.
+    """
+
+    path: Path
+    data: dict[str, Any]
+    pod: Pod
+
+
+class Object(Struct, frozen=True):
+    """A Kubernetes object.
+
+    Attributes:
+        name: kind and name, such as `pod/clean-ci`.
+        namespace: the one that it names, if any.
+        data: itself.
+        path: where it is in its document; empty unless that is a list.
+        template: its pod, None if it has none.
+        note: why it has none.
+    """
+
+    name: str
+    namespace: str | None
+    data: dict[str, Any]
+    path: Path = ()
+    template: Template | None = None
+    note: str = ""
+
+
+class ManifestDocument(Struct, frozen=True):
+    """A document and the objects in it."""
+
+    document: Document
+    objects: Sequence[Object]
+
+
+class Manifest(Struct, frozen=True):
+    """A file.
+
+    Attributes:
+        source: its name, for messages.
+        is_json: it is JSON, not YAML.
+        crlf: its lines end in carriage return and line feed.
+        documents: in order.
+    """
+
+    source: str
+    is_json: bool
+    crlf: bool
+    documents: Sequence[ManifestDocument]
+
+    @property
+    def objects(self) -> list[Object]:
+        """Every object, in order."""
+        return [found for part in self.documents for found in part.objects]
+
+
+def read_manifests(paths: Sequence[str]) -> list[Manifest]:
+    """Read files, or standard input for the path `-`.
+
+    Raises:
+        BadInput: one cannot be read or parsed, or is not made of Kubernetes objects.
+    """
+    return [_read_manifest(path) for path in paths]
+
+
+def _read_manifest(path: str) -> Manifest:
+    source = "standard input" if path == "-" else path
+    try:
+        text = read_text(path)
+        data = parse_json(text)
+        if data is None:
+            documents = parse_yaml(text.replace("\r\n", "\n"))
+        else:
+            documents = [Document("", text, "", 0, data)]
+        parts = [ManifestDocument(document, list(_objects(document))) for document in documents]
+    except (TextError, _ObjectError) as error:
+        raise BadInput(f"{source}: {error}") from error
+    if not any(part.objects for part in parts):
+        raise BadInput(f"{source}: no Kubernetes object")
+    return Manifest(source, data is not None, "\r\n" in text, parts)
+
+
+def namespace_labels(manifests: Sequence[Manifest]) -> dict[str, str | None]:
+    """List the namespaces that manifests create, each with its label dind.io/inject."""
+    return {
+        found.name.removeprefix("namespace/"): metadata_map(found.data, "labels").get(INJECT)
+        for manifest in manifests
+        for found in manifest.objects
+        if (found.data.get("apiVersion"), found.data.get("kind")) == ("v1", "Namespace")
+    }
+
+
+def metadata_map(data: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return an object's `labels` or `annotations`; empty if it has none."""
+    metadata = data.get("metadata")
+    found = metadata.get(kind) if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Write a path for a message: `spec.containers[0]`, `metadata.annotations["a.b/c"]`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if _PLAIN_KEY.fullmatch(step) else f"[{quoted(step)}]"
+    return text.removeprefix(".")
+
+
+class _ObjectError(ValueError):
+    """What is wrong with an object; the message lacks the file's name."""
+
+
+def _objects(document: Document) -> Iterator[Object]:
+    if document.data is not None:
+        yield from _in_value(document.data, f"line {document.line + 1}", (), {})
+
+
+def _in_value(
+    value: Any,  # noqa: ANN401 - JSON
+    where: str,
+    path: Path,
+    inherited: Mapping[str, str],
+) -> Iterator[Object]:
+    """Find an object, or the objects of a list; items of a typed list inherit kind and version."""
+    data = _require(value, dict, "an object", path, where)
+    kind, version = (
+        _require(data.get(key, inherited.get(key)), str, "a string", (*path, key), where)
+        for key in ("kind", "apiVersion")
+    )
+    if not kind.endswith("List") or "items" not in data:
+        yield _object(data, kind, version, path, where)
+        return
+    inherits = {} if kind == "List" else {"kind": kind.removesuffix("List"), "apiVersion": version}
+    items = _require(data["items"], list, "a list", (*path, "items"), where)
+    for index, item in enumerate(items):
+        yield from _in_value(item, where, (*path, "items", index), inherits)
+
+
+def _object(data: dict[str, Any], kind: str, version: str, path: Path, where: str) -> Object:
+    metadata: Any = data.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    title = metadata.get("name") or f"{metadata.get('generateName', '')}*"
+    name = printable(f"{kind.lower()}/{title if title != '*' else '(no name)'}")
+    where = f"{name} ({where})"
+    namespace = metadata.get("namespace")
+    found = Object(name, namespace if isinstance(namespace, str) else None, data, path)
+    pod_path = POD_PATHS.get((version, kind))
+    if pod_path is not None and "workloadRef" not in (data.get("spec") or {}):
+        template = _template(data, pod_path, path, where)
+        return msgspec.structs.replace(found, template=template)
+    group = version.rpartition("/")[0]
+    supported = [known for known, holder in POD_PATHS if holder == kind]
+    if supported and "." not in group:  # not a custom resource
+        problem = f"unknown version {quoted(version)} of {kind} (supported: {', '.join(supported)})"
+        raise _ObjectError(f"{where}: {dotted((*path, 'apiVersion'))}: {problem}")
+    _require_strings(data, path, where)
+    note = _NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
+    return msgspec.structs.replace(found, note=_CONTROLLERS.get(group, note))
+
+
+def _template(data: dict[str, Any], pod_path: tuple[str, ...], path: Path, where: str) -> Template:
+    pod = data
+    for depth, key in enumerate(pod_path, 1):
+        pod = _require(pod.get(key), dict, "an object", (*path, *pod_path[:depth]), where)
+    within = (*path, *pod_path)
+    _require(pod.get("spec"), dict, "an object", (*within, "spec"), where)
+    _require_strings(pod, within, where)
+    # The API server fills in what may be absent: a template often has no metadata.
+    try:
+        decoded = msgspec.convert({**pod, "metadata": pod.get("metadata") or {}}, Pod)
+    except msgspec.ValidationError as error:
+        raise _ObjectError(": ".join(filter(None, (where, dotted(within), str(error))))) from error
+    if not decoded.containers:
+        name = dotted((*within, "spec", "containers"))
+        raise _ObjectError(f"{where}: {name}: at least one container is required")
+    return Template(pod_path, pod, decoded)
+
+
+def _require(value: Any, kind: type[T], expected: str, path: Path, where: str) -> T:  # noqa: ANN401
+    if isinstance(value, kind) and value != "":
+        return value
+    problem = "required field is missing"
+    if value is not None:
+        problem = f"expected {expected}, got {_described(value)}"
+    raise _ObjectError(": ".join(filter(None, (where, dotted(path), problem))))
+
+
+def _require_strings(data: dict[str, Any], path: Path, where: str) -> None:
+    """Require strings as labels and annotations: `true` without quotes is a common mistake."""
+    for kind in ("labels", "annotations"):
+        for key, value in metadata_map(data, kind).items():
+            if not isinstance(value, str):
+                name = dotted((*path, "metadata", kind, key))
+                hint = f'; put it in quotes: "{json.dumps(value)}"'
+                problem = f"expected a string, got {_described(value)}"
+                is_scalar = isinstance(value, bool | int | float)
+                raise _ObjectError(f"{where}: {name}: {problem}{hint if is_scalar else ''}")
+
+
+def _described(value: object) -> str:
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str():
+            return quoted(value)
+    return json.dumps(value)

@@ -1,0 +1,165 @@
+"""The Kubernetes client: its set-up, one request, one watch, and errors of one line.
+
+Importing this module loads the `kubernetes` package, which takes half a second.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import config
+from kubernetes.client import ApiClient, ApiException, Configuration
+
+_TIMEOUT = (5, 15)  # seconds to connect, and to read
+_WATCH_SECONDS = 300
+_WATCH_TIMEOUT = (5, _WATCH_SECONDS + 30)
+
+
+class ClusterError(Exception):
+    """A request to the API server failed; the message is one line."""
+
+
+class RejectedError(ClusterError):
+    """The API server answered with an error.
+
+    Attributes:
+        status: The HTTP status code.
+        reason: The HTTP reason phrase.
+        date: The API server's time, where the answer has it.
+    """
+
+    def __init__(self, error: ApiException) -> None:
+        self.status = int(error.status or 0)
+        self.reason = _one_line(error.reason)
+        self.date = _date(error.headers)
+        super().__init__(f"{self.status} {self.reason}: {_message(error)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer of the API server.
+
+    Attributes:
+        body: JSON.
+        date: The API server's time in whole seconds; None if it sent none.
+    """
+
+    body: bytes
+    date: datetime | None
+
+
+def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiClient:
+    """Make a client, which is safe to use from several threads.
+
+    A kubeconfig or a context that is named is used; so is the environment variable KUBECONFIG.
+    Otherwise the service account is used in a pod, and the user's own kubeconfig elsewhere.
+
+    Raises:
+        ClusterError: There is no usable configuration.
+    """
+    settings = Configuration()
+    named = kubeconfig or context or os.environ.get("KUBECONFIG")
+    try:
+        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+            config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
+        else:
+            config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=str(kubeconfig) if kubeconfig else None,
+                context=context,
+                client_configuration=settings,
+            )
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise ClusterError(f"no access to a cluster: {_one_line(error)}") from error
+    settings.retries = False  # the commands report a failure, and dind-certs tries again
+    return ApiClient(settings)
+
+
+def send(request: Callable[..., Any]) -> Response:
+    """Send one request.
+
+    Args:
+        request: A method of one of the client's API classes, with its arguments bound.
+
+    Raises:
+        RejectedError: The API server answered with an error.
+        ClusterError: The API server did not answer.
+    """
+    with _translated_errors():
+        answer = request(_preload_content=False, _request_timeout=_TIMEOUT)
+        return Response(answer.data, _date(answer.headers))
+
+
+def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the client's models
+    """Send one request, and return the object as the client's model.
+
+    Args:
+        request: A method of one of the client's API classes, with its arguments bound.
+
+    Raises:
+        RejectedError: The API server answered with an error.
+        ClusterError: The API server did not answer, or not with such an object.
+    """
+    with _translated_errors():
+        return request(_request_timeout=_TIMEOUT)
+
+
+def watch(list_request: Callable[..., Any], name: str) -> Iterator[None]:
+    """Watch one object: yields when it may have changed; ends after five minutes.
+
+    Args:
+        list_request: Lists objects of its kind.
+        name: The object's.
+
+    Raises:
+        ClusterError: The watch cannot be opened, or breaks.
+    """
+    with _translated_errors():
+        response = list_request(
+            field_selector=f"metadata.name={name}",
+            watch=True,
+            timeout_seconds=_WATCH_SECONDS,
+            _preload_content=False,
+            _request_timeout=_WATCH_TIMEOUT,
+        )
+        with contextlib.closing(response):
+            for _ in response.stream():
+                yield
+
+
+@contextlib.contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except ApiException as error:
+        raise RejectedError(error) from error
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        cause = getattr(error, "reason", None) or error
+        raise ClusterError(_one_line(cause)) from error
+
+
+def _message(error: ApiException) -> str:
+    """Read the message of a Status object, or the body as it is."""
+    body = error.body or b""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return _one_line(json.loads(body)["message"])
+    return _one_line(body.decode(errors="replace") if isinstance(body, bytes) else body)
+
+
+def _one_line(text: object) -> str:
+    """Make one line of a text that another program wrote: no control characters."""
+    words = " ".join(str(text).split())
+    return "".join(character if character.isprintable() else "?" for character in words)
+
+
+def _date(headers: Any) -> datetime | None:  # noqa: ANN401 - urllib3's
+    try:
+        return parsedate_to_datetime((headers or {}).get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,88 @@
+"""TLS handshakes with the webhook's pods: which certificate does each serve?"""
+
+import socket
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from cryptography import x509
+
+_TIMEOUT = 3.0  # seconds to connect, and for each read of the handshake
+_PARALLEL = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a pod listens: the pod's name, its IP address and the port."""
+
+    pod: str
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """The result of one handshake; exactly one of the last three fields is not None.
+
+    Attributes:
+        address: The pod's.
+        certificate: What it serves; if a caBundle was given, also trusted.
+        problem: Why the handshake failed: not TLS, or a certificate that is not trusted.
+        unreachable: Why no connection could be made.
+    """
+
+    address: Address
+    certificate: x509.Certificate | None = None
+    problem: str | None = None
+    unreachable: str | None = None
+
+
+def handshakes(
+    addresses: Sequence[Address], server_name: str, *, ca_bundle: str | None
+) -> list[Handshake]:
+    """Make a handshake with every pod, all in parallel and each bounded in time.
+
+    Args:
+        addresses: Of the pods.
+        server_name: The name that the API server uses for the webhook (SNI).
+        ca_bundle: PEM certificates, at least one, that the API server trusts. None: the certificate
+            is returned without verification.
+    """
+    if not addresses:
+        return []
+    context = _verifying_context(ca_bundle) if ca_bundle else _unverified_context()
+    shake = partial(_handshake, context=context, server_name=server_name)
+    with ThreadPoolExecutor(min(len(addresses), _PARALLEL)) as pool:
+        return list(pool.map(shake, addresses))
+
+
+def _verifying_context(ca_bundle: str) -> ssl.SSLContext:
+    """Trust as Go does: any certificate of the caBundle ends a chain, self-signed or not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=ca_bundle)
+    return context
+
+
+def _unverified_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _handshake(address: Address, context: ssl.SSLContext, server_name: str) -> Handshake:
+    try:
+        plain = socket.create_connection((address.ip, address.port), timeout=_TIMEOUT)
+    except OSError as error:
+        return Handshake(address, unreachable=error.strerror or str(error))
+    try:
+        with plain, context.wrap_socket(plain, server_hostname=server_name) as secured:
+            served = secured.getpeercert(binary_form=True) or b""
+        return Handshake(address, x509.load_der_x509_certificate(served))
+    except ssl.SSLCertVerificationError as error:
+        return Handshake(address, problem=error.verify_message)
+    except (OSError, ValueError, x509.InvalidVersion) as error:
+        return Handshake(address, problem=f"no TLS: {getattr(error, 'strerror', None) or error}")

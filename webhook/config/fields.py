@@ -1,0 +1,132 @@
+"""Types of single values: what each accepts, and the words for it in errors and docs."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from webhook.config import quantity
+from webhook.config.image import LONGEST, REFERENCE_PATTERN
+from webhook.config.paths import PROTECTED, is_clear_of, is_within, normal, real
+from webhook.config.wording import shown
+
+NOT_ACCEPTED = "not_accepted"
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """Annotates a type with what it accepts, which is its one error whatever is wrong.
+
+    Attributes:
+        words: the end of the sentence `VALUE is not ...`.
+    """
+
+    words: str
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,  # noqa: ANN401 - pydantic's protocol
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        """Replace pydantic's errors, one for each branch of a union, by one."""
+        return core_schema.custom_error_schema(
+            handler(source), custom_error_type=NOT_ACCEPTED, custom_error_message=self.words
+        )
+
+
+def _amount(value: str | float) -> str | float:
+    """Refuse what the pattern lets pass and Kubernetes cannot hold, such as 99E."""
+    try:
+        quantity.parse(str(value))
+    except ValueError as error:
+        raise ValueError(f"{shown(value)} {error}") from None
+    return value
+
+
+def _network(text: str) -> str:
+    """Refuse what dockerd would refuse at its start, in every pod."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{shown(text)} is not a network (such as 10.200.0.0/16): {error}"
+        ) from None
+    return text
+
+
+def _socket_directory(text: str) -> str:
+    """Refuse a directory that would hide what the daemon or the job needs."""
+    path = real(text)
+    if normal(text) != text:
+        raise ValueError(f"{shown(text)} is not a normalized path (write {shown(normal(text))})")
+    hides_token = not is_clear_of(path, ("/var/run/secrets",)) and path != "/var/run"
+    hides_files = not is_within(path, "/var/run") and not is_clear_of(path, PROTECTED)
+    if hides_token or hides_files:
+        raise ValueError(
+            f"{shown(text)} would hide files of the daemon's or the job's image "
+            "(accepted: a directory of its own, such as /var/run/dind)"
+        )
+    return text
+
+
+ApiVersion = Annotated[
+    Literal["dind.io/v1alpha1"], Accepts("a supported version (supported: dind.io/v1alpha1)")
+]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
+    Accepts("a name of at most 63 lower-case letters, digits and inner hyphens"),
+]
+Image = Annotated[
+    str,
+    Field(pattern=REFERENCE_PATTERN, max_length=LONGEST),
+    Accepts("an image reference (such as docker:29-dind)"),
+]
+Quantity = Annotated[
+    Annotated[str, Field(pattern=quantity.PATTERN)]
+    | Annotated[int, Field(ge=0)]
+    | Annotated[float, Field(ge=0)],
+    Accepts("a Kubernetes quantity (such as 500m, 2 or 4Gi)"),
+    AfterValidator(_amount),
+]
+GroupId = Annotated[int, Field(ge=1, le=2**31 - 1), Accepts("a whole number from 1 to 2147483647")]
+Seconds = Annotated[int, Field(ge=1, le=600), Accepts("a whole number from 1 to 600")]
+PrefixLength = Annotated[int, Field(ge=1, le=128), Accepts("a whole number from 1 to 128")]
+Mtu = Annotated[
+    Literal["auto"] | Annotated[int, Field(ge=576, le=65535)],
+    Accepts('"auto" or a whole number from 576 to 65535'),
+]
+Url = Annotated[
+    str,
+    Field(pattern=r"^https?://[^\s/]+[^\s]*$"),
+    Accepts("a URL (such as https://mirror.example.com)"),
+]
+Registry = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9.:/\[\]-]+$"),
+    Accepts("a registry or a network (such as registry.example.com:5000 or 10.0.0.0/8)"),
+]
+Flag = Annotated[
+    str,
+    Field(pattern=r"^--[a-z0-9][a-z0-9-]*(=[^\n]*)?$"),
+    Accepts("a flag (such as --debug or --log-level=warn)"),
+]
+Network = Annotated[
+    str,
+    Field(max_length=64),
+    Accepts("a network (such as 10.200.0.0/16)"),
+    AfterValidator(_network),
+]
+SocketDirectory = Annotated[
+    str,
+    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$"),
+    Accepts("an absolute path (such as /var/run/dind)"),
+    AfterValidator(_socket_directory),
+]
+SecretName = Annotated[
+    str, Field(min_length=1, max_length=253), Accepts("a string of 1 to 253 characters")
+]
+ImagePattern = Annotated[str, Field(min_length=1), Accepts("a string of 1 or more characters")]
+PolicyAnnotation = Literal["containers", "cpu", "image", "memory", "mode", "profile", "storage"]
