@@ -65,7 +65,7 @@ def test_the_containers_in_the_header_get_the_socket(example: Example) -> None:
 
 @each(INJECTED)
 def test_no_container_mounts_two_volumes_at_one_path(example: Example) -> None:
-    """The API server rejects such a pod."""
+    """The API server refuses such a pod."""
     for raw in example.pods():
         spec = patched(raw, decision_on(raw, example))["spec"]
         for container in (*spec["initContainers"], *spec["containers"]):

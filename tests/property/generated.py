@@ -21,7 +21,7 @@ OUR_NAMES = ["dind", "dind-wait"]
 TOKEN_VOLUME = "kube-api-access-x7k2p"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUMES = [
-    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "directory"),
+    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "folder"),
     TOKEN_VOLUME,
 ]
 SOURCES: list[Json] = [
@@ -120,7 +120,7 @@ def mounts(draw: DrawFn, volumes: list[str]) -> Json:
 
 @st.composite
 def pods(draw: DrawFn, *, hostile: bool) -> Json:
-    """A pod; a `hostile` one may be one that is denied or skipped."""
+    """A pod; a `hostile` one may be one that is refused or left alone."""
     volume_names = draw(st.lists(st.sampled_from(VOLUMES), unique=True, max_size=5))
     names = draw(
         st.lists(

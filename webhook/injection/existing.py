@@ -12,6 +12,9 @@ from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
 _UNIX = "unix://"
+# They are repeated for every container, so a look-alike must not choose how long they are.
+_LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
+_LONGEST_VOLUME = 63  # characters; a DNS label
 # A word that ends in the program's name, as a path or without one.
 _DOCKERD = re.compile(r"dockerd(?:-entrypoint\.sh)?(?!\S)")
 
@@ -45,9 +48,13 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
         if mode is None:
             continue
         directory = _socket_directory(container.args or ())
+        if len(directory) > _LONGEST_DIRECTORY:
+            continue
         for mount in container.volume_mounts or ():
-            if mount.mount_path == directory and _is_shared(
-                volumes.get(mount.name), mode, directory
+            if (
+                mount.mount_path == directory
+                and len(mount.name) <= _LONGEST_VOLUME
+                and _is_shared(volumes.get(mount.name), mode, directory)
             ):
                 return ExistingInjection(mode, container, mount.name, directory)
     return None
@@ -75,8 +82,8 @@ def _socket_directory(arguments: Sequence[str]) -> str:
 def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
     """Tell whether a volume is one that an injection adds.
 
-    A user's container may look like an injected one. Its volume of another kind must not be
-    mounted in the other containers.
+    A user's container may have the name and the command of an injected one. Its volume of
+    another kind must not be mounted in the other containers.
     """
     if volume is None:
         return False

@@ -22,7 +22,7 @@ from webhook.injection.shared_socket import choose_shared_socket
 from webhook.injection.socket_plan import SocketPlan, least_operations, plan_container
 
 
-class Status(Struct, frozen=True):
+class InjectionStatus(Struct, frozen=True):
     """The decision as it is written on the pod (annotation dind.io/status)."""
 
     version: str
@@ -68,7 +68,7 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
     image = (existing.container.image if existing else None) or settings.profile.image
     names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
-    patch += _patch_status(pod, Status(__version__, mode, settings.name, image, names))
+    patch += _patch_status(pod, InjectionStatus(__version__, mode, settings.name, image, names))
     if len(patch) > bounds.PATCH_OPERATIONS:
         return _denied(f"{len(patch):,}")
     return Injected(
@@ -135,7 +135,7 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
     return patch
 
 
-def _patch_status(pod: Pod, status: Status) -> list[Operation]:
+def _patch_status(pod: Pod, status: InjectionStatus) -> list[Operation]:
     """Write the decision on the pod."""
     value = msgspec.json.encode(status).decode()
     if pod.metadata.annotations is None:

@@ -63,6 +63,23 @@ def test_a_look_alike_sidecar_with_a_host_volume_is_the_pod_s_own_daemon() -> No
     assert isinstance(decision, Skipped), decision
 
 
+@pytest.mark.parametrize(
+    ("volume", "directory"), [("v" * 64, "/r"), ("v", "/" + "r" * 95)], ids=["volume", "directory"]
+)
+def test_a_look_alike_sidecar_with_long_names_is_the_pod_s_own_daemon(
+    volume: str, directory: str
+) -> None:
+    """Otherwise a patch would repeat hundreds of kilobytes for each of a thousand containers."""
+    look_alike = container(
+        "dind",
+        command=["sh", "-c", START, "dind-start"],
+        args=[f"--host=unix://{directory}/docker.sock"],
+        volumeMounts=[mount(volume, directory)],
+    )
+    decision = decided(pod(initContainers=[look_alike], volumes=[empty_dir(volume)]))
+    assert isinstance(decision, Skipped), decision
+
+
 @pytest.mark.parametrize("directory", ["/var/run/secrets", "/run/secrets/kubernetes.io"])
 def test_socket_directories_that_hide_the_token_are_rejected(directory: str) -> None:
     with pytest.raises(ValueError, match="would hide files"):
