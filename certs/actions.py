@@ -7,7 +7,7 @@ from typing import assert_never
 
 from certs.certificates import pem_of, read_certificate
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
-from certs.state import Policy, StoredCA
+from certs.state import RotationPolicy, StoredCA
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class NewCABundle:
 Contents = CASecretData | TLSSecretData | NewCABundle
 
 
-def contents(write: Write, now: datetime, policy: Policy) -> Contents:
+def contents(write: Write, now: datetime, policy: RotationPolicy) -> Contents:
     """Return what an action writes; issues what must be issued.
 
     Args:

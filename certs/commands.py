@@ -16,14 +16,14 @@ from certs.issuing import service_names
 from certs.parameters import parse_duration, parsed_by
 from certs.propagation import CLOCK_RESOLUTION
 from certs.report import report
-from certs.state import Names, Policy
+from certs.state import Names, RotationPolicy
 from webhook.cli.group import BadUsage
 from webhook.cluster.client import ClusterError, connect
 from webhook.logs import configure_logging
 
 Command = Callable[..., None]
 
-# A rotation waits for propagation twice within the last third of a lifetime; that leaves room.
+# In the last third of a lifetime, a rotation waits for propagation twice; three delays are enough.
 _DELAYS_PER_THIRD = 3
 _THIRDS = 3
 
@@ -39,7 +39,7 @@ class Target:
     """The options of both commands."""
 
     names: Names
-    policy: Policy
+    policy: RotationPolicy
     kubeconfig: Path | None
 
     def cluster(self) -> Cluster:
@@ -114,7 +114,7 @@ def _target_options(command: Command) -> Command:
     ) -> None:
         fields = {name: options.pop(name) for name in Names.__dataclass_fields__}
         names = Names(**fields)
-        policy = Policy(
+        policy = RotationPolicy(
             service_names(names.service, names.namespace),
             propagation_delay,
             ca_lifetime,
@@ -129,8 +129,8 @@ def _target_options(command: Command) -> Command:
     return wrapped
 
 
-def _check_lifetimes(policy: Policy) -> None:
-    """Refuse a lifetime whose last third cannot hold a rotation."""
+def _check_lifetimes(policy: RotationPolicy) -> None:
+    """Reject a lifetime whose last third cannot hold a rotation."""
     least = (policy.propagation_delay + CLOCK_RESOLUTION) * _DELAYS_PER_THIRD * _THIRDS
     for flag, lifetime in (
         ("--ca-lifetime", policy.ca_lifetime),

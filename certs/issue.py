@@ -20,17 +20,6 @@ class CannotCreate(click.ClickException):
     exit_code = os.EX_CANTCREAT
 
 
-def _parse_days(text: str) -> timedelta:
-    message = f"{text!r} is not a whole number of days from 1 to {_MAX_DAYS}."
-    try:
-        days = int(text)
-    except ValueError:
-        raise ValueError(message) from None
-    if not 1 <= days <= _MAX_DAYS:
-        raise ValueError(message)
-    return timedelta(days=days)
-
-
 def _parse_directory(text: str) -> Path:
     if not text:  # an unset variable in a script; Path would take it for the current directory
         raise ValueError("the name of the directory is empty (the current directory is '.').")
@@ -68,19 +57,17 @@ def _parse_directory(text: str) -> Path:
 )
 @click.option(
     "--days",
-    "validity",
-    type=parsed_by(_parse_days),
-    metavar="DAYS",
-    default="30",
+    type=click.IntRange(1, _MAX_DAYS),
+    default=30,
     show_default=True,
-    help=f"How long both certificates are valid, from 1 to {_MAX_DAYS}.",
+    help="Days for which both certificates are valid.",
 )
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 def issue(
     directory: Path,
     dns_names: tuple[str, ...],
     ip_addresses: tuple[IPAddress, ...],
-    validity: timedelta,
+    days: int,
     force: bool,
 ) -> None:
     """Write a CA and a serving certificate for local use.
@@ -88,7 +75,7 @@ def issue(
     ca.crt is for clients to trust, tls.crt and tls.key are for the server. The CA's private key is
     not kept, so it never signs anything else.
     """
-    now = datetime.now(UTC)
+    now, validity = datetime.now(UTC), timedelta(days=days)
     ca = issue_ca(now, validity=validity)
     serving = issue_serving_certificate(
         ca, now, dns_names=dns_names, ip_addresses=ip_addresses, validity=validity
@@ -101,14 +88,14 @@ def issue(
     _write_files(directory, files, force=force)
     name = click.format_filename(directory)
     names = ", ".join([*dns_names, *map(str, ip_addresses)])
-    days = "1 day" if validity.days == 1 else f"{validity.days} days"
+    span = "1 day" if days == 1 else f"{days} days"
     click.echo(
         f"Wrote to {name}:\n"
         "  ca.crt   the CA certificate, for clients to trust\n"
         "  tls.crt  the serving certificate\n"
         "  tls.key  its private key, readable by you alone\n"
         f"Names:   {names}\n"
-        f"Expires: {now + validity:%Y-%m-%d %H:%M} UTC, {days} from now\n"
+        f"Expires: {now + validity:%Y-%m-%d %H:%M} UTC, {span} from now\n"
         f"Next:    dind-webhook serve --tls-dir {shlex.quote(name)}"
     )
 

@@ -49,7 +49,7 @@ def issue_ca(now: datetime, *, validity: timedelta = CA_VALIDITY) -> KeyPair:
     """
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
-    # A unique name: some clients look an issuer up by its name alone, and during a rotation they
+    # A unique name: some clients find an issuer by its name alone, and during a rotation they
     # trust two CAs.
     name = _common_name(f"dind-webhook CA {serial:040x}")
     certificate = (

@@ -28,8 +28,8 @@ from certs.certificates import dns_names, fingerprint, issued_by, renewal_due, r
 from certs.propagation import delivered_at, trusted_at, undelivered_reason
 from certs.state import (
     MAX_CAS,
-    Policy,
     Replica,
+    RotationPolicy,
     State,
     StoredCA,
     StoredServingCertificate,
@@ -42,7 +42,7 @@ from certs.state import (
 UP_TO_DATE = "everything is up to date"
 
 
-def plan(now: datetime, state: State, policy: Policy) -> Action:
+def plan(now: datetime, state: State, policy: RotationPolicy) -> Action:
     """Decide the next action.
 
     Args:
@@ -65,7 +65,7 @@ def plan(now: datetime, state: State, policy: Policy) -> Action:
     )
 
 
-def _next(now: datetime, state: State, policy: Policy) -> Action:
+def _next(now: datetime, state: State, policy: RotationPolicy) -> Action:
     action = _maintain_cas(now, state, policy)
     if action is not None:
         return action
@@ -79,7 +79,7 @@ def _next(now: datetime, state: State, policy: Policy) -> Action:
     )
 
 
-def _maintain_cas(now: datetime, state: State, policy: Policy) -> Action | None:
+def _maintain_cas(now: datetime, state: State, policy: RotationPolicy) -> Action | None:
     """Drop expired CAs, adopt those that caBundle must not lose, and add one when it is due."""
     valid = tuple(ca for ca in state.cas if now < ca.certificate.not_valid_after_utc)
     stored = {ca.certificate for ca in valid}
@@ -111,7 +111,7 @@ def _maintain_cas(now: datetime, state: State, policy: Policy) -> Action | None:
 def _unproven_issuer(now: datetime, state: State) -> x509.Certificate | None:
     """Return the issuer in the TLS Secret, if no caBundle trusts it.
 
-    Whoever may write the TLS Secret could name any CA there, so it counts only where a ready
+    A user who may write the TLS Secret could put any CA there, so it counts only where a ready
     replica serves a certificate that it issued.
     """
     if isinstance(state.serving, Unusable):
@@ -130,7 +130,7 @@ def _served_from(issuer: x509.Certificate, state: State) -> bool:
 
 
 def _still_needed(
-    now: datetime, state: State, policy: Policy, trusted: tuple[x509.Certificate, ...]
+    now: datetime, state: State, policy: RotationPolicy, trusted: tuple[x509.Certificate, ...]
 ) -> tuple[x509.Certificate, ...]:
     """Return which CAs must stay trusted: all, unless all replicas serve the stored certificate."""
     if isinstance(state.serving, Unusable) or undelivered_reason(now, state.serving, state, policy):
@@ -160,7 +160,7 @@ def _publish(state: State, webhooks: WebhookConfiguration) -> PublishCABundle | 
 
 
 def _maintain_serving_certificate(
-    now: datetime, state: State, webhooks: WebhookConfiguration, policy: Policy
+    now: datetime, state: State, webhooks: WebhookConfiguration, policy: RotationPolicy
 ) -> Action | None:
     """Issue a serving certificate if it is due, by a CA that every API server trusts by now."""
     newest, propagated_at = state.cas[-1], trusted_at(webhooks, policy)
@@ -183,7 +183,7 @@ def _maintain_serving_certificate(
     return _wait_for_propagation(newest, propagated_at)
 
 
-def _serving_problem(now: datetime, state: State, policy: Policy) -> str | None:
+def _serving_problem(now: datetime, state: State, policy: RotationPolicy) -> str | None:
     """Say why the stored serving certificate cannot be served at all."""
     match state.serving:
         case Unusable(reason):
@@ -227,7 +227,7 @@ def _may_be_accepted(now: datetime, replica: Replica, state: State) -> bool:
     )
 
 
-def _remove_old_cas(now: datetime, state: State, policy: Policy) -> Action | None:
+def _remove_old_cas(now: datetime, state: State, policy: RotationPolicy) -> Action | None:
     """Remove the CAs before the serving certificate's issuer, once no replica needs them."""
     index = state.cas.index(_issuer(state))
     if index == 0:
@@ -246,7 +246,7 @@ def _remove_old_cas(now: datetime, state: State, policy: Policy) -> Action | Non
 
 
 def _wait_for_renewal(
-    now: datetime, state: State, webhooks: WebhookConfiguration, policy: Policy
+    now: datetime, state: State, webhooks: WebhookConfiguration, policy: RotationPolicy
 ) -> Wait:
     newest = state.cas[-1]
     if _issuer(state) != newest:

@@ -6,12 +6,12 @@ such a date lasts one second longer.
 
 from datetime import datetime, timedelta
 
-from certs.state import Policy, State, StoredServingCertificate, WebhookConfiguration
+from certs.state import RotationPolicy, State, StoredServingCertificate, WebhookConfiguration
 
 CLOCK_RESOLUTION = timedelta(seconds=1)
 
 
-def trusted_at(webhooks: WebhookConfiguration, policy: Policy) -> datetime:
+def trusted_at(webhooks: WebhookConfiguration, policy: RotationPolicy) -> datetime:
     """Return when every API server trusts what caBundle holds now.
 
     Raises:
@@ -22,13 +22,13 @@ def trusted_at(webhooks: WebhookConfiguration, policy: Policy) -> datetime:
     return webhooks.published + policy.propagation_delay + CLOCK_RESOLUTION
 
 
-def delivered_at(serving: StoredServingCertificate, policy: Policy) -> datetime:
+def delivered_at(serving: StoredServingCertificate, policy: RotationPolicy) -> datetime:
     """Return when every replica that can get the serving certificate has it."""
     return serving.written + policy.propagation_delay + CLOCK_RESOLUTION
 
 
 def undelivered_reason(
-    now: datetime, serving: StoredServingCertificate, state: State, policy: Policy
+    now: datetime, serving: StoredServingCertificate, state: State, policy: RotationPolicy
 ) -> str | None:
     """Say why a replica may still serve, or be about to serve, an older certificate.
 

@@ -19,8 +19,8 @@ from certs.certificates import fingerprint, minute
 from certs.plan import plan
 from certs.state import (
     Names,
-    Policy,
     Replica,
+    RotationPolicy,
     State,
     StoredCA,
     StoredServingCertificate,
@@ -28,7 +28,7 @@ from certs.state import (
 )
 
 
-def report(now: datetime, state: State, policy: Policy, names: Names) -> tuple[str, bool]:
+def report(now: datetime, state: State, policy: RotationPolicy, names: Names) -> tuple[str, bool]:
     """Describe a state, whose replicas were probed, and the next action.
 
     Returns:
@@ -38,12 +38,12 @@ def report(now: datetime, state: State, policy: Policy, names: Names) -> tuple[s
     healthy = isinstance(action, Wait) and not action.blocked
     sections: dict[str, list[tuple[str, ...]]] = {
         f"CAs (secret {names.ca_secret})": list(_cas(now, state)),
-        f"Serving certificate (secret {names.tls_secret})": list(_serving(now, state)),
+        f"Serving certificate (secret {names.tls_secret})": list(_serving_certificate(now, state)),
         f"caBundle (mutatingwebhookconfiguration {names.webhook_configuration})": list(
             _ca_bundles(now, state)
         ),
         f"Ready replicas ({names.selector})": list(_replicas(state)),
-        "Next": [(_next(now, action),)],
+        "Next": [(_action(now, action),)],
     }
     lines = []
     for title, rows in sections.items():
@@ -75,7 +75,7 @@ def _role(ca: StoredCA, state: State) -> str:
     return "signs" if ca.key is not None else "only trusted: no usable key"
 
 
-def _serving(now: datetime, state: State) -> Iterator[tuple[str, ...]]:
+def _serving_certificate(now: datetime, state: State) -> Iterator[tuple[str, ...]]:
     match state.serving:
         case Unusable(reason):
             yield (f"unusable: it {reason}",)
@@ -114,7 +114,7 @@ def _served(replica: Replica, state: State) -> str:
     return f"serves {fingerprint(replica.certificate)}, not the stored certificate"
 
 
-def _next(now: datetime, action: Action) -> str:
+def _action(now: datetime, action: Action) -> str:
     match action:
         case AddCA(_, reason):
             return f"add a CA: {reason}"

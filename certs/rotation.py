@@ -23,11 +23,11 @@ from certs.actions import (
 )
 from certs.certificates import fingerprint
 from certs.cluster import Cluster, ConflictError, Snapshot
-from certs.state import Policy, State
+from certs.state import RotationPolicy, State
 from webhook.cluster.client import ClusterError
 from webhook.logs import Logger
 
-Plan = Callable[[datetime, State, Policy], Action]
+Plan = Callable[[datetime, State, RotationPolicy], Action]
 
 _BACKOFF = (1.0, 30.0)  # seconds, the first and the longest
 # From nothing to a working installation takes three writes, from the worst damage six.
@@ -48,7 +48,7 @@ class Rotation:
     """
 
     cluster: Cluster
-    policy: Policy
+    policy: RotationPolicy
     resync_interval: timedelta
     log: Logger
     plan: Plan = rules.plan
@@ -150,7 +150,7 @@ def _exit(_number: int, _frame: object) -> NoReturn:
 
 
 def next_action(
-    cluster: Cluster, policy: Policy, plan: Plan = rules.plan
+    cluster: Cluster, policy: RotationPolicy, plan: Plan = rules.plan
 ) -> tuple[Snapshot, Wait | Write]:
     """Read the state, probe the replicas if the plan asks for it, and plan."""
     snapshot = cluster.read()

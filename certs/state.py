@@ -135,7 +135,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RotationPolicy:
     """What the administrator chose.
 
     Attributes:

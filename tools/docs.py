@@ -26,18 +26,19 @@ _PLAIN = {bool: "true or false", str: "a string"}
 
 
 def annotations() -> Iterator[str]:
-    """The page of what a pod may say."""
+    """The page of the annotations."""
     yield "# Annotations"
     yield NOTE
     yield (
         f'A pod opts in with `{INJECT}: "true"`, and out with `"false"`; any other value is '
-        f'refused. On a namespace, the label `{INJECT}: "true"` opts its pods in, and `"false"` '
-        "forbids Docker there. The annotations below say how."
+        f'denied. On a namespace, the label `{INJECT}: "true"` opts its pods in, and `"false"` '
+        "forbids Docker there. The annotations below configure the daemon."
     )
     yield (
-        "By default a pod may use `dind.io/profile` and `dind.io/containers`; the operator's "
-        "`policy.annotations` ([configuration](configuration.md)) decides. A value that cannot be "
-        "read, or an annotation below `dind.io/` that is not listed here, is refused."
+        "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator "
+        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with "
+        "an invalid value, or with an annotation below `dind.io/` that is not listed here, are "
+        "denied."
     )
     rows = [(f"`{row.key}`", row.help, f"`{row.example}`", row.default) for row in TABLE]
     yield table(("annotation", "what it does", "example", "without it"), rows)
@@ -48,12 +49,12 @@ def annotations() -> Iterator[str]:
 
 
 def reasons() -> Iterator[str]:
-    """The page of why a pod is injected, left alone or refused."""
+    """The page of the reasons for which a pod is injected, skipped or denied."""
     yield "# Reasons"
     yield NOTE
     yield (
-        "Every decision has one reason. Its name is the metric's label `reason`, and what logs and "
-        "`dind-webhook explain` say."
+        "Every decision has a reason. Its name is the value of the metric label `reason`; it is "
+        "also in the logs and in the output of `dind-webhook explain`."
     )
     for outcome in Outcome:
         yield f"## {outcome.value.capitalize()}"
@@ -62,7 +63,7 @@ def reasons() -> Iterator[str]:
             for reason in Reason
             if reason.outcome is outcome
         ]
-        yield table(("reason", "meaning", "way out"), rows)
+        yield table(("reason", "meaning", "fix"), rows)
 
 
 def configuration() -> Iterator[str]:

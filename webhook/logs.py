@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from webhook.injection.decisions import printable
+from webhook.config.wording import printable
 
 Logger = FilteringBoundLogger
 

@@ -54,7 +54,7 @@ def test_an_annotated_pod_comes_back_with_its_daemon(
 
 INJECTED, UNTOUCHED = "injected", "untouched"
 FORBIDDEN = 'the namespace is labelled dind.io/inject: "false"'
-NO_BOOLEAN = 'annotation dind.io/inject is "yes"; allowed are "true" and "false"'
+NO_BOOLEAN = 'annotation dind.io/inject: invalid value "yes" (accepted: "true", "false")'
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_kubectl_shows_a_refusal_with_every_problem(
     assert result.returncode == 1
     assert 'admission webhook "pod.dind.io" denied the request: 2 problems: ' in result.stderr
     assert 'annotation "dind.io/memori" does not exist' in result.stderr
-    assert 'annotation dind.io/profile: "huge" is not a profile' in result.stderr
+    assert 'annotation dind.io/profile: unknown profile "huge"' in result.stderr
 
 
 def test_kubectl_shows_a_warning(

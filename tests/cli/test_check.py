@@ -18,7 +18,6 @@ from webhook.cli.check.report import (
     Status,
     as_text,
     check_validity,
-    listed,
     status_of,
 )
 from webhook.cli.live import LiveCluster
@@ -165,7 +164,3 @@ def test_unknown_is_counted_and_is_no_failure() -> None:
 def test_long_findings_fit_80_columns() -> None:
     text = as_text([Report("x", [Finding("caBundle", Status.BROKEN, "word " * 40, "fix " * 40)])])
     assert max(map(len, text.splitlines())) <= 80
-
-
-def test_a_long_list_is_cut_short() -> None:
-    assert listed([f"ns-{n}" for n in range(12)]).endswith("ns-9 and 2 more")

@@ -98,6 +98,7 @@ class Access:
             headers={"Authorization": f"Bearer {ADMINISTRATOR_TOKEN}"},
             verify=ssl.create_default_context(cafile=self._folder / "ca.crt"),
             trust_env=False,
+            timeout=60,  # a busy kubelet takes long to return a log
         )
 
     def api_client(self) -> "ApiClient":

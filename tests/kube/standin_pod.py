@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,8 +20,29 @@ from service.mounting import MountedFolder
 from service.running import COMMAND
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
-# In the range of the Services, which are few; concurrent test runs use one network each.
-NETWORK = f"127.77.{128 + os.getpid() % 128}."
+
+
+def _reserve_network() -> tuple[str, socket.socket]:
+    """Choose a network of 256 addresses that no concurrent test run uses.
+
+    It lies in the range of the Services, which are few.
+
+    Returns:
+        The first three numbers of its addresses, and the bound socket that reserves it.
+    """
+    for number in range(os.getpid(), os.getpid() + 128):
+        network = f"127.77.{128 + number % 128}."
+        reservation = socket.socket()
+        try:
+            reservation.bind((f"{network}255", 1025))
+        except OSError:
+            reservation.close()
+        else:
+            return network, reservation
+    raise RuntimeError("every network of the pods is in use by another test run")
+
+
+NETWORK, _RESERVATION = _reserve_network()
 _ADDRESSES = NETWORK + "{}"
 
 

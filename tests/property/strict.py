@@ -18,7 +18,7 @@ def apply(
     """Apply a patch to a copy.
 
     Raises:
-        AssertionError: an operation that a strict implementation would refuse, or that overwrites.
+        AssertionError: an operation that a strict implementation would reject, or that overwrites.
     """
     result: dict[str, Any] = json.loads(json.dumps(document))
     for operation in patch:

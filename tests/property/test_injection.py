@@ -1,4 +1,4 @@
-"""Whatever pod and operator's file: what an injection promises, and what it leaves alone."""
+"""For any pod and configuration: what an injection guarantees, and what it does not change."""
 
 import json
 from typing import Any
@@ -64,9 +64,9 @@ def test_every_pod_is_injected_skipped_or_denied(
             assert breaches(patched(raw, injection)) == []
         case Skipped() as skipped:
             assert skipped.reason.outcome.value == "skipped"
-        case Denied() as refused:
-            assert refused.problems
-            assert all(p.reason.outcome.value == "denied" for p in refused.problems)
+        case Denied() as denied:
+            assert denied.problems
+            assert all(p.reason.outcome.value == "denied" for p in denied.problems)
 
 
 @ANYTHING
@@ -148,12 +148,12 @@ def test_every_container_of_the_status_has_a_socket(raw: Json, config: Json) -> 
     status = json.loads(after["metadata"]["annotations"]["dind.io/status"])
     for name in status["containers"]:
         container = named(after, name)
-        folders = [
+        directories = [
             mount["mountPath"]
             for mount in container["volumeMounts"]
             if mount["name"] == shared and not mount.get("subPath")
         ]
-        assert folders
+        assert directories
         assert any(variable["name"] == "DOCKER_HOST" for variable in container["env"])
 
 

@@ -28,7 +28,7 @@ REASONS = {
     UTF_8: "not-utf-8",
     DEEP: "nested-too-deep",
     POD: "not-a-pod",
-    CREATION: "not-a-creation",
+    CREATION: "not-a-create-request",
 }  # not-a-review otherwise
 
 NOT_READABLE = {

@@ -102,8 +102,10 @@ def with_host_sockets() -> bytes:
 
 
 def with_annotations() -> bytes:
-    """As many annotations as a body holds."""
-    return with_field("request object metadata annotations", object_with_keys(690_000, '""'))
+    """As many annotations as a body holds, with the one that opts in."""
+    others = object_with_keys(690_000, '""').removeprefix("{")
+    annotations = f'{{"dind.io/inject":"true",{others}'
+    return with_field("request object metadata annotations", annotations)
 
 
 def with_mounts() -> bytes:

@@ -22,19 +22,15 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 def check(file: Path) -> None:
     """Check FILE, and report every problem in a line of its own; - reads standard input."""
-    source = "standard input" if file == Path("-") else str(file)
+    is_stdin = file == Path("-")
+    source = "standard input" if is_stdin else str(file)
     try:
-        found = parse_config(_content(file), source)
+        content = sys.stdin.buffer.read(LARGEST + 1) if is_stdin else read_config_file(file)
+        found = parse_config(content, source)
     except ConfigError as error:
         raise BadInput(str(error)) from error
     names = ", ".join(found.profiles)
     click.echo(f"{source}: valid (profiles: {names}; default: {found.default_profile})")
-
-
-def _content(file: Path) -> bytes:
-    if file == Path("-"):
-        return sys.stdin.buffer.read(LARGEST + 1)
-    return read_config_file(file)
 
 
 @config.command()

@@ -61,7 +61,7 @@ def demo() -> None:
         console.print(f"{name:8} {value}", markup=False)
     _heading(console, "Patch")
     for operation in patch:
-        console.print(_shortened(json.dumps(operation)), markup=False)
+        console.print(_without_scripts(json.dumps(operation)), markup=False)
     _heading(console, "Pod, as admitted (+ added)")
     _print_difference(console, pod, jsonpatch.apply_patch(pod, patch))
     _heading(console, "Latency")
@@ -132,7 +132,8 @@ def _send(
 def _print_difference(console: Console, before: Any, after: Any) -> None:  # noqa: ANN401 - JSON
     """Print the second document, with a + before every line that the first lacks."""
     old, new = (
-        block(json.loads(_shortened(json.dumps(document))), dash=2) for document in (before, after)
+        block(json.loads(_without_scripts(json.dumps(document))), dash=2)
+        for document in (before, after)
     )
     for line in difflib.unified_diff(old, new, n=len(new), lineterm=""):
         if line.startswith(("---", "+++", "@@")):
@@ -141,7 +142,7 @@ def _print_difference(console: Console, before: Any, after: Any) -> None:  # noq
         console.print(line, style=style, markup=False)
 
 
-def _shortened(text: str) -> str:
+def _without_scripts(text: str) -> str:
     """Replace the scripts of `webhook/injection` by their names."""
     for name, script in (("dind-start.sh", START), ("dind-wait.sh", WAIT)):
         text = text.replace(json.dumps(script)[1:-1], f"<{name}, {len(script)} bytes>")

@@ -14,8 +14,8 @@ import click
 from kubernetes import client, config
 
 from webhook.cli.group import BadInput
-from webhook.cluster.client import ClusterError, RejectedError, connect, fetch
-from webhook.injection.decisions import printable
+from webhook.cluster.client import ClusterError, RejectedError, connect, fetch, uses_service_account
+from webhook.config.wording import printable
 
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 STRICT_LEVELS = ("baseline", "restricted")
@@ -112,18 +112,19 @@ class LiveCluster:
         return self._read(action, request).items or []
 
     def _find(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
-        return self._read(action, request, may_be_missing=True)
+        """Read an object; None if it does not exist."""
+        try:
+            return fetch(request)
+        except ClusterError as error:
+            if isinstance(error, RejectedError) and error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise self._problem(action, error) from error
 
-    def _read(
-        self, action: str, request: Callable[..., Any], *, may_be_missing: bool = False
-    ) -> Any:  # noqa: ANN401 - models
+    def _read(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
         """Send one request; `action` completes "you may not ..."."""
         try:
             return fetch(request)
         except ClusterError as error:
-            status = error.status if isinstance(error, RejectedError) else None
-            if may_be_missing and status == HTTPStatus.NOT_FOUND:
-                return None
             raise self._problem(action, error) from error
 
     def _problem(self, action: str, error: ClusterError) -> click.ClickException:
@@ -177,8 +178,7 @@ def stopped_state(status: client.V1ContainerStatus) -> Any:  # noqa: ANN401 - on
 
 def _namespace_of_context(kubeconfig: Path | None, context: str | None) -> str:
     """Return the namespace that kubectl would use."""
-    named = kubeconfig or context or os.environ.get("KUBECONFIG")
-    if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+    if uses_service_account(kubeconfig, context):
         return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
     file = str(kubeconfig) if kubeconfig else None
     contexts, current = config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]

@@ -17,6 +17,8 @@ import urllib3
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
 
+from webhook.config.wording import printable
+
 _TIMEOUT = (5, 15)  # seconds to connect, and to read
 _WATCH_SECONDS = 300
 _WATCH_TIMEOUT = (5, _WATCH_SECONDS + 30)
@@ -55,6 +57,12 @@ class Response:
     date: datetime | None
 
 
+def uses_service_account(kubeconfig: Path | None, context: str | None) -> bool:
+    """Tell whether `connect` uses the pod's service account instead of a kubeconfig."""
+    named = kubeconfig or context or os.environ.get("KUBECONFIG")
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and not named
+
+
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiClient:
     """Make a client, which is safe to use from several threads.
 
@@ -65,9 +73,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
         ClusterError: There is no usable configuration.
     """
     settings = Configuration()
-    named = kubeconfig or context or os.environ.get("KUBECONFIG")
     try:
-        if os.environ.get("KUBERNETES_SERVICE_HOST") and not named:
+        if uses_service_account(kubeconfig, context):
             config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
         else:
             config.load_kube_config(  # type: ignore[no-untyped-call]
@@ -154,8 +161,7 @@ def _message(error: ApiException) -> str:
 
 def _one_line(text: object) -> str:
     """Make one line of a text that another program wrote: no control characters."""
-    words = " ".join(str(text).split())
-    return "".join(character if character.isprintable() else "?" for character in words)
+    return printable(" ".join(str(text).split()))
 
 
 def _date(headers: Any) -> datetime | None:  # noqa: ANN401 - urllib3's

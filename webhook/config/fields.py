@@ -37,7 +37,7 @@ class Accepts:
 
 
 def _amount(value: str | float) -> str | float:
-    """Refuse what the pattern lets pass and Kubernetes cannot hold, such as 99E."""
+    """Reject what matches the pattern but Kubernetes cannot hold, such as 99E."""
     try:
         quantity.parse(str(value))
     except ValueError as error:
@@ -46,7 +46,7 @@ def _amount(value: str | float) -> str | float:
 
 
 def _network(text: str) -> str:
-    """Refuse what dockerd would refuse at its start, in every pod."""
+    """Reject what dockerd rejects at its start, in every pod."""
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
@@ -57,7 +57,7 @@ def _network(text: str) -> str:
 
 
 def _socket_directory(text: str) -> str:
-    """Refuse a directory that would hide what the daemon or the job needs."""
+    """Reject a directory that would hide what the daemon or the job needs."""
     path = real(text)
     if normal(text) != text:
         raise ValueError(f"{shown(text)} is not a normalized path (write {shown(normal(text))})")

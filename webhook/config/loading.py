@@ -42,7 +42,7 @@ class ConfigError(ValueError):
 
 
 def read_config_file(path: Path) -> bytes:
-    """Read a file's bytes, one more than `LARGEST` at most, which `parse_config` refuses.
+    """Read a file's bytes, at most one more than `LARGEST`, which `parse_config` rejects.
 
     Raises:
         ConfigError: it cannot be read.
@@ -65,13 +65,13 @@ def parse_config(content: bytes, source: str) -> Config:
         ConfigError: it is anything but one valid configuration.
     """
     try:
-        data = _load(content)
         # As JSON, pydantic is strict about numbers and strings, yet takes lists as tuples.
-        return Config.model_validate_json(_json(data), by_name=False)
+        text = _json(_load(content))
+        return Config.model_validate_json(text, by_name=False)
     except _UnusableError as error:
         raise ConfigError(source, [printable(str(error))]) from None
     except ValidationError as error:
-        found = dict.fromkeys([*problems.problems_of(error), *_unknown_profiles(data)])
+        found = dict.fromkeys([*problems.problems_of(error), *_unknown_profiles(json.loads(text))])
         lines = list(found)
         if len(lines) > MOST_PROBLEMS:
             lines[MOST_PROBLEMS:] = [f"{len(lines) - MOST_PROBLEMS} more problems"]
@@ -99,7 +99,7 @@ def _load(content: bytes) -> Any:  # noqa: ANN401 - JSON
     except MarkedYAMLError as error:
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise _at(error.problem_mark or error.context_mark, problem[:_LONGEST]) from None
-    except TypeError:  # a list in a list as a key, which ruamel.yaml looks up in a mapping
+    except TypeError:  # a list in a list as a key, which Python cannot hash
         raise _UnusableError(_BAD_KEY) from None
     except ValueError as error:  # a number or a date that Python cannot hold
         raise _UnusableError(f"a value cannot be read: {error}") from None
@@ -116,7 +116,7 @@ def _json(data: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _check_events(text: str) -> None:
-    """Refuse what would cost much to load, or is not one document of plain data.
+    """Reject what would cost much to load, or is not one document of plain data.
 
     Aliases and merge keys can repeat values billions of times in a few lines.
     """
@@ -143,7 +143,7 @@ def _at(mark: Any, sentence: str) -> _UnusableError:  # noqa: ANN401 - ruamel's 
 
 
 def _unknown_profiles(data: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Find names that lead nowhere, which pydantic looks for in valid profiles only."""
+    """Find names of profiles that do not exist; pydantic checks them in valid files only."""
     if not isinstance(data, dict):
         return
     policy = data.get("policy")

@@ -115,7 +115,7 @@ class ResourceList(Model):
 class Resources(Model):
     """The sidecar's resources.
 
-    The default has no CPU limit (throttling a build helps nobody) and no ephemeral-storage limit
+    The default has no CPU limit (throttling slows builds) and no ephemeral-storage limit
     (`sidecar` sets one where the job has one, and says why).
     """
 
@@ -132,7 +132,7 @@ class Resources(Model):
     @field_validator("limits")
     @classmethod
     def _not_below_requests(cls, limits: ResourceList, info: ValidationInfo) -> ResourceList:
-        """Refuse a limit below its request, as the API server would for every pod."""
+        """Reject a limit below its request, as the API server does for every pod."""
         requests: ResourceList = info.data.get("requests", ResourceList())
         requested = requests.amounts()
         of_limits = "the default " if limits == cls.model_fields["limits"].default else ""
@@ -171,7 +171,7 @@ class AddressPool(Model):
     @field_validator("size")
     @classmethod
     def _fits_base(cls, size: int, info: ValidationInfo) -> int:
-        """Refuse what dockerd would refuse at its start, in every pod."""
+        """Reject what dockerd rejects at its start, in every pod."""
         if "base" in info.data:
             network = ipaddress.ip_network(info.data["base"])
             if not network.prefixlen <= size <= network.max_prefixlen:
@@ -266,7 +266,7 @@ class Profile(Model):
     @field_validator("socket")
     @classmethod
     def _not_over_the_kubelets_mounts(cls, socket: Socket, info: ValidationInfo) -> Socket:
-        """Refuse a directory that could not work in any pod of mode node."""
+        """Reject a directory that cannot work in any pod of mode node."""
         if info.data.get("mode") is Mode.NODE and real(socket.directory or "") == "/var/run":
             problem = (
                 f"{shown(socket.directory)} would hide the kubelet's own mounts in mode node "
@@ -278,7 +278,7 @@ class Profile(Model):
     @field_validator("privileged")
     @classmethod
     def _unless_the_runtime_isolates(cls, privileged: bool, info: ValidationInfo) -> bool:
-        """Refuse an unprivileged daemon in an ordinary runtime, where it does not start.
+        """Reject an unprivileged daemon in an ordinary runtime, where it does not start.
 
         In mode node too: `dind.io/mode: sidecar` may make a sidecar of it.
         """
@@ -340,7 +340,7 @@ class Config(Model):
 
     Where the default profile is called `default`, its absence from `profiles` means the built-in
     one. A file with another default has only the profiles that it lists: pods cannot pick a
-    privileged one that nobody wrote down.
+    privileged one that the file does not contain.
     """
 
     api_version: ApiVersion = Field(
@@ -377,7 +377,7 @@ class Config(Model):
 
 
 def unknown_profiles(default: object, profiles: object, by_namespace: object) -> Iterator[Located]:
-    """Find names that lead nowhere, in whatever stands at the three keys of a file.
+    """Find names of profiles that do not exist, whatever the three keys of a file hold.
 
     Args:
         default: at `defaultProfile`.

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from webhook.config import Config
 from webhook.injection.annotations import ParsedAnnotations, parse_annotations
-from webhook.injection.decisions import Injected
+from webhook.injection.decisions import Denied, Injected
 from webhook.injection.existing import ExistingInjection, find_existing_injection
 from webhook.injection.inject import inject
 from webhook.injection.optin import Endpoint
@@ -62,6 +62,6 @@ class Case:
         return find_existing_injection(self.pod)
 
     @cached_property
-    def injection(self) -> Injected | None:
+    def injection(self) -> Injected | Denied | None:
         """The injection, if all checks pass; None without settings."""
         return inject(self.pod, self.settings, self.existing) if self.settings else None

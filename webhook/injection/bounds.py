@@ -5,7 +5,6 @@ costs less than decoding it.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 
 from webhook.injection.annotations import PREFIX, STATUS
 from webhook.injection.decisions import Problem, quoted
@@ -20,7 +19,7 @@ WORDS = 10_000
 ITEMS = 10_000  # of every other list that is decoded
 PATCH_OPERATIONS = 2_000
 #: Characters of names, images, commands, arguments and mount paths. etcd takes objects of 1.5 MiB.
-TEXT = 512 * 1024
+TEXT = 256 * 1024
 OWN_ANNOTATIONS = 100
 ANNOTATION_LENGTH = 4_096  # characters
 
@@ -40,25 +39,22 @@ def exceeded(pod: Pod, *, is_injected: bool) -> list[Problem]:
     ]
     counts += _annotation_counts(pod)
     return [
-        too_large(subject, count, what, bound)
+        Problem(Reason.POD_TOO_LARGE, f"{subject} has {count:,} {what} (accepted: up to {bound:,})")
         for subject, count, what, bound in counts
         if count > bound
     ]
 
 
-def too_large(subject: str, count: int, what: str, bound: int) -> Problem:
-    """Describe an exceeded bound."""
-    message = f"{subject} has {count:,} {what} (accepted: up to {bound:,})"
-    return Problem(Reason.POD_TOO_LARGE, message)
-
-
 def _counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:
     spec, metadata = pod.spec, pod.metadata
     containers = pod.all_containers()
-    mounts = sum(len(container.volume_mounts or ()) for container in containers)
-    variables = sum(len(container.env or ()) for container in containers)
-    words = sum(len(c.command or ()) + len(c.args or ()) for c in containers)
-    text = sum(map(_text, containers)) + sum(len(volume.name) for volume in pod.volumes)
+    mounts = variables = words = 0
+    text = sum([len(volume.name) for volume in pod.volumes])
+    for container in containers:
+        mounts += len(container.volume_mounts or ())
+        variables += len(container.env or ())
+        words += len(container.command or ()) + len(container.args or ())
+        text += _text(container)
     groups = spec.security_context.supplemental_groups if spec.security_context else None
     for count, what, bound in (
         (len(containers), "containers, init containers included", CONTAINERS),
@@ -76,16 +72,11 @@ def _counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:
 
 
 def _text(container: Container) -> int:
-    words = chain(container.command or (), container.args or ())
-    return (
-        len(container.name)
-        + len(container.image or "")
-        + sum(map(len, words))
-        + sum(
-            len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
-            for mount in container.volume_mounts or ()
-        )
-    )
+    text = len(container.name) + len(container.image or "")
+    text += sum(map(len, container.command or ())) + sum(map(len, container.args or ()))
+    for mount in container.volume_mounts or ():
+        text += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
+    return text
 
 
 def _annotation_counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:

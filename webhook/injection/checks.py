@@ -14,6 +14,7 @@ from webhook.injection.annotations import PREFIX
 from webhook.injection.decisions import (
     Decision,
     Denied,
+    Injected,
     Problem,
     Skipped,
     listed,
@@ -163,10 +164,8 @@ def _check_fit(case: Case) -> Answer:
     if profile.mode is Mode.NODE and case.existing is None and is_taken:
         text = f"container name {quoted(node.NAME)} is reserved for the injected container"
         problems.append(Problem(Reason.NAME_TAKEN, text))
-    assert case.injection is not None  # noqa: S101 - there are settings
-    if (count := len(case.injection.patch)) > bounds.PATCH_OPERATIONS:
-        problem = ("the patch for the pod", count, "operations", bounds.PATCH_OPERATIONS)
-        problems.append(bounds.too_large(*problem))
+    if isinstance(case.injection, Denied):
+        problems += case.injection.problems
     return _denied_if(problems)
 
 
@@ -215,7 +214,7 @@ def decide(admission: Admission, config: Config) -> Decision:
         return Denied(problems)
     if skipped is not None:
         return skipped
-    assert case.injection is not None  # noqa: S101 - without settings there is a problem
+    assert isinstance(case.injection, Injected)  # noqa: S101 - otherwise there is a problem
     return case.injection
 
 

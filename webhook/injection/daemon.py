@@ -74,7 +74,7 @@ def plan_daemon(
     mirrored: Sequence[dict[str, Any]] = ()
     if profile.mirror_mounts:
         mirrored, mirror_warnings = mirror_mounts(
-            [plan.container for plan in plans],
+            [plan.candidate for plan in plans],
             pod.volumes,
             socket,
             later=() if socket.daemon_starts_last else pod.init_containers,

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from webhook.config.wording import printable
 from webhook.injection.reasons import Reason
 
 WARNING_LENGTH = 120  # characters; kubectl and the API server cut longer ones (admission/v1)
@@ -110,10 +111,3 @@ def limited(warnings: Sequence[str]) -> Sequence[str]:
     if hidden <= 0:
         return warnings
     return [*warnings[:_SHOWN_WARNINGS], f"and {hidden} more warnings"]
-
-
-def printable(text: str) -> str:
-    """Escape control characters and other characters that are not printable."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

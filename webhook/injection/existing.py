@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from itertools import chain
 
 from msgspec import Struct
 
@@ -13,6 +12,9 @@ from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
 _UNIX = "unix://"
+# They are repeated for every container, so a look-alike must not choose how long they are.
+_LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
+_LONGEST_VOLUME = 63  # characters; a DNS label
 # A word that ends in the program's name, as a path or without one.
 _DOCKERD = re.compile(r"dockerd(?:-entrypoint\.sh)?(?!\S)")
 
@@ -46,9 +48,13 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
         if mode is None:
             continue
         directory = _socket_directory(container.args or ())
+        if len(directory) > _LONGEST_DIRECTORY:
+            continue
         for mount in container.volume_mounts or ():
-            if mount.mount_path == directory and _is_shared(
-                volumes.get(mount.name), mode, directory
+            if (
+                mount.mount_path == directory
+                and len(mount.name) <= _LONGEST_VOLUME
+                and _is_shared(volumes.get(mount.name), mode, directory)
             ):
                 return ExistingInjection(mode, container, mount.name, directory)
     return None
@@ -76,8 +82,8 @@ def _socket_directory(arguments: Sequence[str]) -> str:
 def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
     """Tell whether a volume is one that an injection adds.
 
-    A user's container may look like an injected one. Its volume of another kind must not be
-    mounted in the other containers.
+    A user's container may have the name and the command of an injected one. Its volume of
+    another kind must not be mounted in the other containers.
     """
     if volume is None:
         return False
@@ -104,8 +110,7 @@ def _runs_dockerd(container: Container) -> bool:
     """Tell whether a container runs dockerd, by its command or by its image."""
     if not container.command and _is_dind_image(container.image or ""):
         return True
-    words = chain(container.command or (), container.args or ())
-    return any("dockerd" in word and _names_dockerd(word) for word in words)
+    return _names_dockerd(" ".join([*(container.command or ()), *(container.args or ())]))
 
 
 def _is_dind_image(image: str) -> bool:
@@ -114,7 +119,7 @@ def _is_dind_image(image: str) -> bool:
 
 
 def _names_dockerd(text: str) -> bool:
-    """Tell whether a text, which may be a script, has a word that names dockerd."""
+    """Tell whether a command line or a script has a word that names dockerd."""
     for match in _DOCKERD.finditer(text):
         before = text[match.start() - 1 : match.start()]
         if not before or before == "/" or before.isspace():

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from webhook.config.paths import normal, real
 from webhook.injection.pod import Volume, VolumeMount
+from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
 
 _HOST_DIRECTORY = "/var/run"
@@ -56,28 +57,25 @@ def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> st
 
 
 def plan_migration(
-    mounts: Sequence[VolumeMount], socket: SharedSocket, host_volumes: Mapping[str, str]
+    candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
 ) -> Migration:
     """Plan the replacement of a container's mounts of the host's socket.
 
     Args:
-        mounts: the container's.
+        candidate: the container.
         socket: the shared volume.
         host_volumes: what `find_host_volumes` found.
     """
     if not host_volumes:
         return NO_MIGRATION
+    mounts = candidate.container.volume_mounts or ()
     host_paths = [mounted_host_path(mount, host_volumes) for mount in mounts]
     removed = [index for index, path in enumerate(host_paths) if path is not None]
     if not removed:
         return NO_MIGRATION
-    kept = [mount for mount, path in zip(mounts, host_paths, strict=True) if path is None]
-    taken = {real(mount.mount_path) for mount in kept}
-    shared = {
-        real(mount.mount_path)
-        for mount in mounts
-        if mount.name == socket.volume and not mount.sub_path
-    }
+    pairs = list(zip(candidate.mount_paths, mounts, strict=True))
+    taken = {path for (path, _), host in zip(pairs, host_paths, strict=True) if host is None}
+    shared = {path for path, m in pairs if m.name == socket.volume and not m.sub_path}
     directories: dict[str, None] = {}  # ordered sets: two mounts may have the same replacement
     files: dict[str, None] = {}
     for index in removed:

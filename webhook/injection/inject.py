@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from webhook import __version__
 from webhook.config import Mode
+from webhook.injection import bounds
 from webhook.injection.annotations import STATUS
 from webhook.injection.daemon import plan_daemon
-from webhook.injection.decisions import Audit, Injected, limited, warning
+from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
 from webhook.injection.existing import ExistingInjection
 from webhook.injection.host_socket import find_host_volumes, mounted_host_path
 from webhook.injection.patch import Operation, add, append, escaped, remove
@@ -18,10 +19,10 @@ from webhook.injection.reasons import Reason
 from webhook.injection.selection import candidates, is_selected
 from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import choose_shared_socket
-from webhook.injection.socket_plan import SocketPlan, plan_container
+from webhook.injection.socket_plan import SocketPlan, least_operations, plan_container
 
 
-class Status(Struct, frozen=True):
+class InjectionStatus(Struct, frozen=True):
     """The decision as it is written on the pod (annotation dind.io/status)."""
 
     version: str
@@ -31,7 +32,7 @@ class Status(Struct, frozen=True):
     containers: list[str]
 
 
-def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> Injected:
+def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> Injected | Denied:
     """Compute the patch that gives a pod its daemon.
 
     Args:
@@ -40,16 +41,21 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         existing: what an earlier injection added to it.
 
     Returns:
-        The patch, empty if the pod lacks nothing, with warnings and audit annotations.
+        The patch, empty if the pod lacks nothing, with warnings and audit annotations; Denied if
+        the patch has too many operations.
     """
     mode = existing.mode if existing else settings.profile.mode
     socket = choose_shared_socket(pod, settings, existing)
     host_volumes = find_host_volumes(pod.volumes)
-    plans = [
-        plan_container(candidate, socket, host_volumes)
+    selected = [
+        candidate
         for candidate in candidates(pod, mode, with_init_containers=not socket.daemon_starts_last)
         if is_selected(candidate, settings.containers)
     ]
+    least = sum([least_operations(c.container, socket, host_volumes) for c in selected])
+    if least > bounds.PATCH_OPERATIONS:
+        return _denied(f"at least {least:,}")
+    plans = [plan_container(candidate, socket, host_volumes) for candidate in selected]
     warnings = [text for plan in plans for text in plan.warnings]
     patch = [operation for plan in plans for operation in plan.operations()]
     if host_volumes:
@@ -60,9 +66,11 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         warnings += daemon.warnings
         patch += daemon.operations(pod)
     image = (existing.container.image if existing else None) or settings.profile.image
-    names = [plan.container.name for plan in plans]
+    names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
-    patch += _patch_status(pod, Status(__version__, mode, settings.name, image, names))
+    patch += _patch_status(pod, InjectionStatus(__version__, mode, settings.name, image, names))
+    if len(patch) > bounds.PATCH_OPERATIONS:
+        return _denied(f"{len(patch):,}")
     return Injected(
         reason=Reason.INJECTED if patch else Reason.ALREADY_INJECTED,
         patch=patch,
@@ -71,11 +79,17 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
     )
 
 
+def _denied(count: str) -> Denied:
+    bound = f"{bounds.PATCH_OPERATIONS:,}"
+    message = f"the patch for the pod has {count} operations (accepted: up to {bound})"
+    return Denied([Problem(Reason.POD_TOO_LARGE, message)])
+
+
 def _remaining_host_mounts(
     pod: Pod, plans: Sequence[SocketPlan], host_volumes: Mapping[str, str]
 ) -> list[str]:
     """Warn of containers that do not get the socket, and keep their mounts of the host's."""
-    planned = {id(plan.container) for plan in plans}
+    planned = {id(plan.candidate.container) for plan in plans}
     return [
         warning("container {} still mounts the host's Docker socket", container.name)
         for container in pod.all_containers()
@@ -86,7 +100,7 @@ def _remaining_host_mounts(
 
 def _remove_unused_volumes(pod: Pod, plans: Sequence[SocketPlan]) -> list[Operation]:
     """Remove the volumes of the host's socket that lose their last mount."""
-    removed = {id(plan.container): frozenset(plan.removed) for plan in plans}
+    removed = {id(plan.candidate.container): frozenset(plan.removed) for plan in plans}
     lost: set[str] = set()
     kept: set[str] = set()
     for container in pod.all_containers():
@@ -121,7 +135,7 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
     return patch
 
 
-def _patch_status(pod: Pod, status: Status) -> list[Operation]:
+def _patch_status(pod: Pod, status: InjectionStatus) -> list[Operation]:
     """Write the decision on the pod."""
     value = msgspec.json.encode(status).decode()
     if pod.metadata.annotations is None:

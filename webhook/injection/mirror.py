@@ -6,22 +6,27 @@ never Secrets, ConfigMaps, projected tokens or hostPaths.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
-from webhook.config.paths import PROTECTED, is_within, normal, real
+from webhook.config.paths import PROTECTED, normal
 from webhook.injection.decisions import warning
 from webhook.injection.pod import Container, Volume, VolumeMount
+from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SharedSocket
 
+
+def _parents(directory: str) -> list[str]:
+    """The directories above an absolute path, such as / and /var for /var/run."""
+    names = directory.split("/")
+    return ["/", *["/".join(names[:depth]) for depth in range(2, len(names))]]
+
+
 _PROTECTED = tuple(f"{directory}/" for directory in PROTECTED)
-_ABOVE_PROTECTED = frozenset(
-    str(parent) for directory in PROTECTED for parent in PurePosixPath(directory).parents
-)
+_ABOVE_PROTECTED = frozenset(parent for directory in PROTECTED for parent in _parents(directory))
 
 
 def mirror_mounts(
-    containers: Iterable[Container],
+    candidates: Iterable[Candidate],
     volumes: Sequence[Volume],
     socket: SharedSocket,
     later: Iterable[Container],
@@ -29,7 +34,7 @@ def mirror_mounts(
     """Choose the volumeMounts that the daemon gets too.
 
     Args:
-        containers: those that get the socket.
+        candidates: the containers that get the socket.
         volumes: the pod's.
         socket: the shared volume, which may be one of the pod's.
         later: init containers that start after the daemon. One of them may create the file at a
@@ -40,38 +45,36 @@ def mirror_mounts(
         The volumeMounts, in the order of the containers' own, and warnings.
     """
     eligible = {volume.name for volume in volumes if _holds_job_files(volume)} - {socket.volume}
+    if not eligible:
+        return [], []
     filled_later = {m.name for container in later for m in container.volume_mounts or ()}
+    # A mount at, below or above a protected directory would hide files of the daemon.
+    protected = (*_PROTECTED, f"{socket.real_directory}/")
+    above_protected = _ABOVE_PROTECTED.union(_parents(socket.real_directory))
     by_path: dict[str, list[VolumeMount]] = {}
-    for container in containers:
-        for mount in container.volume_mounts or ():
+    for candidate in candidates:
+        mounts = candidate.container.volume_mounts or ()
+        for path, mount in zip(candidate.mount_paths, mounts, strict=True):
             if mount.name not in eligible:
                 continue
-            path = real(mount.mount_path)
             if path in by_path:
                 by_path[path].append(mount)
-            elif _hides_nothing(path, socket):
+            elif path not in above_protected and not f"{path}/".startswith(protected):
                 by_path[path] = [mount]
-    mounts, warnings = [], []
+    mirrored, warnings = [], []
     for same_path in by_path.values():
         obstacle = _obstacle(same_path, filled_later)
         if obstacle is None:
-            mounts.append(_merged(same_path))
+            mirrored.append(_merged(same_path))
         else:
             text = "{} is not mirrored in dind: {}"
             warnings.append(warning(text, same_path[0].mount_path, obstacle))
-    return mounts, warnings
+    return mirrored, warnings
 
 
 def _holds_job_files(volume: Volume) -> bool:
     sources = (volume.empty_dir, volume.persistent_volume_claim, volume.ephemeral)
     return any(source is not None for source in sources)
-
-
-def _hides_nothing(path: str, socket: SharedSocket) -> bool:
-    """Tell whether a mount at a normalised path leaves the daemon's own files visible."""
-    if path in _ABOVE_PROTECTED or f"{path}/".startswith(_PROTECTED):
-        return False
-    return not (is_within(path, socket.real_directory) or is_within(socket.real_directory, path))
 
 
 def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> str | None:
@@ -82,7 +85,7 @@ def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> s
         filled_later: names of volumes to which an init container may still write.
     """
     first = mounts[0]
-    if any(mount.sub_path_expr for mount in mounts):
+    if [mount for mount in mounts if mount.sub_path_expr]:
         return "subPathExpr has another meaning in the daemon"
     if len({(mount.name, mount.sub_path or "") for mount in mounts}) > 1:
         return "containers mount different volumes there"
@@ -97,6 +100,6 @@ def _merged(mounts: Sequence[VolumeMount]) -> dict[str, Any]:
     merged: dict[str, Any] = {"name": first.name, "mountPath": normal(first.mount_path)}
     if first.sub_path:
         merged["subPath"] = first.sub_path
-    if all(mount.read_only for mount in mounts):
+    if not [mount for mount in mounts if not mount.read_only]:
         merged["readOnly"] = True
     return merged

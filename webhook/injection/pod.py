@@ -80,7 +80,10 @@ class Container(Struct, rename="camel", gc=False):
 
     def variable(self, name: str) -> EnvVar | None:
         """The variable of this name; the kubelet uses the last of several."""
-        return next((env for env in reversed(self.env or ()) if env.name == name), None)
+        for variable in reversed(self.env or ()):
+            if variable.name == name:
+                return variable
+        return None
 
     def limits_storage(self) -> bool:
         """Tell whether it has an ephemeral-storage limit."""

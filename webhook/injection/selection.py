@@ -1,20 +1,29 @@
 """Which containers get the socket."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
 from webhook.config import Mode
+from webhook.config.paths import real
 from webhook.injection.existing import injected_name
 from webhook.injection.pod import Container, Pod
 
 
-class Candidate(Struct, frozen=True):
-    """A container that can get the socket, and the JSON Pointer to it."""
+class Candidate(Struct, frozen=True, gc=False):
+    """A container that can get the socket.
+
+    Attributes:
+        container: the container.
+        pointer: JSON Pointer to it.
+        is_init: it is an init container.
+        mount_paths: the paths of its volumeMounts as `paths.real` writes them, in their order.
+    """
 
     container: Container
     pointer: str
     is_init: bool
+    mount_paths: Sequence[str]
 
 
 def candidates(pod: Pod, mode: Mode, *, with_init_containers: bool) -> list[Candidate]:
@@ -28,7 +37,12 @@ def candidates(pod: Pod, mode: Mode, *, with_init_containers: bool) -> list[Cand
     inits = pod.init_containers if with_init_containers else ()
     injected = injected_name(mode)
     return [
-        Candidate(container, f"/spec/{field}/{index}", is_init)
+        Candidate(
+            container,
+            f"/spec/{field}/{index}",
+            is_init,
+            [real(mount.mount_path) for mount in container.volume_mounts or ()],
+        )
         for field, containers, is_init in (
             ("initContainers", inits, True),
             ("containers", pod.containers, False),

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from webhook.config.paths import normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.host_socket import Migration, plan_migration
+from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
 from webhook.injection.patch import Operation, append, remove
-from webhook.injection.pod import Container, VolumeMount
+from webhook.injection.pod import Container
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
 
@@ -26,8 +26,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
     """What changes in a container, so that it gets the socket.
 
     Attributes:
-        container: the container.
-        pointer: JSON Pointer to it.
+        candidate: the container.
         removed: indexes of the volumeMounts that are removed, ascending.
         mounts: the volumeMounts that are added.
         directory: where the container finds the socket.
@@ -35,8 +34,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
         warnings: for the user.
     """
 
-    container: Container
-    pointer: str
+    candidate: Candidate
     removed: Sequence[int]
     mounts: Sequence[dict[str, Any]]
     directory: str
@@ -45,14 +43,25 @@ class SocketPlan(Struct, frozen=True, gc=False):
 
     def operations(self) -> list[Operation]:
         """The plan as patch operations."""
-        mounts, variables = f"{self.pointer}/volumeMounts", []
+        container, pointer = self.candidate.container, self.candidate.pointer
+        mounts, variables = f"{pointer}/volumeMounts", []
         if self.docker_host is not None:
             variables = [{"name": DOCKER_HOST, "value": self.docker_host}]
         return [
             *(remove(f"{mounts}/{index}") for index in reversed(self.removed)),
-            *append(mounts, self.mounts, list_exists=self.container.volume_mounts is not None),
-            *append(f"{self.pointer}/env", variables, list_exists=self.container.env is not None),
+            *append(mounts, self.mounts, list_exists=container.volume_mounts is not None),
+            *append(f"{pointer}/env", variables, list_exists=container.env is not None),
         ]
+
+
+def least_operations(
+    container: Container, socket: SharedSocket, host_volumes: Mapping[str, str]
+) -> int:
+    """Count operations that a container's plan has in any case, without making the plan."""
+    mounts = container.volume_mounts or ()
+    removed = len([mount for mount in mounts if mounted_host_path(mount, host_volumes)])
+    added = 0 if [mount for mount in mounts if mount.name == socket.volume] else 1
+    return removed + added + (container.variable(DOCKER_HOST) is None)
 
 
 def plan_container(
@@ -67,8 +76,8 @@ def plan_container(
     """
     container = candidate.container
     present = container.volume_mounts or ()
-    migration = plan_migration(present, socket, host_volumes)
-    warnings = _migration_warnings(container, migration)
+    migration = plan_migration(candidate, socket, host_volumes)
+    warnings = _migration_warnings(container, migration) if migration.removed else []
     directories = [
         normal(mount.mount_path)
         for mount in present
@@ -76,7 +85,7 @@ def plan_container(
     ]
     added = list(migration.directories)
     if not directories:
-        directory = _choose_directory(present, socket, migration)
+        directory = _choose_directory(candidate, socket, migration)
         if real(directory) != socket.real_directory:
             text = "container {} already mounts a volume at {}: its socket is in {}"
             warnings.append(warning(text, container.name, socket.directory, directory))
@@ -88,8 +97,7 @@ def plan_container(
         if not _leads_to(variable.value or "", {*map(real, directories), *map(real, file_paths)}):
             warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
     return SocketPlan(
-        container=container,
-        pointer=candidate.pointer,
+        candidate=candidate,
         removed=migration.removed,
         mounts=[*map(socket.mount, added), *migration.file_mounts],
         directory=directories[0],
@@ -107,16 +115,14 @@ def _migration_warnings(container: Container, migration: Migration) -> list[str]
     return warnings
 
 
-def _choose_directory(
-    present: Sequence[VolumeMount], socket: SharedSocket, migration: Migration
-) -> str:
+def _choose_directory(candidate: Candidate, socket: SharedSocket, migration: Migration) -> str:
     """Choose where a container finds the socket: a directory that it does not use otherwise."""
     for path in migration.directories:
         if real(path) == socket.real_directory:
             return path
     removed = set(migration.removed)
-    taken = {real(mount.mount_path) for i, mount in enumerate(present) if i not in removed}
-    taken.update(real(mount["mountPath"]) for mount in migration.file_mounts)
+    taken = {path for index, path in enumerate(candidate.mount_paths) if index not in removed}
+    taken.update([real(mount["mountPath"]) for mount in migration.file_mounts])
     taken.update(map(real, migration.directories))
     if taken.isdisjoint((socket.real_directory, f"{socket.real_directory}/{SOCKET_FILE}")):
         return socket.directory

@@ -17,7 +17,7 @@ from webhook.serving.service import Service
 
 #: Bytes. The API server's own limit for a request is 3 MiB (etcd's 1.5 MiB and some slack); a
 #: review of a CREATE request holds the object once, with managedFields, so 7 MiB is more than any
-#: API server sends, and what controller-runtime settled on too.
+#: API server sends, and is controller-runtime's limit too.
 BODY_LIMIT: Final = 7 * 1024 * 1024
 _PATHS: Final = ", ".join(f"/inject/{endpoint}" for endpoint in Endpoint)
 

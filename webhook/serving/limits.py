@@ -106,7 +106,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read what came, and look whether it is too much."""
+        """Read data, and check the limits."""
         self._overhead += len(data)
         if self._rejected:
             if self._overhead > _LINGER_BYTES:
@@ -204,7 +204,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answer in the application's place, and close the connection.
 
         It is read for a moment longer: a close while the client sends becomes a reset, which takes
-        the answer with it, and an API server that was told to retry would see a broken pipe.
+        the answer with it, and the API server would see a broken pipe instead of the status that
+        makes it retry.
         """
         self._stop_deadline()
         self.incomplete.release(self)

@@ -7,7 +7,7 @@ from webhook.injection import Endpoint, Reason
 #: Why a request got no decision: reasons of `review.BadRequest`, and the server's own.
 REJECTIONS = (
     *("path", "method", "content-type", "too-large", "not-json", "not-utf-8", "nested-too-deep"),
-    *("not-a-review", "not-a-pod", "not-a-creation"),
+    *("not-a-review", "not-a-pod", "not-a-create-request"),
     *("overload", "not-http", "headers-too-large", "too-slow", "disconnected", "error"),
 )
 RESULTS = ("success", "failure")

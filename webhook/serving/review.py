@@ -1,7 +1,7 @@
 """AdmissionReview, admission.k8s.io/v1: bytes to a request, and a decision to bytes.
 
 A bad request and a denied pod are two different things: `BadRequest` becomes an HTTP status of 400
-and up, `Denied` is an answer inside a response of status 200. Fields that nobody reads are skipped.
+and up, `Denied` is an answer inside a response of status 200. Other fields are skipped.
 """
 
 from typing import Any, NoReturn, assert_never
@@ -68,7 +68,7 @@ class _Subject(Struct):
 
 
 class _Envelope(Struct, rename="camel"):
-    """What tells which kind of object a review is about, whatever the object looks like."""
+    """The part of a review that names the kind of its object; the object itself may be invalid."""
 
     api_version: str | None = None
     kind: str | None = None
@@ -100,7 +100,7 @@ def decode(body: bytes) -> Request:
     _require_pod_review(review.api_version, review.kind, request.kind)
     if request.operation != "CREATE" or request.sub_resource:
         what = f"{request.operation} of pods/{request.sub_resource}".rstrip("/")
-        _fail("not-a-creation", f"only CREATE of pods is reviewed, not {_shown(what)}")
+        _fail("not-a-create-request", f"only CREATE of pods is reviewed, not {_shown(what)}")
     if not request.uid:
         _fail("not-a-review", "the AdmissionReview's request has an empty uid")
     if request.object is None:
@@ -109,7 +109,7 @@ def decode(body: bytes) -> Request:
 
 
 def _require_utf8(body: bytes) -> None:
-    """The decoder does not look into strings that it skips."""
+    """The decoder does not validate strings that it skips."""
     if body.isascii():
         return
     try:

@@ -25,7 +25,7 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def ask(namespace: str, account: str) -> dict[str, Any]:
-    """Returns the pod as it would be stored; an HTTPError has the API server's own words."""
+    """Returns the pod as it would be stored; an HTTPError has the API server's message."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     host = f"[{host}]" if ":" in host else host
     token = Path(account, "token").read_text(encoding="utf-8").strip()
@@ -41,29 +41,29 @@ def ask(namespace: str, account: str) -> dict[str, Any]:
 
 
 def problem(namespace: str, account: str) -> str:
-    """Says what is wrong, in one line; nothing where all is well."""
+    """Says what is wrong, in one line; empty if the pod got its daemon."""
     try:
         pod = ask(namespace, account)
     except urllib.error.HTTPError as error:
-        words = json.loads(error.read() or b"{}").get("message", error.reason)
-        return f"the API server refused the pod: {words}"
+        message = json.loads(error.read() or b"{}").get("message", error.reason)
+        return f"the API server rejected the pod: {message}"
     except OSError as error:
         return f"cannot reach the API server: {error}"
     status = pod["metadata"].get("annotations", {}).get(STATUS)
     if status is None:
         return (
-            f"the API server took the pod as it was: it does not call the webhook for namespace "
-            f"{namespace}, or failurePolicy Ignore hides that it cannot"
+            "the API server admitted the pod unchanged: it does not call the webhook for namespace "
+            f"{namespace}, or it cannot reach the webhook and failurePolicy is Ignore"
         )
     print(f"helm test: the pod got its daemon: {status}")
     return ""
 
 
 def main() -> int:
-    """Asks until all is well: an API server needs a moment for a new registration."""
+    """Asks until the pod gets its daemon: API servers load a new configuration after a delay."""
     parser = argparse.ArgumentParser(description="Asks the API server for a pod that opts in.")
     parser.add_argument("namespace")
-    parser.add_argument("--account", default=ACCOUNT, help="folder of token and ca.crt")
+    parser.add_argument("--account", default=ACCOUNT, help="directory of token and ca.crt")
     parser.add_argument("--seconds", type=float, default=60, help="when to give up")
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds

@@ -28,7 +28,7 @@ from certs.issuing import service_names
 from certs.parsing import parse_ca_secret
 from certs.plan import plan
 from certs.rotation import next_action
-from certs.state import Names, Policy, State, StoredCA
+from certs.state import Names, RotationPolicy, State, StoredCA
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
 ENDPOINTS = ("pod.dind.io", "namespace.dind.io")
@@ -139,12 +139,12 @@ class Installation:
         Args:
             age: Of the certificates that are issued.
         """
-        policy = Policy(
+        policy = RotationPolicy(
             service_names(self.names.service, self.names.namespace),
             serving_lifetime=_DUE_LIFETIME,
         )
 
-        def plan_then(now: datetime, state: State, policy: Policy) -> Action:
+        def plan_then(now: datetime, state: State, policy: RotationPolicy) -> Action:
             return plan(now - age, state, policy)
 
         with self.control_plane.api_client() as client:

@@ -14,7 +14,7 @@ from certs.cluster import Cluster, ConflictError
 from certs.issuing import issue_ca, service_names
 from certs.parsing import FIELD_MANAGER
 from certs.rotation import next_action
-from certs.state import Policy, StoredCA
+from certs.state import RotationPolicy, StoredCA
 
 pytestmark = pytest.mark.apiserver
 
@@ -160,7 +160,7 @@ def test_time_is_that_of_the_api_server(
     control_plane: ControlPlane, installation: Installation
 ) -> None:
     """A caBundle is dated by the clock that is read, so the own clock may be wrong."""
-    policy = Policy(service_names("hook", installation.names.namespace))
+    policy = RotationPolicy(service_names("hook", installation.names.namespace))
     installation.bring_up_to_date()
     with control_plane.api_client() as client:
         snapshot, _ = next_action(Cluster(client, installation.names), policy)

@@ -10,10 +10,10 @@ from certs import rotation
 from certs.actions import Action, AddCA, IssueServingCertificate, PublishCABundle, Wait
 from certs.certificates import renewal_reason
 from certs.cli import main
-from certs.state import Policy, State, StoredServingCertificate, ca_bundle_of
+from certs.state import RotationPolicy, State, StoredServingCertificate, ca_bundle_of
 
 
-def hasty(now: datetime, state: State, _policy: Policy) -> Action:
+def hasty(now: datetime, state: State, _policy: RotationPolicy) -> Action:
     """A new CA instead of the old one, its caBundle, its serving certificate."""
     newest = state.cas[-1] if state.cas else None
     if newest is None or (due := renewal_reason(now, newest.certificate)):

@@ -74,7 +74,12 @@ class TestKilledAtEveryStep:
 
     @pytest.fixture
     def settings(self) -> Settings:
-        return Settings(delivery=DELIVERY, environment=HASTE)
+        # The last third, 40 s, holds a rotation of six writes and as many starts of a process.
+        lifetimes = {
+            "DIND_CERTS_SERVING_CERTIFICATE_LIFETIME": "120s",
+            "DIND_CERTS_CA_LIFETIME": "120s",
+        }
+        return Settings(delivery=DELIVERY, environment=HASTE | lifetimes)
 
     def test_no_create_fails(self, installed: Installed) -> None:
         killed: dict[str, int] = dict.fromkeys(EVENTS, 0)

@@ -36,8 +36,8 @@ from certs.parsing import (
 from certs.plan import plan
 from certs.state import (
     CABundle,
-    Policy,
     Replica,
+    RotationPolicy,
     State,
     StoredCA,
     StoredServingCertificate,
@@ -50,7 +50,7 @@ from webhook.cluster.probe import Address, Handshake
 
 NOW = WRITTEN
 CHANGED = "2026-01-02T00:00:00Z"
-POLICY = Policy(("hook",))
+POLICY = RotationPolicy(("hook",))
 OLD, NEW = (issue_ca(NOW) for _ in range(2))
 STORED = tuple(StoredCA(certificates_in(ca.pem)[0], ca.key) for ca in (OLD, NEW))
 SERVING = issue_serving_certificate(OLD, NOW, dns_names=["hook"])

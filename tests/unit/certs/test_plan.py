@@ -23,8 +23,8 @@ from certs.plan import plan
 from certs.propagation import CLOCK_RESOLUTION
 from certs.state import (
     MAX_CAS,
-    Policy,
     Replica,
+    RotationPolicy,
     State,
     StoredCA,
     StoredServingCertificate,
@@ -34,7 +34,7 @@ from certs.state import (
 )
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-POLICY = Policy(service_names("hook", "ci"))
+POLICY = RotationPolicy(service_names("hook", "ci"))
 DAY = timedelta(days=1)
 PROPAGATED = POLICY.propagation_delay + CLOCK_RESOLUTION
 WEBHOOKS = ("pod.dind.io", "namespace.dind.io")

@@ -14,7 +14,7 @@ from certs.actions import Contents
 from certs.cluster import Cluster, ConflictError, Snapshot
 from certs.parsing import parse_ca_secret
 from certs.rotation import Rotation
-from certs.state import Policy, State, Unusable
+from certs.state import RotationPolicy, State, Unusable
 from webhook.cluster.client import ClusterError
 from webhook.logs import configure_logging
 
@@ -52,7 +52,7 @@ def stream() -> io.TextIOWrapper:
 
 def rotation(cluster: FakeCluster, stream: io.TextIOWrapper) -> Rotation:
     log = configure_logging(stream)
-    return Rotation(cast("Cluster", cluster), Policy(("hook",)), timedelta(seconds=60), log)
+    return Rotation(cast("Cluster", cluster), RotationPolicy(("hook",)), timedelta(seconds=60), log)
 
 
 def events(stream: io.TextIOWrapper) -> list[dict[str, Any]]:

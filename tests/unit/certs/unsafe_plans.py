@@ -6,22 +6,22 @@ from datetime import datetime
 from certs.actions import Action, AddCA, PublishCABundle, StoreCAs
 from certs.plan import plan
 from certs.propagation import CLOCK_RESOLUTION
-from certs.state import Policy, Replica, State, StoredServingCertificate, ca_bundle_of
+from certs.state import Replica, RotationPolicy, State, StoredServingCertificate, ca_bundle_of
 
 
-def without_propagation_delay(now: datetime, state: State, policy: Policy) -> Action:
+def without_propagation_delay(now: datetime, state: State, policy: RotationPolicy) -> Action:
     """Nothing gets time to arrive."""
     return plan(now, state, replace(policy, propagation_delay=-CLOCK_RESOLUTION))
 
 
-def without_probes(now: datetime, state: State, policy: Policy) -> Action:
+def without_probes(now: datetime, state: State, policy: RotationPolicy) -> Action:
     """Every replica is assumed to serve the stored certificate."""
     if state.replicas is not None and isinstance(state.serving, StoredServingCertificate):
         state = replace(state, replicas=(Replica("any", state.serving.certificate),))
     return plan(now, state, policy)
 
 
-def without_overlap(now: datetime, state: State, policy: Policy) -> Action:
+def without_overlap(now: datetime, state: State, policy: RotationPolicy) -> Action:
     """The old CA is removed when the new one is added, and caBundle follows at once."""
     match plan(now, state, policy):
         case AddCA(_, reason):

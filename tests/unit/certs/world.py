@@ -28,8 +28,8 @@ from certs.certificates import certificates_in, issued_by
 from certs.parsing import parse_ca_bundle, parse_ca_secret, parse_tls_secret
 from certs.plan import plan
 from certs.state import (
-    Policy,
     Replica,
+    RotationPolicy,
     State,
     StoredCA,
     StoredServingCertificate,
@@ -38,7 +38,7 @@ from certs.state import (
 )
 
 SECOND = timedelta(seconds=1)
-POLICY = Policy(
+POLICY = RotationPolicy(
     names=("hook", "hook.ci", "hook.ci.svc"),
     propagation_delay=60 * SECOND,
     ca_lifetime=timedelta(hours=1),
@@ -49,7 +49,7 @@ POLICY = Policy(
 LAG_SECONDS = 40
 SKEW_SECONDS = 15
 
-Rules = Callable[[datetime, State, Policy], Action]
+Rules = Callable[[datetime, State, RotationPolicy], Action]
 
 
 @cache

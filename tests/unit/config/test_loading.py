@@ -281,6 +281,13 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize(("key", "path"), [("~", ".null"), ("1.5", '["1.5"]'), ("true", ".true")])
+def test_unknown_profiles_of_keys_that_are_no_strings_are_named(key: str, path: str) -> None:
+    assert problems(f"policy: {{profiles: {{{key}: [nope]}}}}") == [
+        f'policy.profiles{path}[0]: unknown profile "nope" (profiles: default)'
+    ]
+
+
 def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
     text = """
     defaultProfile: slow

@@ -38,7 +38,7 @@ def test_run_is_written_as_var_run(path: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "folder", "within"),
+    ("path", "directory", "within"),
     [
         ("/var/run", "/var/run", True),
         ("/var/run/x", "/var/run", True),
@@ -47,8 +47,8 @@ def test_run_is_written_as_var_run(path: str, expected: str) -> None:
         ("/anything", "/", True),
     ],
 )
-def test_within_is_the_directory_or_below_it(path: str, folder: str, within: bool) -> None:
-    assert is_within(path, folder) is within
+def test_within_is_the_directory_or_below_it(path: str, directory: str, within: bool) -> None:
+    assert is_within(path, directory) is within
 
 
 def test_clear_of_is_neither_above_nor_below_the_directory() -> None:

@@ -14,7 +14,7 @@ from webhook.injection.pod import Pod
 Json = dict[str, Any]
 
 EVERY_ANNOTATION = ["containers", "cpu", "image", "memory", "mode", "profile", "storage"]
-#: An operator who lets pods ask for everything, so that a test can look at one thing.
+#: A policy that allows every annotation.
 LENIENT: Json = {"policy": {"annotations": EVERY_ANNOTATION, "images": ["**"]}}
 NODE: Json = {"profiles": {"default": {"mode": "node"}}}
 HOST_SOCKET: Json = {"name": "docker-sock", "hostPath": {"path": "/var/run/docker.sock"}}
@@ -86,7 +86,7 @@ def warnings(raw: Json, config: Json | None = None) -> list[str]:
 
 
 def problems(raw: Json, config: Json | None = None, *, namespace: str = "ci") -> list[str]:
-    """The messages of a refusal."""
+    """The messages of a denial."""
     decision = decided(raw, config, namespace=namespace)
     assert isinstance(decision, Denied), decision
     return [problem.message for problem in decision.problems]

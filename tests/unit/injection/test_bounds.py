@@ -63,6 +63,23 @@ def test_a_look_alike_sidecar_with_a_host_volume_is_the_pod_s_own_daemon() -> No
     assert isinstance(decision, Skipped), decision
 
 
+@pytest.mark.parametrize(
+    ("volume", "directory"), [("v" * 64, "/r"), ("v", "/" + "r" * 95)], ids=["volume", "directory"]
+)
+def test_a_look_alike_sidecar_with_long_names_is_the_pod_s_own_daemon(
+    volume: str, directory: str
+) -> None:
+    """Otherwise a patch would repeat hundreds of kilobytes for each of a thousand containers."""
+    look_alike = container(
+        "dind",
+        command=["sh", "-c", START, "dind-start"],
+        args=[f"--host=unix://{directory}/docker.sock"],
+        volumeMounts=[mount(volume, directory)],
+    )
+    decision = decided(pod(initContainers=[look_alike], volumes=[empty_dir(volume)]))
+    assert isinstance(decision, Skipped), decision
+
+
 @pytest.mark.parametrize("directory", ["/var/run/secrets", "/run/secrets/kubernetes.io"])
 def test_socket_directories_that_hide_the_token_are_rejected(directory: str) -> None:
     with pytest.raises(ValueError, match="would hide files"):
@@ -103,17 +120,17 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
         "the pod has 10,001 words in command and args of all containers (accepted: up to 10,000)",
     ),
     "text": (
-        pod(container("n", image="i", args=["x" * 524_287])),
+        pod(container("n", image="i", args=["x" * 262_143])),
         (
-            "the pod has 524,289 characters in names, images, commands, arguments and mount paths "
-            "(accepted: up to 524,288)"
+            "the pod has 262,145 characters in names, images, commands, arguments and mount paths "
+            "(accepted: up to 262,144)"
         ),
     ),
     "path": (
-        pod(container("n", image="i", volumeMounts=[mount("w", "/" * 524_286)])),
+        pod(container("n", image="i", volumeMounts=[mount("w", "/" * 262_142)])),
         (
-            "the pod has 524,289 characters in names, images, commands, arguments and mount paths "
-            "(accepted: up to 524,288)"
+            "the pod has 262,145 characters in names, images, commands, arguments and mount paths "
+            "(accepted: up to 262,144)"
         ),
     ),
     "annotations": (
@@ -158,6 +175,13 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
         pod(*many_containers(1000)),
         "the patch for the pod has 2,004 operations (accepted: up to 2,000)",
     ),
+    "patch that is not built": (
+        pod(
+            *many_containers(1000, volumeMounts=[mount("sock", "/var/run/docker.sock")]),
+            volumes=[{"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}}],
+        ),
+        "the patch for the pod has at least 3,000 operations (accepted: up to 2,000)",
+    ),
     "patch of a migration": (
         pod(
             container(volumeMounts=[mount("sock", f"/{n}/docker.sock") for n in range(1001)]),
@@ -185,7 +209,7 @@ LARGE: dict[str, Json] = {
     "mounts": pod(container(volumeMounts=many_mounts(2000)), volumes=[empty_dir("w")]),
     "volumes": pod(volumes=[empty_dir(f"v{number}") for number in range(1000)]),
     "variables": pod(container(env=many_variables(9999))),
-    "text": pod(container("n", image="i", args=["x" * 500_000])),
+    "text": pod(container("n", image="i", args=["x" * 260_000])),
     "patch": pod(*many_containers(990)),
 }
 

@@ -183,7 +183,7 @@ def test_the_socket_file_is_mounted_in_a_directory_that_is_in_use() -> None:
 
 
 def test_the_other_directory_differs_from_the_migrated_ones() -> None:
-    """Two mounts at one path would be refused by the API server."""
+    """Two mounts at one path would be rejected by the API server."""
     raw = pod(
         container(volumeMounts=[mount("mine", "/var/run"), mount("host-run", "/run/dind")]),
         volumes=[empty_dir("mine"), HOST_RUN],
@@ -221,7 +221,7 @@ def test_an_existing_mount_of_the_shared_volume_replaces_the_host_mount() -> Non
 
 
 def test_a_daemon_that_starts_last_has_no_socket_at_other_paths() -> None:
-    """The kubelet would make a folder `docker.sock` for it, and dockerd could not listen."""
+    """The kubelet would create a directory `docker.sock` for it, and dockerd could not listen."""
     raw = pod(
         container(volumeMounts=[mount("docker-sock", "/host/docker.sock")]), volumes=[HOST_SOCKET]
     )
@@ -243,15 +243,15 @@ def test_a_daemon_that_starts_last_has_its_socket_at_the_default_path() -> None:
 
 
 def test_the_node_socket_is_mounted_as_a_file() -> None:
-    """Its folder never goes to /var/run, where the kubelet's token lies below."""
+    """Its directory is never mounted at /var/run, where the kubelet's token lies below."""
     config = {"profiles": {"default": {"mode": "node"}}}
     raw = pod(
         container("socket", volumeMounts=[mount("docker-sock", "/var/run/docker.sock")]),
-        container("folder", volumeMounts=[mount("host-run", "/var/run")]),
+        container("directory", volumeMounts=[mount("host-run", "/var/run")]),
         volumes=[HOST_SOCKET, HOST_RUN],
     )
     after = injected(raw, config)
-    for name in ("socket", "folder"):
+    for name in ("socket", "directory"):
         assert mounts(after, name) == {
             "/var/run/dind": "dind-node ro",
             "/var/run/docker.sock": "dind-node/docker.sock ro",
@@ -261,7 +261,7 @@ def test_the_node_socket_is_mounted_as_a_file() -> None:
 
 
 def test_kept_parts_of_the_host_directory_keep_their_path() -> None:
-    """Two mounts at one path would be refused by the API server."""
+    """Two mounts at one path would be rejected by the API server."""
     raw = pod(
         container(
             volumeMounts=[

@@ -4,7 +4,7 @@ import pytest
 from unit.injection.pods import container, decided, empty_dir, mount, pod, problems, warnings
 
 from webhook.injection import Denied, Problem, Reason
-from webhook.injection.decisions import WARNING_LENGTH, limited, quoted, warning
+from webhook.injection.decisions import WARNING_LENGTH, limited, listed, quoted, warning
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,8 @@ def test_only_the_first_20_problems_are_listed() -> None:
     assert "(20)" in decision.message
     assert "(21)" not in decision.message
     assert decision.message.endswith(", and 79 more")
+
+
+def test_a_long_list_of_names_is_cut_short() -> None:
+    assert listed([f"ns-{n}" for n in range(25)]).endswith("ns-19, 5 more")
+    assert listed([]) == "none"

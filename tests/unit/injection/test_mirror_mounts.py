@@ -134,7 +134,7 @@ def test_sub_paths_are_mirrored() -> None:
 def test_sub_paths_that_an_init_container_may_create_are_not_mirrored() -> None:
     """Argo's init container writes input artifacts to where `main` mounts them by subPath.
 
-    The daemon starts before it, and for the daemon the kubelet would make a folder of that name.
+    The daemon starts before it, so that the kubelet would create a directory of that name.
     """
     raw = pod(
         container(volumeMounts=[mount("inputs", "/tmp/message", subPath="message")]),

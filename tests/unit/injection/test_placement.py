@@ -49,7 +49,7 @@ def test_init_containers_cannot_be_named_with_a_daemon_that_starts_last() -> Non
 
 
 def test_existing_injections_keep_their_placement() -> None:
-    """Between two calls for one pod the operator's file may have been read again."""
+    """Between two calls for one pod the configuration file may have changed."""
     before = injected(pod(initContainers=[container("clone")]), CONFIG)
     decision = decided(before)
     assert isinstance(decision, Injected)

@@ -1,4 +1,4 @@
-"""Pods in which a daemon cannot run are refused, each with its reason and the way out."""
+"""Pods in which a daemon cannot run are denied with a reason and a fix."""
 
 from typing import Any
 

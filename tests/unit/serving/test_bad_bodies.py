@@ -173,13 +173,13 @@ BAD = {
     ),
     "an update": Bad(
         400,
-        "not-a-creation",
+        "not-a-create-request",
         "only CREATE of pods is reviewed, not UPDATE of pods",
         review(operation="UPDATE"),
     ),
     "a subresource": Bad(
         400,
-        "not-a-creation",
+        "not-a-create-request",
         "only CREATE of pods is reviewed, not CREATE of pods/binding",
         review(subResource="binding"),
     ),

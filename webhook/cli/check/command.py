@@ -9,9 +9,10 @@ import click
 from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, VersionInfo
 
 from webhook.cli.check import configuration, replicas, report
-from webhook.cli.check.report import EXIT_CODES, Finding, Report, Status, listed
+from webhook.cli.check.report import EXIT_CODES, Finding, Report, Status
 from webhook.cli.live import POD_SECURITY, STRICT_LEVELS, LiveCluster
 from webhook.cli.options import access_options
+from webhook.injection.decisions import listed
 from webhook.injection.optin import INJECT
 
 _OLDEST = (1, 30)

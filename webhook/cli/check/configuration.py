@@ -13,7 +13,8 @@ from kubernetes.client import (
 
 from certs.certificates import certificates_in, fingerprint, pem_of
 from webhook.cli.check.expected import WEBHOOKS
-from webhook.cli.check.report import Finding, Status, check_validity, listed
+from webhook.cli.check.report import Finding, Status, check_validity
+from webhook.injection.decisions import listed
 from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -163,24 +164,24 @@ def check_ca_bundle(
 ) -> Finding:
     """Check which CAs the API server trusts."""
     name, fix = "caBundle", certificate_fix(configuration, service)
-    bundles = ca_bundles(configuration)
-    for content, names in bundles.items():
+    found = ca_bundles(configuration)
+    for content, names in found.items():
         if not content:
             message = f"missing in {listed(names)}: the API server does not trust the webhook"
             return Finding(name, Status.BROKEN, message, fix)
         if not certificates_in(content):
             message = f"no readable certificate in {listed(names)}"
             return Finding(name, Status.BROKEN, message, fix)
-    if len(bundles) != 1:
-        message = f"differs between the webhooks: {' and '.join(map(listed, bundles.values()))}"
+    if len(found) != 1:
+        message = f"differs between the webhooks: {' and '.join(map(listed, found.values()))}"
         return Finding(name, Status.BROKEN, message, fix)
-    authorities = certificates_in(next(iter(bundles)))
-    judged = [check_validity(certificate, now) for certificate in authorities]
+    cas = certificates_in(next(iter(found)))
+    judged = [check_validity(certificate, now) for certificate in cas]
     # During a rotation the old CA is beside the new one: the best of them counts.
     status = min((status for status, _ in judged), key=list(Status).index)
     message = "; ".join(
         f"CA {fingerprint(certificate)} {dates}"
-        for certificate, (_, dates) in zip(authorities, judged, strict=True)
+        for certificate, (_, dates) in zip(cas, judged, strict=True)
     )
     return Finding(name, status, message, fix if status is not Status.OK else "")
 

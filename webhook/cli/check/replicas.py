@@ -12,18 +12,19 @@ from kubernetes.client import (
     V1ServicePort,
 )
 
+from certs.parsing import FIELD_MANAGER
 from webhook.cli.check.configuration import (
     ca_bundles,
     certificate_fix,
     readable_certificates,
 )
-from webhook.cli.check.report import Finding, Status, check_validity, listed
+from webhook.cli.check.report import Finding, Status, check_validity
 from webhook.cli.live import LiveCluster, is_ready, pod_state
 from webhook.cluster.probe import Address, Handshake, handshakes
+from webhook.injection.decisions import listed
 
 _CERTIFICATES = "app.kubernetes.io/component=certificates"
 _INSTANCE = "app.kubernetes.io/instance"
-_ROTATION = "dind-certs"  # as a manager of fields
 _DEFAULT_PORT = 443
 
 
@@ -92,7 +93,7 @@ def _check_endpoints(
         message = "none, although pods are ready: the Service does not select them"
         return Finding(name, Status.BROKEN, message, "kubectl get endpointslices shows more.")
     if not addresses:
-        message = f"no pod is ready: {listed(unready) or 'there is none'}"
+        message = f"no pod is ready: {listed(unready) if unready else 'there is none'}"
         return Finding(name, Status.BROKEN, message, fix)
     message = f"{len(addresses)} ready"
     if unready:
@@ -121,9 +122,8 @@ def _check_certificate(handshake: Handshake, now: datetime, fix: str) -> Finding
     pod = handshake.address.pod or handshake.address.ip
     if handshake.certificate is not None:
         status, dates = check_validity(handshake.certificate, now)
-        return Finding(
-            name, status, f"{pod}: trusted, {dates}", fix if status.value != "ok" else ""
-        )
+        needed_fix = fix if status is not Status.OK else ""
+        return Finding(name, status, f"{pod}: trusted, {dates}", needed_fix)
     if handshake.problem is not None:
         message = f"{pod}: not trusted by the caBundle: {handshake.problem}"
         return Finding(name, Status.BROKEN, message, fix)
@@ -146,12 +146,12 @@ def _check_rotation(
         yield Finding("rotation", Status.OK, "a pod of dind-certs is ready")
         return
     managers = [entry.manager for entry in metadata.managed_fields or ()]
-    if pods or _ROTATION in managers:
+    if pods or FIELD_MANAGER in managers:
         unready = [f"{pod.metadata.name} {pod_state(pod)}" for pod in pods]
+        cause = listed(unready) if pods else "dind-certs wrote the caBundle, but has no pod now"
         yield Finding(
             "rotation",
             Status.WARNING,
-            "certificates are not renewed: "
-            + (listed(unready) or "dind-certs wrote the caBundle, but has no pod now"),
+            f"certificates are not renewed: {cause}",
             f"kubectl -n {reference.namespace} get deployment {metadata.name}-certs",
         )

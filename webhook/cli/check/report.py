@@ -1,7 +1,7 @@
 """The findings of `dind-webhook check`, as text and as JSON."""
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,10 +9,8 @@ from cryptography import x509
 from msgspec import Struct
 
 from webhook.cli.explain.drawing import wrapped
-from webhook.injection.decisions import printable
 
 _EXPIRES_SOON = timedelta(days=3)  # or a quarter of the lifetime, if that is shorter
-_MAX_LISTED = 10
 
 
 class Status(enum.Enum):
@@ -50,20 +48,10 @@ class Report(Struct, frozen=True):
     findings: Sequence[Finding]
 
 
-def worst(statuses: Iterable[Status]) -> Status:
-    """Return the worst status; OK if there is none."""
-    return max(statuses, key=list(Status).index, default=Status.OK)
-
-
 def status_of(reports: Sequence[Report]) -> Status:
     """Return the worst status of reports."""
-    return worst(finding.status for report in reports for finding in report.findings)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join names; a long list is cut short."""
-    shown = ", ".join(map(printable, names[:_MAX_LISTED]))
-    return shown if len(names) <= _MAX_LISTED else f"{shown} and {len(names) - _MAX_LISTED} more"
+    statuses = (finding.status for report in reports for finding in report.findings)
+    return max(statuses, key=list(Status).index)
 
 
 def as_text(reports: Sequence[Report]) -> str:

@@ -57,9 +57,9 @@ def find_cause(
             f"{_CREATE_AGAIN} dind-webhook check tells whether the webhook works now.",
         )
     return Cause(
-        "not-sent-then",
-        f"{at}, and nothing tells why it was not injected: the webhook configuration, its "
-        "failurePolicy or the configuration file may have been different.",
+        "unknown-cause",
+        f"{at}, and the cluster does not show why it was not injected: the webhook configuration, "
+        "its failurePolicy or the configuration file may have been different.",
     )
 
 

@@ -24,11 +24,12 @@ from webhook.cli.live import (
 from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
 from webhook.cli.manifests.objects import Object, Template
 from webhook.config import Config, Mode
+from webhook.config.wording import printable
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
-from webhook.injection.decisions import listed, printable
+from webhook.injection.decisions import listed
 from webhook.injection.existing import ExistingInjection, find_existing_injection
-from webhook.injection.inject import Status
+from webhook.injection.inject import InjectionStatus
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
 
@@ -108,21 +109,22 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
     ]
     detail = f"mode {existing.mode.value}"
     try:
-        status = msgspec.json.decode(case.template.pod.annotations.get(STATUS, ""), type=Status)
+        text = case.template.pod.annotations.get(STATUS, "")
+        status = msgspec.json.decode(text, type=InjectionStatus)
     except msgspec.DecodeError:
         notes.append(("hint", f"annotation {STATUS} is missing or cannot be read"))
     else:
         detail = f"profile {printable(status.profile)}, {detail}"
         notes.append(("profile", f"{printable(status.profile)} (annotation {STATUS})"))
         notes.append(("by", f"dind-webhook {printable(status.version)} (annotation {STATUS})"))
-        found = Status("", existing.mode.value, "", image, containers)
+        found = InjectionStatus("", existing.mode.value, "", image, containers)
         notes += [("hint", text) for text in _contradictions(status, found)]
     row = Row("this pod", "Does it have Docker?", Answer.YES, notes)
     subject = pod_checks.subject_of(case.found, case.cluster)
     return Explanation(*subject, Outcome.INJECTED, detail, [row])
 
 
-def _contradictions(status: Status, found: Status) -> Iterator[str]:
+def _contradictions(status: InjectionStatus, found: InjectionStatus) -> Iterator[str]:
     for name, claimed, actual in (
         ("mode", status.mode, found.mode),
         ("image", status.image, found.image),
@@ -176,11 +178,11 @@ def _explain_skipped(case: _Case, admission: Admission, config_note: Note) -> Ex
     decision = decide(admission, config)
     outcome, detail = decision.reason.outcome, pod_checks.detail_of(decision)
     rows = [
-        pod_checks.sent_row(admission, config_note, *_hints(case)),
+        pod_checks.sent_row(admission, config_note, *_cluster_hints(case)),
         *pod_checks.check_rows(admission, config),
     ]
     if isinstance(decision, Injected):
-        rows.append(_check_pod_security(case, decision))
+        rows.append(_pod_security_row(case, decision))
         if rows[-1].answer is Answer.DENIED:
             outcome, detail = Outcome.DENIED, "pod-security"
     if outcome is not Outcome.SKIPPED:
@@ -195,14 +197,14 @@ def _explain_skipped(case: _Case, admission: Admission, config_note: Note) -> Ex
     return Explanation(*subject, outcome, detail, rows, pod_checks.warnings_of(decision))
 
 
-def _hints(case: _Case) -> Iterator[Note]:
+def _cluster_hints(case: _Case) -> Iterator[Note]:
     if STATUS in case.template.pod.annotations:
         yield "hint", f"annotation {STATUS} contradicts the pod, which has no injected container"
     if any(list(webhook_faults(found)) for found in case.configurations):
         yield "hint", "the webhook configuration is broken: see dind-webhook check"
 
 
-def _check_pod_security(case: _Case, injected: Injected) -> Row:
+def _pod_security_row(case: _Case, injected: Injected) -> Row:
     """Check what the API server checks after the webhook, of the pod with its sidecar."""
     name, question = "pod security", "Does the namespace admit such a pod?"
     level = (case.namespace.metadata.labels or {}).get(POD_SECURITY)

@@ -6,6 +6,7 @@ from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_n
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
 from webhook.cli.manifests.objects import Object, Template
 from webhook.config import Config
+from webhook.config.wording import printable
 from webhook.injection import (
     Admission,
     CheckResult,
@@ -21,7 +22,6 @@ from webhook.injection import (
     decide,
     examine,
 )
-from webhook.injection.decisions import printable
 from webhook.injection.optin import INJECT
 
 _API_SERVER = ("API server", "Does it call the webhook for this pod?")

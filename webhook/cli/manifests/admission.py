@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from webhook.cli.manifests.objects import Object, Template, dotted, metadata_map
+from webhook.cli.manifests.objects import Object, Template, metadata_map
 from webhook.config import Config
+from webhook.config.wording import dotted
 from webhook.injection import Admission, Reason
 from webhook.injection.annotations import PREFIX, STATUS
 from webhook.injection.decisions import quoted
@@ -23,7 +24,7 @@ class NotSent(Struct, frozen=True):
         slug: why, in a word.
         sentence: why.
         fix: what to do about it.
-        hints: what looks like an attempt to opt in.
+        hints: likely attempts to opt in that have no effect.
     """
 
     slug: str
@@ -85,7 +86,7 @@ def _not_sent(reason: Reason, hints: Sequence[str] = ()) -> NotSent:
 
 
 def _hints(found: Object, template: Template) -> Iterator[str]:
-    """Find what looks like an opt-in and has no effect."""
+    """Find likely attempts to opt in that have no effect."""
     yield from _misspelt(template)
     if INJECT in metadata_map(template.data, "labels"):
         yield f"{INJECT} is a label of the pod; a pod opts in by an annotation"

@@ -1,7 +1,6 @@
 """The Kubernetes objects of manifests: single ones, lists of them, and the pods in them."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,7 +9,8 @@ from msgspec import Struct
 
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.text import Document, TextError, parse_json, parse_yaml, read_text
-from webhook.injection.decisions import printable, quoted
+from webhook.config.wording import dotted, printable
+from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
 
@@ -38,7 +38,6 @@ _CONTROLLERS = {
     "tekton.dev": f"{_LATER}; Tekton copies {INJECT} from metadata.annotations",
     "argoproj.io": f"{_LATER}; Argo copies {INJECT} from spec.podMetadata.annotations",
 }
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Template(Struct, frozen=True):
@@ -121,7 +120,12 @@ def _read_manifest(path: str) -> Manifest:
             documents = parse_yaml(text.replace("\r\n", "\n"))
         else:
             documents = [Document("", text, "", 0, data)]
-        parts = [ManifestDocument(document, list(_objects(document))) for document in documents]
+        parts = [
+            ManifestDocument(
+                document, list(_objects(document.data, f"line {document.line + 1}", (), {}))
+            )
+            for document in documents
+        ]
     except (TextError, _ObjectError) as error:
         raise BadInput(f"{source}: {error}") from error
     if not any(part.objects for part in parts):
@@ -146,33 +150,19 @@ def metadata_map(data: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def dotted(path: Sequence[str | int]) -> str:
-    """Write a path for a message: `spec.containers[0]`, `metadata.annotations["a.b/c"]`."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            text += f".{step}" if _PLAIN_KEY.fullmatch(step) else f"[{quoted(step)}]"
-    return text.removeprefix(".")
-
-
 class _ObjectError(ValueError):
     """What is wrong with an object; the message lacks the file's name."""
 
 
-def _objects(document: Document) -> Iterator[Object]:
-    if document.data is not None:
-        yield from _in_value(document.data, f"line {document.line + 1}", (), {})
-
-
-def _in_value(
+def _objects(
     value: Any,  # noqa: ANN401 - JSON
     where: str,
     path: Path,
     inherited: Mapping[str, str],
 ) -> Iterator[Object]:
     """Find an object, or the objects of a list; items of a typed list inherit kind and version."""
+    if value is None and not path:  # an empty document
+        return
     data = _require(value, dict, "an object", path, where)
     kind, version = (
         _require(data.get(key, inherited.get(key)), str, "a string", (*path, key), where)
@@ -184,7 +174,7 @@ def _in_value(
     inherits = {} if kind == "List" else {"kind": kind.removesuffix("List"), "apiVersion": version}
     items = _require(data["items"], list, "a list", (*path, "items"), where)
     for index, item in enumerate(items):
-        yield from _in_value(item, where, (*path, "items", index), inherits)
+        yield from _objects(item, where, (*path, "items", index), inherits)
 
 
 def _object(data: dict[str, Any], kind: str, version: str, path: Path, where: str) -> Object:

@@ -75,7 +75,7 @@ def _rewritten(document: Document, patch: Patch) -> str:
     if document.has_aliases:
         _write_out_aliases(tree, set())
     for operation in json.loads(json.dumps(patch)):  # later operations change what it adds
-        _apply(tree, operation)
+        _apply_operation(tree, operation)
     added: list[Any] = []
     _take_added(tree, added)
     stream = io.StringIO()
@@ -111,7 +111,7 @@ def _write_out_aliases(node: Any, seen: set[int]) -> None:  # noqa: ANN401 - rua
             _write_out_aliases(node[key], seen)
 
 
-def _apply(tree: Container, operation: Mapping[str, Any]) -> None:
+def _apply_operation(tree: Container, operation: Mapping[str, Any]) -> None:
     """Apply one operation, and keep each comment above the value that it was above."""
     *steps, last = jsonpatch.JsonPointer(operation["path"]).parts
     parents: list[Any] = [tree]

@@ -1,7 +1,7 @@
 """Reads YAML and JSON text as JSON data; errors have a line and a column.
 
 libyaml parses the text. Plain scalars mean what YAML 1.2 says, with two rules of kubectl: a whole
-number with a leading zero is octal, and a key is a string whatever it looks like. Source:
+number with a leading zero is octal, and a key is always a string. Source:
 sigs.k8s.io/yaml.
 """
 
