@@ -17,8 +17,6 @@ import urllib3
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
 
-from webhook.config.wording import printable
-
 _TIMEOUT = (5, 15)  # seconds to connect, and to read
 _WATCH_SECONDS = 300
 _WATCH_TIMEOUT = (5, _WATCH_SECONDS + 30)
@@ -143,7 +141,8 @@ def _message(error: ApiException) -> str:
 
 def _one_line(text: object) -> str:
     """Make one line of a text that another program wrote: no control characters."""
-    return printable(" ".join(str(text).split()))
+    words = " ".join(str(text).split())
+    return "".join(character if character.isprintable() else "?" for character in words)
 
 
 def _date(headers: Any) -> datetime | None:  # noqa: ANN401 - urllib3's
