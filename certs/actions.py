@@ -95,10 +95,7 @@ Contents = CASecretData | TLSSecretData | NewCABundle
 def contents(write: Write, now: datetime, policy: RotationPolicy) -> Contents:
     """Return what an action writes; issues what must be issued.
 
-    Args:
-        write: The action.
-        now: The API server's time: certificates are valid from an hour before.
-        policy: Names and lifetimes.
+    What it issues is valid from an hour before `now`, the API server's time.
     """
     match write:
         case AddCA(beside):

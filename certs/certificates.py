@@ -104,12 +104,7 @@ def renewal_due(certificate: x509.Certificate) -> datetime:
 
 
 def renewal_reason(now: datetime, certificate: x509.Certificate) -> str | None:
-    """Say why a certificate must be replaced, or None while it need not be.
-
-    Args:
-        now: Aware, from a wall clock.
-        certificate: A CA or a serving certificate, as `certs.issuing` issues them.
-    """
+    """Say why a CA or a serving certificate must be replaced, or None while it need not be."""
     due = renewal_due(certificate)
     if now < certificate.not_valid_before_utc:
         return f"it is not valid before {minute(certificate.not_valid_before_utc)}"

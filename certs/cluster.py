@@ -38,12 +38,7 @@ class ConflictError(ClusterError):
 class Snapshot:
     """What was read, and the time on the API server's clock when that began.
 
-    Attributes:
-        now: The API server's time.
-        state: For the plan.
-        ca_secret: As it was, the guard of its next write; None if missing.
-        tls_secret: Likewise.
-        webhook_configuration: Likewise.
+    Each object is kept as it was, None if missing: its next write fails if it has changed since.
     """
 
     now: datetime
@@ -54,12 +49,7 @@ class Snapshot:
 
 
 class Cluster:
-    """The objects of one installation.
-
-    Args:
-        client: Reaches the API server; safe to use from several threads.
-        names: Of the objects.
-    """
+    """The objects of one installation."""
 
     def __init__(self, client: ApiClient, names: Names) -> None:
         self._names = names

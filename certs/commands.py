@@ -18,6 +18,7 @@ from certs.propagation import CLOCK_RESOLUTION
 from certs.report import report
 from certs.state import Names, RotationPolicy
 from webhook.cli.group import BadUsage
+from webhook.cli.options import Decorator, combined
 from webhook.cluster.client import ClusterError, connect
 from webhook.logs import configure_logging
 
@@ -56,7 +57,7 @@ def _not_empty(text: str) -> str:
     return text
 
 
-def _option(flag: str, text: str, **settings: Any) -> Callable[[Command], Command]:  # noqa: ANN401
+def _option(flag: str, text: str, **settings: Any) -> Decorator:  # noqa: ANN401
     """Make an option that is an environment variable, too."""
     variable = "DIND_CERTS_" + flag.removeprefix("--").replace("-", "_").upper()
     if "default" not in settings:
@@ -66,7 +67,7 @@ def _option(flag: str, text: str, **settings: Any) -> Callable[[Command], Comman
     )
 
 
-def _duration(flag: str, default: str, text: str) -> Callable[[Command], Command]:
+def _duration(flag: str, default: str, text: str) -> Decorator:
     kind = parsed_by(parse_duration)
     return _option(flag, text, type=kind, metavar="DURATION", default=default)
 
@@ -123,10 +124,7 @@ def _target_options(command: Command) -> Command:
         _check_lifetimes(policy)
         command(Target(names, policy, kubeconfig), **options)
 
-    wrapped: Command = with_target
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return combined(*_OPTIONS)(with_target)
 
 
 def _check_lifetimes(policy: RotationPolicy) -> None:

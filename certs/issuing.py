@@ -43,9 +43,7 @@ def service_names(service: str, namespace: str) -> tuple[str, str, str]:
 def issue_ca(now: datetime, *, validity: timedelta = CA_VALIDITY) -> KeyPair:
     """Issue a self-signed CA that may sign serving certificates, and no further CA.
 
-    Args:
-        now: Aware; the certificate is valid from one hour before.
-        validity: Counted from `now`.
+    It is valid from one hour before `now` until `validity` after it.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
@@ -76,12 +74,7 @@ def issue_serving_certificate(
 ) -> KeyPair:
     """Issue a serving certificate, which never outlives its CA.
 
-    Args:
-        ca: Signs it.
-        now: Aware; the certificate is valid from one hour before.
-        dns_names: Subject alternative names, such as `service_names`.
-        ip_addresses: Subject alternative names.
-        validity: Counted from `now`.
+    It is valid from one hour before `now`. Both kinds of names are subject alternative names.
 
     Raises:
         ValueError: No name is given, or the CA has expired or cannot sign (see `load_ca`).

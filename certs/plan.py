@@ -43,13 +43,7 @@ UP_TO_DATE = "everything is up to date"
 
 
 def plan(now: datetime, state: State, policy: RotationPolicy) -> Action:
-    """Decide the next action.
-
-    Args:
-        now: The API server's time.
-        state: What is stored.
-        policy: What the administrator chose.
-    """
+    """Decide the next action; `now` is the API server's time."""
     action = _next(now, state, policy)
     match action:
         case AddCA() | StoreCAs():
@@ -89,10 +83,9 @@ def _maintain_cas(now: datetime, state: State, policy: RotationPolicy) -> Action
         for ca in trusted_cas(state.webhooks)
         if ca not in stored and now < ca.not_valid_after_utc
     )
-    if (trusted or unproven) and state.replicas is None:
-        return ProbeReplicas(
-            f"does a replica need {_names(trusted, unproven)}, which is not stored?"
-        )
+    asked_about = trusted if unproven is None else (*trusted, unproven)
+    if asked_about and state.replicas is None:
+        return ProbeReplicas(f"does a replica need {_names(asked_about)}, which is not stored?")
     if unproven is not None and _served_from(unproven, state):
         trusted = (*trusted, unproven)
     needed = _still_needed(now, state, policy, trusted)
@@ -275,6 +268,5 @@ def _name(ca: StoredCA) -> str:
     return _names((ca.certificate,))
 
 
-def _names(certificates: tuple[x509.Certificate, ...], more: x509.Certificate | None = None) -> str:
-    named = certificates if more is None else (*certificates, more)
-    return f"CA {', '.join(map(fingerprint, named))}"
+def _names(certificates: tuple[x509.Certificate, ...]) -> str:
+    return f"CA {', '.join(map(fingerprint, certificates))}"

@@ -16,12 +16,7 @@ PROPAGATION_DELAY = timedelta(seconds=120)  # the kubelet takes up to 90 s to de
 
 @dataclass(frozen=True, slots=True)
 class StoredCA:
-    """A CA that signs, or, without a key, one that is only still trusted.
-
-    Attributes:
-        certificate: Its certificate.
-        key: Its private key as PEM.
-    """
+    """A CA that signs with its key (PEM), or, without a key, one that is only still trusted."""
 
     certificate: x509.Certificate
     key: bytes | None = field(default=None, repr=False)
@@ -32,8 +27,7 @@ class StoredServingCertificate:
     """The serving certificate, whose key fits it.
 
     Attributes:
-        certificate: The certificate.
-        issuer: The CA that signed it, as the Secret names it (ca.crt).
+        issuer: The CA that signed it, from the same Secret (ca.crt).
         written: When the Secret last changed, on the API server's clock.
     """
 
@@ -73,13 +67,7 @@ class WebhookConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A ready pod of the webhook.
-
-    Attributes:
-        name: The pod's.
-        certificate: What it serves, None if that is unknown.
-        problem: Why it is unknown.
-    """
+    """A ready pod of the webhook, and what it serves; `problem` says why that is unknown."""
 
     name: str
     certificate: x509.Certificate | None
@@ -111,18 +99,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The objects of one installation.
-
-    Attributes:
-        namespace: Of all but the MutatingWebhookConfiguration, which has none.
-        service: Whose names the serving certificate has.
-        webhook_configuration: Whose caBundle is published.
-        deployment: That of dind-certs, which owns the two Secrets.
-        ca_secret: Holds the CAs; never mounted.
-        tls_secret: Holds the serving certificate; the webhook's pods mount it.
-        selector: Labels of the webhook's pods.
-        port: Where these serve.
-    """
+    """The objects of one installation; the options of `dind-certs run` describe each."""
 
     namespace: str
     service: str

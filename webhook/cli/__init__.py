@@ -21,14 +21,12 @@ Exit codes:
 
 # A command's module is imported when the command is called.
 COMMANDS = {
-    "serve": Command("webhook.cli.serve", "serve", "Serve the webhook."),
-    "inject": Command("webhook.cli.inject", "inject", "Inject Docker into manifests, offline."),
-    "explain": Command(
-        "webhook.cli.explain.command", "explain", "Explain why pods are injected or not."
-    ),
-    "check": Command("webhook.cli.check.command", "check", "Check the webhook of a cluster."),
-    "config": Command("webhook.cli.config", "config", "Check and show the configuration file."),
-    "demo": Command("webhook.cli.demo", "demo", "Show a pod before and after, without a cluster."),
+    "serve": Command("webhook.cli.serve", "Serve the webhook."),
+    "inject": Command("webhook.cli.inject", "Inject Docker into manifests, offline."),
+    "explain": Command("webhook.cli.explain.command", "Explain why pods are injected or not."),
+    "check": Command("webhook.cli.check.command", "Check the webhook of a cluster."),
+    "config": Command("webhook.cli.config", "Check and show the configuration file."),
+    "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
 }
 
 

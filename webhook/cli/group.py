@@ -30,10 +30,9 @@ class BadInput(click.ClickException):
 
 
 class Command(Struct, frozen=True):
-    """Where a command is defined, and its line in the help."""
+    """The module that defines a command under the command's name, and its line in the help."""
 
     module: str
-    name: str
     help: str
 
 
@@ -75,7 +74,7 @@ class Commands(Group):
         command = self._commands.get(cmd_name)
         if command is None:
             return None
-        loaded = getattr(importlib.import_module(command.module), command.name)
+        loaded = getattr(importlib.import_module(command.module), cmd_name)
         assert isinstance(loaded, click.Command)  # noqa: S101 - the table says so
         return loaded
 

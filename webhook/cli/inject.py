@@ -13,15 +13,13 @@ from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
 from webhook.cli.manifests.blocks import block
 from webhook.cli.manifests.objects import (
+    KeyPath,
     Manifest,
     ManifestDocument,
     Object,
     Template,
     namespace_labels,
     read_manifests,
-)
-from webhook.cli.manifests.objects import (
-    Path as ObjectPath,
 )
 from webhook.cli.manifests.rewrite import RewriteError, rewrite
 from webhook.cli.options import input_options, read_config
@@ -105,7 +103,7 @@ def _patch(template: Template, injected: Injected) -> Operations:
     return _below(template.path, patch)
 
 
-def _below(path: ObjectPath, patch: Operations) -> Operations:
+def _below(path: KeyPath, patch: Operations) -> Operations:
     prefix = "".join(f"/{escaped(str(key))}" for key in path)
     return [{**operation, "path": prefix + operation["path"]} for operation in patch]
 

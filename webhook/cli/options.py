@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from webhook.cli.group import BadInput
 from webhook.config import Config, ConfigError, parse_config, read_config_file
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
 
 def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -30,28 +31,31 @@ config_option = click.option(
 )
 
 
-def access_options(function: Function) -> Function:
-    """Add the options that name a cluster."""
-    for option in (
-        click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
-        click.option(
-            "--kubeconfig",
-            metavar="FILE",
-            type=click.Path(path_type=Path),
-            help="Access to the cluster. Unset: as kubectl finds it, or as a pod has it.",
-        ),
-    ):
-        function = option(function)
-    return function
+def combined(*options: Decorator) -> Decorator:
+    """Make one decorator of several options; the help lists them in this order."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
-def input_options(*, required: bool) -> Callable[[Function], Function]:
-    """Add the options that name manifests and describe the cluster for them.
+access_options = combined(
+    click.option(
+        "--kubeconfig",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Access to the cluster. Unset: as kubectl finds it, or as a pod has it.",
+    ),
+    click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
+)
 
-    Args:
-        required: the command has no other input.
-    """
-    options = (
+
+def input_options(*, required: bool) -> Decorator:
+    """Add the options that name manifests and describe the cluster for them."""
+    return combined(
         click.option(
             "-f",
             "--filename",
@@ -77,13 +81,6 @@ def input_options(*, required: bool) -> Callable[[Function], Function]:
         ),
         config_option,
     )
-
-    def decorate(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def read_config(path: Path | None) -> Config:

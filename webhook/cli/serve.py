@@ -1,13 +1,13 @@
 """`dind-webhook serve`: the service."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import uvloop
 
+from webhook.cli.options import Decorator
 from webhook.config import ConfigError
 from webhook.logs import configure_logging
 from webhook.serving import server
@@ -15,9 +15,6 @@ from webhook.serving.clients import ClientCAError
 from webhook.serving.tls import CertificateError
 
 EX_CONFIG = 78  # sysexits.h
-
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _option(flag: str, kind: Any, help_text: str, **more: Any) -> Decorator:  # noqa: ANN401 - click's

@@ -17,8 +17,6 @@ import urllib3
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
 
-from webhook.config.wording import printable
-
 _TIMEOUT = (5, 15)  # seconds to connect, and to read
 _WATCH_SECONDS = 300
 _WATCH_TIMEOUT = (5, _WATCH_SECONDS + 30)
@@ -29,13 +27,7 @@ class ClusterError(Exception):
 
 
 class RejectedError(ClusterError):
-    """The API server answered with an error.
-
-    Attributes:
-        status: The HTTP status code.
-        reason: The HTTP reason phrase.
-        date: The API server's time, where the answer has it.
-    """
+    """The API server answered with an error: HTTP status, reason phrase, and its time if sent."""
 
     def __init__(self, error: ApiException) -> None:
         self.status = int(error.status or 0)
@@ -46,12 +38,7 @@ class RejectedError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer of the API server.
-
-    Attributes:
-        body: JSON.
-        date: The API server's time in whole seconds; None if it sent none.
-    """
+    """An answer of the API server: JSON, and its time in whole seconds if it sent that."""
 
     body: bytes
     date: datetime | None
@@ -89,10 +76,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
 
 
 def send(request: Callable[..., Any]) -> Response:
-    """Send one request.
-
-    Args:
-        request: A method of one of the client's API classes, with its arguments bound.
+    """Send one request: a method of the client's API classes, with its arguments bound.
 
     Raises:
         RejectedError: The API server answered with an error.
@@ -104,10 +88,7 @@ def send(request: Callable[..., Any]) -> Response:
 
 
 def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the client's models
-    """Send one request, and return the object as the client's model.
-
-    Args:
-        request: A method of one of the client's API classes, with its arguments bound.
+    """Send one request as `send` does, and return the object as the client's model.
 
     Raises:
         RejectedError: The API server answered with an error.
@@ -118,11 +99,10 @@ def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the clie
 
 
 def watch(list_request: Callable[..., Any], name: str) -> Iterator[None]:
-    """Watch one object: yields when it may have changed; ends after five minutes.
+    """Watch one object by a request that lists its kind; ends after five minutes.
 
-    Args:
-        list_request: Lists objects of its kind.
-        name: The object's.
+    Yields:
+        When the object may have changed.
 
     Raises:
         ClusterError: The watch cannot be opened, or breaks.
@@ -161,7 +141,8 @@ def _message(error: ApiException) -> str:
 
 def _one_line(text: object) -> str:
     """Make one line of a text that another program wrote: no control characters."""
-    return printable(" ".join(str(text).split()))
+    words = " ".join(str(text).split())
+    return "".join(character if character.isprintable() else "?" for character in words)
 
 
 def _date(headers: Any) -> datetime | None:  # noqa: ANN401 - urllib3's

@@ -47,8 +47,7 @@ def handshakes(
     Args:
         addresses: Of the pods.
         server_name: The name that the API server uses for the webhook (SNI).
-        ca_bundle: PEM certificates, at least one, that the API server trusts. None: the certificate
-            is returned without verification.
+        ca_bundle: PEM, at least one certificate. None: nothing is verified.
     """
     if not addresses:
         return []

@@ -121,8 +121,9 @@ Network = Annotated[
 ]
 SocketDirectory = Annotated[
     str,
-    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$"),
-    Accepts("an absolute path (such as /var/run/dind)"),
+    # With /docker.sock, the longest address of a socket (unix(7)).
+    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=95),
+    Accepts("an absolute path of at most 95 characters (such as /var/run/dind)"),
     AfterValidator(_socket_directory),
 ]
 SecretName = Annotated[

@@ -55,11 +55,7 @@ def read_config_file(path: Path) -> bytes:
 
 
 def parse_config(content: bytes, source: str) -> Config:
-    """Parse a file's content, YAML 1.2 or JSON.
-
-    Args:
-        content: the file's bytes.
-        source: the file's name, for the errors.
+    """Parse a file's content, YAML 1.2 or JSON; `source` is the file's name, for the errors.
 
     Raises:
         ConfigError: it is anything but one valid configuration.

@@ -34,13 +34,7 @@ _SUFFIXES = {
 
 
 def parse(text: str) -> Decimal:
-    """Read a quantity.
-
-    Args:
-        text: such as "500m" or "2Gi".
-
-    Returns:
-        Its amount in the base unit: cores, or bytes.
+    """Read a quantity, such as "500m" or "2Gi": its amount in the base unit, cores or bytes.
 
     Raises:
         ValueError: it is not a quantity, or larger than Kubernetes can hold (2^63 - 1).

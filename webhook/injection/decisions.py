@@ -81,14 +81,14 @@ Decision = Injected | Skipped | Denied
 
 
 def quoted(value: str) -> str:
-    """Quote a user's value for a message: control characters escaped, cut if long."""
-    text = value if len(value) <= _SHOWN_VALUE else value[: _SHOWN_VALUE - 3] + "..."
-    return '"' + printable(text) + '"'
+    """Quote a user's value for a message: control characters escaped, cut if long then."""
+    text = printable(value[: _SHOWN_VALUE + 1])
+    return '"' + (text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 3] + "...") + '"'
 
 
 def listed(names: Sequence[str]) -> str:
     """List accepted names for a message: the first 20 of them, "none" if there are none."""
-    shown = [printable(name[:_SHOWN_VALUE]) for name in names[:_SHOWN_NAMES]]
+    shown = [printable(name[:_SHOWN_VALUE])[:_SHOWN_VALUE] for name in names[:_SHOWN_NAMES]]
     if hidden := len(names) - len(shown):
         shown.append(f"{hidden} more")
     return ", ".join(shown) or "none"

@@ -67,13 +67,13 @@ now=$(uptime_seconds)
 start=$now
 # The clock counts whole seconds, and part of the first second has passed.
 end=$((start + seconds + 1))
-told=
+announced=
 while ! { [ -S "$socket" ] && docker_answers; }; do
   now=$(uptime_seconds)
   [ "$now" -lt "$end" ] ||
     fail "no Docker daemon at $DOCKER_HOST after $seconds s: $(reason)"
-  if [ -z "$told" ] && [ "$now" -ge $((start + 2)) ]; then
-    told=yes
+  if [ -z "$announced" ] && [ "$now" -ge $((start + 2)) ]; then
+    announced=yes
     echo "dind-wait: waiting up to $seconds s for the Docker daemon at $DOCKER_HOST" >&2
   fi
   sleep 0.05

@@ -93,7 +93,8 @@ def plan_migration(
     free = [
         path
         for path in files
-        if real(path) not in taken and real(path).removesuffix("/" + SOCKET_FILE) not in served
+        if real(path) not in taken | served
+        and real(path).removesuffix("/" + SOCKET_FILE) not in served
     ]
     whole = [mounts[index] for index in removed if host_paths[index] == _HOST_DIRECTORY]
     return Migration(

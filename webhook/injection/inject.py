@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from webhook import __version__
 from webhook.config import Mode
+from webhook.config.image import LONGEST
 from webhook.injection import bounds
 from webhook.injection.annotations import STATUS
 from webhook.injection.daemon import plan_daemon
@@ -66,6 +67,7 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         warnings += daemon.warnings
         patch += daemon.operations(pod)
     image = (existing.container.image if existing else None) or settings.profile.image
+    image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log
     names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
     patch += _patch_status(pod, InjectionStatus(__version__, mode, settings.name, image, names))

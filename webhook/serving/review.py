@@ -15,6 +15,8 @@ from webhook.injection.pod import Pod
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
+#: Characters; a DNS label. The policy's patterns are matched with it.
+_LONGEST_NAMESPACE = 63
 
 
 class BadRequest(Exception):  # noqa: N818 - the HTTP standard's word
@@ -103,6 +105,9 @@ def decode(body: bytes) -> Request:
         _fail("not-a-create-request", f"only CREATE of pods is reviewed, not {_shown(what)}")
     if not request.uid:
         _fail("not-a-review", "the AdmissionReview's request has an empty uid")
+    if (length := len(request.namespace)) > _LONGEST_NAMESPACE:
+        accepted = f"(accepted: up to {_LONGEST_NAMESPACE})"
+        _fail("not-a-review", f"the request's namespace has {length:,} characters {accepted}")
     if request.object is None:
         _fail("not-a-review", "the AdmissionReview's request has no object")
     return request

@@ -37,13 +37,18 @@ def cluster() -> Iterator[ControlPlane]:
 def installed(
     cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    """The chart's defaults, and its ClusterRole F-checker."""
+    """The chart with its ClusterRole F-checker, and without the policy on injected pods."""
     settings = Settings(
         environment={"DIND_CERTS_RESYNC_INTERVAL": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
         programs={"dind-certs": [*_THROUGH_NETWORK, "dind-certs"]},
         pod_ips=podnetwork.POD_IPS,
     )
-    checker = {"checker.create": "true", "checker.subjects": json.dumps([_SUBJECT])}
+    # Without the policy, which keeps tests from editing the annotation dind.io/status.
+    checker = {
+        "checker.create": "true",
+        "checker.subjects": json.dumps([_SUBJECT]),
+        "podPolicy.enabled": "false",
+    }
     folder = tmp_path_factory.mktemp("product")
     with installed_product(cluster, settings, folder, *flags(checker)) as product:
         product.cluster.client.post(

@@ -56,6 +56,7 @@ namespace NS, label dind.io/inject: true
                   file
   mirror pod    Is it a pod that the API server can change?       yes
   opt-in        Do the pod and its namespace ask for Docker?      yes
+  size          Is it within the bounds on the size of a pod?     yes
   annotations   Are its dind.io annotations valid and allowed?    yes
   containers    Does it have the containers that it names?        yes
   own daemon    Does it come without a Docker daemon of its own?  yes
@@ -63,8 +64,8 @@ namespace NS, label dind.io/inject: true
   fit           Is there room for what is injected?               yes
   pod security  Does the namespace admit such a pod?              yes
   this pod      Was this the same when it was created?            no, skipped
-                why: The pod was created at TIME, before its namespace's label \
-dind.io/inject was last written, TIME.
+                why: The pod was created at TIME, before its
+                  namespace's label dind.io/inject was last written, TIME.
                 fix: Delete the pod and create it again; the webhook sees only
                   new pods.
 

@@ -154,6 +154,13 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
             "job's image (accepted: a directory of its own, such as /var/run/dind)"
         ),
     ),
+    "socket directory too long for the address of a socket": (
+        profile(socket={"directory": "/" + "r" * 95}),
+        (
+            f'profiles.default.socket.directory: "/{"r" * 55}... is not an absolute path of at '
+            "most 95 characters (such as /var/run/dind)"
+        ),
+    ),
     "socket directory that goes up": (
         profile(socket={"directory": "/srv/../var/run"}),
         (

@@ -80,6 +80,14 @@ def test_a_look_alike_sidecar_with_long_names_is_the_pod_s_own_daemon(
     assert isinstance(decision, Skipped), decision
 
 
+def test_the_image_of_a_look_alike_sidecar_is_cut_in_the_audit_log() -> None:
+    raw = injected(pod())
+    raw["spec"]["initContainers"][0]["image"] = "x" * 1_000
+    decision = decided(raw)
+    assert isinstance(decision, Injected)
+    assert decision.audit.image == "x" * 512
+
+
 @pytest.mark.parametrize("directory", ["/var/run/secrets", "/run/secrets/kubernetes.io"])
 def test_socket_directories_that_hide_the_token_are_rejected(directory: str) -> None:
     with pytest.raises(ValueError, match="would hide files"):

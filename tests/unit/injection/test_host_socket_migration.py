@@ -290,3 +290,15 @@ def test_sockets_in_a_migrated_directory_need_no_file_mount(path: str) -> None:
         assert warnings(raw, config) == [
             "container main has the injected daemon's directory at /host/run, no longer the host's"
         ]
+
+
+def test_no_two_mounts_are_added_at_the_same_path() -> None:
+    """The API server would reject the pod."""
+    present = [
+        mount("other", "/var/run/"),
+        mount("host-run", "/run"),
+        mount("host-run", "/run/docker.sock"),
+    ]
+    other = {"name": "other", "secret": {"secretName": "x"}}
+    result = injected(pod(container(volumeMounts=present), volumes=[other, HOST_RUN]))
+    assert mounts(result, "main")["/run/docker.sock"] == "cache-dir"

@@ -18,11 +18,16 @@ from webhook.injection.decisions import WARNING_LENGTH, limited, listed, quoted,
         ("x" * 60, '"' + "x" * 60 + '"'),
         ("x" * 61, '"' + "x" * 57 + '..."'),
         ("x" * 1_000_000, '"' + "x" * 57 + '..."'),
+        ("\x00" * 16, '"' + r"\x00" * 14 + '\\..."'),
     ],
-    ids=["plain", "empty", "letters", "control", "invisible", "60", "61", "a-million"],
+    ids=["plain", "empty", "letters", "control", "invisible", "60", "61", "a-million", "escaped"],
 )
 def test_values_are_quoted_escaped_and_cut(value: str, shown: str) -> None:
     assert quoted(value) == shown
+
+
+def test_listed_names_are_cut_after_they_are_escaped() -> None:
+    assert listed(["\U000e0001" * 60, "x"]) == r"\U000e0001" * 6 + ", x"
 
 
 @pytest.mark.parametrize("text", ["x" * 121, "\x00" * 120, "\U000e0001" * 60, "\r\n" * 60])
@@ -58,7 +63,7 @@ def test_invalid_values_are_escaped() -> None:
 
 def test_unknown_keys_are_escaped_and_cut() -> None:
     (message,) = problems(pod(annotations={"\n" + "k" * 4_000: "1"}))
-    assert message.startswith(r'unknown annotation "dind.io/\n' + "k" * 48 + '..." (accepted: ')
+    assert message.startswith(r'unknown annotation "dind.io/\n' + "k" * 47 + '..." (accepted: ')
     assert len(message) < 300
 
 

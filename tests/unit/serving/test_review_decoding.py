@@ -67,6 +67,14 @@ def test_kinds_are_shown_in_one_short_line(kind: str) -> None:
     assert len(bad.message) < 200
 
 
+def test_namespaces_longer_than_63_characters_are_rejected() -> None:
+    """Matching one of millions of characters with the policy's patterns takes seconds."""
+    assert decoded(namespace="n" * 63).namespace == "n" * 63
+    bad = rejection(json.dumps(review(namespace="n" * 64)).encode())
+    assert bad.reason == "not-a-review"
+    assert bad.message == "the request's namespace has 64 characters (accepted: up to 63)"
+
+
 def test_pods_of_another_group_are_rejected() -> None:
     kind = {"group": "metrics.k8s.io", "version": "v1", "kind": "Pod"}
     bad = rejection(json.dumps(review(kind=kind)).encode())

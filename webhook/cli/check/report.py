@@ -26,14 +26,7 @@ EXIT_CODES = {Status.OK: 0, Status.UNKNOWN: 0, Status.WARNING: 1, Status.BROKEN:
 
 
 class Finding(Struct, frozen=True):
-    """What one check found.
-
-    Attributes:
-        check: its name.
-        status: its result.
-        message: what was found, one line.
-        fix: what to do about it; empty if nothing.
-    """
+    """What one check found, in one line, and its fix; empty if there is nothing to do."""
 
     check: str
     status: Status

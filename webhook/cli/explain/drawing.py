@@ -31,18 +31,11 @@ _COLOURS = {
     Outcome.DENIED: "red",
 }
 
-Note = tuple[str, str]
+Note = tuple[str, str]  # kind ("why", "fix", "hint", or empty) and text
 
 
 class Row(Struct, frozen=True):
-    """One check.
-
-    Attributes:
-        name: of the check.
-        question: what it asks.
-        answer: the answer.
-        notes: (kind, text): a reason, a fix, or a hint.
-    """
+    """One check, with its reason, fix and hints."""
 
     name: str
     question: str
@@ -56,10 +49,8 @@ class Explanation(Struct, frozen=True):
     Attributes:
         name: of the object.
         place: its namespace.
-        outcome: what happens to the pod.
         detail: the reason's slug, or the profile and mode.
-        rows: the checks, in order.
-        warnings: the warnings that the user would get.
+        warnings: that the user would get.
     """
 
     name: str

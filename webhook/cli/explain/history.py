@@ -29,11 +29,8 @@ def find_cause(
 ) -> Cause:
     """Find what differed when a pod was created.
 
-    Args:
-        pod: the pod's metadata.
-        namespace: its namespace's metadata.
-        configurations: the webhook configurations of dind-webhook, at least one.
-        admission: what the API server would send today.
+    `configurations` are those of dind-webhook, at least one; `admission` is what the API server
+    would send today.
     """
     created = pod.creation_timestamp
     at = f"The pod was created at {utc(created)}"

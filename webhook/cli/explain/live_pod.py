@@ -56,12 +56,7 @@ def explain_pod(
 ) -> Explanation:
     """Explain a pod of a cluster.
 
-    Args:
-        live: the cluster.
-        namespace: the pod's.
-        name: the pod's.
-        config: the configuration; a user may not read the cluster's own.
-        config_file: where it is from, None for the defaults.
+    `config` stands for the cluster's own configuration file, which a user may not be able to read.
 
     Raises:
         NoSuchPod: there is no pod of that name.

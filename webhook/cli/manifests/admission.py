@@ -22,8 +22,6 @@ class NotSent(Struct, frozen=True):
 
     Attributes:
         slug: why, in a word.
-        sentence: why.
-        fix: what to do about it.
         hints: likely attempts to opt in that have no effect.
     """
 
@@ -37,7 +35,6 @@ class AssumedCluster(Struct, frozen=True):
     """What is assumed about the cluster in which the pods are created.
 
     Attributes:
-        config: the configuration file.
         namespace: the namespace of objects that name none.
         label: the label dind.io/inject of every namespace; None: see `labels`.
         labels: the label of each namespace that is known; the others have none.

@@ -30,11 +30,9 @@ _Dumper.add_representer(str, _string)
 
 
 def block(value: object, *, dash: int = 0) -> list[str]:
-    """Write a value as lines; those of a literal block begin with its header.
+    """Write JSON data as lines; those of a literal block begin with its header.
 
-    Args:
-        value: JSON data.
-        dash: columns by which a list below a key is indented.
+    `dash` is the number of columns by which a list below a key is indented.
     """
     text = yaml.dump(
         value,

@@ -15,7 +15,7 @@ from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
 
 T = TypeVar("T")
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 #: API version and kind, to the keys that lead to the pod.
 POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -41,15 +41,9 @@ _CONTROLLERS = {
 
 
 class Template(Struct, frozen=True):
-    """A pod, or the template of the pods that a workload creates.
+    """A pod, or the template of the pods that a workload creates: its place, JSON, and type."""
 
-    Attributes:
-        path: where it is in its object.
-        data: itself.
-        pod: as the core reads it.
-    """
-
-    path: Path
+    path: KeyPath
     data: dict[str, Any]
     pod: Pod
 
@@ -60,7 +54,6 @@ class Object(Struct, frozen=True):
     Attributes:
         name: kind and name, such as `pod/clean-ci`.
         namespace: the one that it names, if any.
-        data: itself.
         path: where it is in its document; empty unless that is a list.
         template: its pod, None if it has none.
         note: why it has none.
@@ -69,7 +62,7 @@ class Object(Struct, frozen=True):
     name: str
     namespace: str | None
     data: dict[str, Any]
-    path: Path = ()
+    path: KeyPath = ()
     template: Template | None = None
     note: str = ""
 
@@ -82,14 +75,7 @@ class ManifestDocument(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """A file.
-
-    Attributes:
-        source: its name, for messages.
-        is_json: it is JSON, not YAML.
-        crlf: its lines end in carriage return and line feed.
-        documents: in order.
-    """
+    """A file: its name for messages, JSON or YAML, its line ends, and its documents in order."""
 
     source: str
     is_json: bool
@@ -157,7 +143,7 @@ class _ObjectError(ValueError):
 def _objects(
     value: Any,  # noqa: ANN401 - JSON
     where: str,
-    path: Path,
+    path: KeyPath,
     inherited: Mapping[str, str],
 ) -> Iterator[Object]:
     """Find an object, or the objects of a list; items of a typed list inherit kind and version."""
@@ -177,7 +163,7 @@ def _objects(
         yield from _objects(item, where, (*path, "items", index), inherits)
 
 
-def _object(data: dict[str, Any], kind: str, version: str, path: Path, where: str) -> Object:
+def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where: str) -> Object:
     metadata: Any = data.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     title = metadata.get("name") or f"{metadata.get('generateName', '')}*"
@@ -199,7 +185,9 @@ def _object(data: dict[str, Any], kind: str, version: str, path: Path, where: st
     return msgspec.structs.replace(found, note=_CONTROLLERS.get(group, note))
 
 
-def _template(data: dict[str, Any], pod_path: tuple[str, ...], path: Path, where: str) -> Template:
+def _template(
+    data: dict[str, Any], pod_path: tuple[str, ...], path: KeyPath, where: str
+) -> Template:
     pod = data
     for depth, key in enumerate(pod_path, 1):
         pod = _require(pod.get(key), dict, "an object", (*path, *pod_path[:depth]), where)
@@ -217,7 +205,7 @@ def _template(data: dict[str, Any], pod_path: tuple[str, ...], path: Path, where
     return Template(pod_path, pod, decoded)
 
 
-def _require(value: Any, kind: type[T], expected: str, path: Path, where: str) -> T:  # noqa: ANN401
+def _require(value: Any, kind: type[T], expected: str, path: KeyPath, where: str) -> T:  # noqa: ANN401
     if isinstance(value, kind) and value != "":
         return value
     problem = "required field is missing"
@@ -226,7 +214,7 @@ def _require(value: Any, kind: type[T], expected: str, path: Path, where: str) -
     raise _ObjectError(": ".join(filter(None, (where, dotted(path), problem))))
 
 
-def _require_strings(data: dict[str, Any], path: Path, where: str) -> None:
+def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
     """Require strings as labels and annotations: `true` without quotes is a common mistake."""
     for kind in ("labels", "annotations"):
         for key, value in metadata_map(data, kind).items():

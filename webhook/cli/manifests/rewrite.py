@@ -42,12 +42,9 @@ class _AddedString(str):
 
 
 def rewrite(document: Document, patch: Patch, expected: object) -> str:
-    """Write a document with a patch applied to it.
+    """Write a document with a patch applied to it, of `add` and `remove` operations.
 
-    Args:
-        document: as it was parsed.
-        patch: JSON Patch of the document, of `add` and `remove` operations.
-        expected: the document's data after the patch.
+    `expected` is the document's data after the patch.
 
     Raises:
         RewriteError: the text would not have the expected data.
