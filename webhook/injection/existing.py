@@ -15,8 +15,8 @@ _UNIX = "unix://"
 # They are repeated for every container, so a look-alike must not choose how long they are.
 _LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
 _LONGEST_VOLUME = 63  # characters; a DNS label
-# A word that is dockerd or its wrapper script, with or without a path. It begins with a literal, for
-# which `re` searches ten times faster than for a lookbehind.
+# A word that is dockerd or its wrapper script, with or without a path. The pattern begins with a
+# literal, which `re` finds ten times faster than a lookbehind.
 _DOCKERD = re.compile(r"dockerd(?<![^\s/]dockerd)(?:-entrypoint\.sh)?(?!\S)")
 
 
