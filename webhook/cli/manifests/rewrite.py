@@ -22,13 +22,12 @@ from webhook.cli.manifests.text import Document, TextError, parse_yaml
 
 Patch = Sequence[Mapping[str, Any]]
 
-_PLACEHOLDER = "DIND-ADDED-{}-"
+_PLACEHOLDER = "DIND-ADDED-"
+_NUMBERED = re.compile(_PLACEHOLDER + r"([0-9]+)-")
 _LINE_WITH_PLACEHOLDER = re.compile(
-    r"^(?P<start>(?P<indent> *(?:- +)*)(?P<key>[^\n]*?: )??)"
-    r"DIND-ADDED-(?P<number>[0-9]+)-(?P<comment> *#[^\n]*)?$",
-    re.MULTILINE,
+    r"(?P<start>(?P<indent> *(?:- +)*)(?P<key>.*?: )??)"
+    rf"{_PLACEHOLDER}(?P<number>[0-9]+)-(?P<comment> *#.*)?"
 )
-_PLACEHOLDER_IN_LINE = re.compile(r"DIND-ADDED-([0-9]+)-")
 
 
 class RewriteError(ValueError):
@@ -117,14 +116,13 @@ def _apply_operation(tree: Container, operation: Mapping[str, Any]) -> None:
         keys.append(_key(parents[-1], step))
         parents.append(parents[-1][keys[-1]])
     parent, key, value = parents[-1], _key(parents[-1], last), operation.get("value")
-    patch = jsonpatch.JsonPatch([operation])
     if not isinstance(parent, Container):  # added by an earlier operation
-        patch.apply(tree, in_place=True)
+        _add(parent, key, value)
         return
     above = slot_above(parents, keys, key)
     if operation["op"] == "remove":
         comments = last_slot(parent, key).take()
-        patch.apply(tree, in_place=True)
+        del parent[key]
         above.put(comments)
         return
     is_replaced = isinstance(parent, CommentedMap) and key in parent
@@ -135,8 +133,15 @@ def _apply_operation(tree: Container, operation: Mapping[str, Any]) -> None:
         value = CommentedMap()
     elif isinstance(value, str):
         value = _AddedString(value)
-    jsonpatch.JsonPatch([{**operation, "value": value}]).apply(tree, in_place=True)
+    _add(parent, key, value)
     last_slot(parent, key).put(comments)
+
+
+def _add(parent: Any, key: Any, value: object) -> None:  # noqa: ANN401 - list or mapping
+    if isinstance(parent, list):
+        parent.insert(key, value)
+    else:
+        parent[key] = value
 
 
 def _key(parent: object, step: str) -> int | str:
@@ -152,22 +157,31 @@ def _take_added(node: Container, added: list[Any]) -> None:
         if isinstance(value, Container):
             _take_added(value, added)
         elif type(value) in (dict, list, _AddedString):
-            node[key] = _PLACEHOLDER.format(len(added))
+            node[key] = f"{_PLACEHOLDER}{len(added)}-"
             added.append(str(value) if isinstance(value, str) else value)
 
 
 def _put_added(text: str, added: Sequence[Any], mapping: int, dash: int) -> str:
-    def lines(match: re.Match[str]) -> str:
-        value = added[int(match["number"])]
-        first, *rest = block(value, dash=dash)
-        columns = len(match["indent"])
-        start, comment = match["start"], match["comment"] or ""
-        if match["key"] is None or isinstance(value, str) or not value:
-            first = f"{start}{first}{comment}"
-        else:
-            first, rest = f"{start.rstrip()}{comment}", [first, *rest]
-            columns += dash if isinstance(value, list) else mapping
-        return "\n".join([first, *(" " * columns + line if line else line for line in rest)])
+    lines = []
+    for line in text.splitlines():
+        if _PLACEHOLDER not in line:
+            lines.append(line)
+        elif match := _LINE_WITH_PLACEHOLDER.fullmatch(line):
+            lines += _with_value(match, added[int(match["number"])], mapping, dash)
+        else:  # within a flow mapping or list
+            parts = _NUMBERED.split(line)
+            parts[1::2] = [json.dumps(added[int(number)]) for number in parts[1::2]]
+            lines.append("".join(parts))
+    return "".join(f"{line}\n" for line in lines)
 
-    text = _LINE_WITH_PLACEHOLDER.sub(lines, text)
-    return _PLACEHOLDER_IN_LINE.sub(lambda match: json.dumps(added[int(match[1])]), text)
+
+def _with_value(match: re.Match[str], value: Any, mapping: int, dash: int) -> list[str]:  # noqa: ANN401 - JSON
+    first, *rest = block(value, dash=dash)
+    columns = len(match["indent"])
+    start, comment = match["start"], match["comment"] or ""
+    if match["key"] is None or isinstance(value, str) or not value:
+        first = f"{start}{first}{comment}"
+    else:
+        first, rest = f"{start.rstrip()}{comment}", [first, *rest]
+        columns += dash if isinstance(value, list) else mapping
+    return [first, *(" " * columns + line if line else line for line in rest)]
