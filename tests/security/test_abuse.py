@@ -1,6 +1,6 @@
 """What a pod's author may try, whatever else the pod holds: only annotations shape the daemon.
 
-What the annotations themselves may say is bounded by the operator's policy
+What the annotations themselves may say is bounded by the administrator's policy
 (tests/unit/injection/test_policy.py); this is about everything else of a pod.
 """
 

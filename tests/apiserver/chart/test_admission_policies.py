@@ -38,7 +38,8 @@ def policies(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) ->
 def _probe(cluster: ControlPlane) -> httpx.Response:
     """A dry run that each of the policies of the rotation's account must deny."""
     body = _secret(f"{FULLNAME}-probe", "Opaque")
-    return _as(cluster, ROTATION, "POST", f"/api/v1/namespaces/{NAMESPACE}/secrets", body)
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets?dryRun=All"
+    return _as(cluster, ROTATION, "POST", path, body)
 
 
 def _denied(answer: httpx.Response) -> bool:

@@ -163,7 +163,7 @@ def test_a_bundle_that_does_not_match_fails(
     certificates: CertificateFolder, service: RunningService, prove: Prove
 ) -> None:
     certificates.put(*_issue(issue_ca(datetime.now(UTC))))
-    service.await_event("reloaded", what="certificate")
+    service.await_event("certificate reloaded")
 
     said = prove(seconds=0)
 
