@@ -132,7 +132,7 @@ def test_a_mirror_pod_is_never_called(
     assert recorder.take() == []
 
 
-def test_a_match_condition_that_does_not_compile_is_refused(control_plane: ControlPlane) -> None:
+def test_a_match_condition_that_does_not_compile_is_rejected(control_plane: ControlPlane) -> None:
     configuration = webhook_configuration(1, trustme.CA().cert_pem.bytes(), name="broken")
     configuration["webhooks"][0]["matchConditions"][0]["expression"] = "object.metadata."
 

@@ -38,7 +38,7 @@ def test_headers_below_32_kib_are_read(service: RunningService) -> None:
         assert receive(connection).status == 200
 
 
-def test_over_512_incomplete_requests_the_oldest_is_told_to_try_again(
+def test_the_oldest_of_more_than_512_incomplete_requests_gets_503(
     service: RunningService,
 ) -> None:
     counted = service.metric(REJECTED, reason="overload")

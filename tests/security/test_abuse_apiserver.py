@@ -100,7 +100,7 @@ def daemons(answer: httpx.Response) -> list[str]:
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
-def test_a_wish_beyond_the_policy_is_refused_and_nothing_is_stored(
+def test_pods_with_annotations_beyond_the_policy_are_denied_and_not_stored(
     identified: ControlPlane, hardened: RunningService, wish: dict[str, str], sentence: str
 ) -> None:
     name = namespace(identified)
@@ -196,7 +196,7 @@ def test_a_mistyped_opt_in_grants_nothing(identified: ControlPlane, typo: str) -
 @pytest.mark.usefixtures("hardened")
 @pytest.mark.parametrize("typo", TYPOS)
 @pytest.mark.parametrize("value", ["true", "false"])
-def test_a_mistyped_annotation_is_refused_where_the_webhook_is_asked(
+def test_pods_with_a_misspelt_annotation_are_denied_if_the_webhook_is_called(
     identified: ControlPlane, typo: str, value: str
 ) -> None:
     """An opt-out that nobody reads must not become an injection."""

@@ -52,5 +52,5 @@ def test_a_key_is_listed_with_meaning_bounds_and_default(row: str) -> None:
     assert row in "\n".join(docs.configuration())
 
 
-def test_bad_usage_is_told() -> None:
+def test_unknown_options_exit_with_64() -> None:
     assert docs.main(["--chek"]) == 64

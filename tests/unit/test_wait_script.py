@@ -128,12 +128,12 @@ def test_a_missing_socket_is_named_at_the_deadline(shell: shells.Shell, path: Pa
 def test_a_socket_of_a_dead_daemon_is_named(shell: shells.Shell, path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    status, lines = ended(begin(shell, "1", path))
+    status, lines = ended(begin(shell, "3", path))
     assert status == 1
     assert lines[-1].endswith(": the socket exists but nothing listens on it")
 
 
-def test_a_folder_in_the_place_of_the_socket_is_named(shell: shells.Shell, path: Path) -> None:
+def test_a_directory_at_the_path_of_the_socket_is_reported(shell: shells.Shell, path: Path) -> None:
     path.mkdir()
     status, lines = ended(begin(shell, "1", path))
     assert status == 1

@@ -23,52 +23,66 @@ TEXT = 256 * 1024
 OWN_ANNOTATIONS = 100
 ANNOTATION_LENGTH = 4_096  # characters
 
+#: For pods that carry an injection, when the API server calls the webhook again: an injection adds
+#: a mount to each container, and at most every mount to the daemon.
+INJECTED_FACTOR = 3
 
-def exceeded(pod: Pod, *, is_injected: bool) -> list[Problem]:
-    """Find the bounds that a pod exceeds, all of them at once.
+Count = tuple[int, str, int]  # count, what is counted, bound
+
+
+def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
+    """Find the bounds that a pod exceeds.
+
+    Counting costs less than decoding, however large the pod is: what is inside the items of a list
+    is counted only if their number is within its bound.
 
     Args:
         pod: the pod.
-        is_injected: it carries an injection, and the API server calls the webhook again. An
-            injection adds a mount to each container, and at most every mount to the daemon: three
-            times a bound is room for that.
+        factor: by which the bounds on lists and text are multiplied, see `INJECTED_FACTOR`.
+
+    Returns:
+        One problem per exceeded bound, of all that were counted.
     """
-    factor = 3 if is_injected else 1
-    counts = [
-        (subject, count, what, bound * factor) for subject, count, what, bound in _counts(pod)
-    ]
-    counts += _annotation_counts(pod)
-    return [
-        Problem(Reason.POD_TOO_LARGE, f"{subject} has {count:,} {what} (accepted: up to {bound:,})")
-        for subject, count, what, bound in counts
-        if count > bound
-    ]
+    problems: list[Problem] = []
+    for counts in (_list_counts, _container_counts, _text_counts):
+        problems += [
+            Problem(
+                Reason.POD_TOO_LARGE, f"the pod has {count:,} {what} (accepted: up to {bound:,})"
+            )
+            for count, what, bound in counts(pod)
+            if count > bound * factor
+        ]
+        if problems:
+            return problems
+    return _annotation_problems(pod)
 
 
-def _counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:
-    spec, metadata = pod.spec, pod.metadata
-    containers = pod.all_containers()
+def _list_counts(pod: Pod) -> Iterator[Count]:
+    spec = pod.spec
+    groups = spec.security_context.supplemental_groups if spec.security_context else None
+    containers = len(pod.init_containers) + len(pod.containers)
+    yield containers, "containers, init containers included", CONTAINERS
+    yield len(pod.volumes), "volumes", VOLUMES
+    yield len(pod.annotations), "annotations", ITEMS
+    yield len(pod.metadata.owner_references or ()), "ownerReferences", ITEMS
+    yield len(spec.image_pull_secrets or ()), "imagePullSecrets", ITEMS
+    yield len(groups or ()), "supplementalGroups", ITEMS
+
+
+def _container_counts(pod: Pod) -> Iterator[Count]:
     mounts = variables = words = 0
-    text = sum([len(volume.name) for volume in pod.volumes])
-    for container in containers:
+    for container in pod.all_containers():
         mounts += len(container.volume_mounts or ())
         variables += len(container.env or ())
         words += len(container.command or ()) + len(container.args or ())
-        text += _text(container)
-    groups = spec.security_context.supplemental_groups if spec.security_context else None
-    for count, what, bound in (
-        (len(containers), "containers, init containers included", CONTAINERS),
-        (mounts, "volumeMounts in all containers", MOUNTS),
-        (len(pod.volumes), "volumes", VOLUMES),
-        (variables, "environment variables in all containers", VARIABLES),
-        (words, "words in command and args of all containers", WORDS),
-        (text, "characters in names, images, commands, arguments and mount paths", TEXT),
-        (len(pod.annotations), "annotations", ITEMS),
-        (len(metadata.owner_references or ()), "ownerReferences", ITEMS),
-        (len(spec.image_pull_secrets or ()), "imagePullSecrets", ITEMS),
-        (len(groups or ()), "supplementalGroups", ITEMS),
-    ):
-        yield "the pod", count, what, bound
+    yield mounts, "volumeMounts in all containers", MOUNTS
+    yield variables, "environment variables in all containers", VARIABLES
+    yield words, "words in command and args of all containers", WORDS
+
+
+def _text_counts(pod: Pod) -> Iterator[Count]:
+    text = sum(map(_text, pod.all_containers())) + sum([len(v.name) for v in pod.volumes])
+    yield text, "characters in names, images, commands, arguments and mount paths", TEXT
 
 
 def _text(container: Container) -> int:
@@ -79,10 +93,22 @@ def _text(container: Container) -> int:
     return text
 
 
-def _annotation_counts(pod: Pod) -> Iterator[tuple[str, int, str, int]]:
+def _annotation_problems(pod: Pod) -> list[Problem]:
     keys = [key for key in pod.annotations if key.startswith(PREFIX)]
-    yield "the pod", len(keys), f"annotations below {PREFIX}", OWN_ANNOTATIONS
-    for key in keys[: OWN_ANNOTATIONS + 1]:
-        if key != STATUS:  # written by the webhook, and long if the pod has many containers
-            length = max(len(key), len(pod.annotations[key]))
-            yield f"annotation {quoted(key)}", length, "characters", ANNOTATION_LENGTH
+    if len(keys) > OWN_ANNOTATIONS:
+        text = f"the pod has {len(keys):,} annotations below {PREFIX} "
+        return [Problem(Reason.POD_TOO_LARGE, f"{text}(accepted: up to {OWN_ANNOTATIONS})")]
+    lengths = {
+        key: max(len(key), len(pod.annotations[key]))
+        for key in keys
+        if key != STATUS  # written by the webhook, and long if the pod has many containers
+    }
+    return [
+        Problem(
+            Reason.POD_TOO_LARGE,
+            f"annotation {quoted(key)} has {length:,} characters "
+            f"(accepted: up to {ANNOTATION_LENGTH:,})",
+        )
+        for key, length in lengths.items()
+        if length > ANNOTATION_LENGTH
+    ]

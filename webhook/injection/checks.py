@@ -86,7 +86,10 @@ def _check_opt_in(case: Case) -> Answer:
 
 
 def _check_size(case: Case) -> Answer:
-    return _denied_if(bounds.exceeded(case.pod, is_injected=case.existing is not None))
+    problems = bounds.exceeded(case.pod)
+    if problems and not bounds.exceeded(case.pod, factor=bounds.INJECTED_FACTOR):
+        return _denied_if(problems if case.existing is None else ())
+    return _denied_if(problems)
 
 
 def _check_annotations(case: Case) -> Answer:

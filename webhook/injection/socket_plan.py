@@ -86,7 +86,7 @@ def plan_container(
     added = list(migration.directories)
     if not directories:
         directory = _choose_directory(candidate, socket, migration)
-        if real(directory) != socket.real_directory:
+        if directory != socket.directory and directory not in migration.directories:
             text = "container {} already mounts a volume at {}: its socket is in {}"
             warnings.append(warning(text, container.name, socket.directory, directory))
         others = [path for path in migration.directories if path != directory]

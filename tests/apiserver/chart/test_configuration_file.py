@@ -49,7 +49,9 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("config", DENIED.values(), ids=DENIED)
-def test_what_the_service_refuses_is_refused(helm: Helm, config: dict[str, object]) -> None:
+def test_configuration_that_the_service_rejects_fails_the_rendering(
+    helm: Helm, config: dict[str, object]
+) -> None:
     with pytest.raises(ConfigError):
         parse_config(json.dumps(config).encode(), "config.yaml")
 

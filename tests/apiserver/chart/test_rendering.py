@@ -38,7 +38,7 @@ def test_lint_has_nothing_to_say_of_the_defaults(helm: Helm) -> None:
     assert "[ERROR]" not in said
 
 
-def test_the_registration_names_the_service_and_leaves_the_release_alone(helm: Helm) -> None:
+def test_webhooks_call_the_service_and_exclude_the_release_namespace(helm: Helm) -> None:
     """The rest of it is held by the opt-in table, whose tests register this very rendering."""
     rendered = one(helm.objects(), "MutatingWebhookConfiguration")
 
@@ -93,7 +93,7 @@ def test_pods_may_do_nothing_that_they_need_not(helm: Helm) -> None:
             }
 
 
-def test_serving_pods_get_the_certificate_and_no_authority(helm: Helm) -> None:
+def test_serving_pods_mount_the_serving_certificate_and_no_ca(helm: Helm) -> None:
     spec = _pod_specs(helm.objects())[FULLNAME]
 
     (volume,) = spec["volumes"]
@@ -104,7 +104,7 @@ def test_serving_pods_get_the_certificate_and_no_authority(helm: Helm) -> None:
     assert [item["key"] for item in secret["items"]] == ["tls.crt", "tls.key"]
 
 
-def test_the_node_profile_is_added_to_the_operators_file(helm: Helm) -> None:
+def test_the_node_profile_is_added_to_the_configuration_file(helm: Helm) -> None:
     rendered = helm.objects(*settings({**NODE, "config": '{"profiles": {"small": {}}}'}))
 
     assert _profiles(rendered) == {
@@ -170,7 +170,7 @@ def test_a_parent_charts_own_keys_are_allowed(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("older", ["v1.29.9", "v1.28.0"])
-def test_an_older_kubernetes_is_refused(helm: Helm, older: str) -> None:
+def test_kubernetes_older_than_1_30_is_rejected(helm: Helm, older: str) -> None:
     with pytest.raises(HelmRefused, match=r"requires kubeVersion: >=1\.30\.0-0"):
         helm.template(f"--kube-version={older}")
 

@@ -36,14 +36,14 @@ def test_existing_files_are_named(tmp_path: Path) -> None:
     assert existing(tmp_path, FILES) == ["b"]
 
 
-def test_files_are_replaced_and_others_left_alone(tmp_path: Path) -> None:
+def test_named_files_are_replaced_and_others_stay(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old a")
     (tmp_path / "other").write_text("other")
     write_together(tmp_path, FILES)
     assert contents(tmp_path) == {"a": "new a", "b": "new b", "other": "other"}
 
 
-def test_a_link_is_replaced_and_what_it_points_to_left_alone(tmp_path: Path) -> None:
+def test_a_symlink_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("other")
     (tmp_path / "a").symlink_to("other")
     write_together(tmp_path, FILES)

@@ -111,7 +111,7 @@ def test_a_key_is_not_shown_by_repr() -> None:
     assert "PRIVATE KEY" not in repr(issue_serving_certificate(ca, NOW, dns_names=["a"]))
 
 
-def test_a_serving_certificate_without_a_name_is_refused() -> None:
+def test_a_serving_certificate_without_a_name_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one DNS name or IP address"):
         issue_serving_certificate(issue_ca(NOW), NOW)
 
@@ -122,7 +122,7 @@ def test_an_expired_ca_signs_nothing() -> None:
         issue_serving_certificate(ca, NOW + timedelta(days=1), dns_names=["a"])
 
 
-def test_the_key_of_another_ca_is_refused() -> None:
+def test_the_key_of_another_ca_is_rejected() -> None:
     mixed = KeyPair(pem=issue_ca(NOW).pem, key=issue_ca(NOW).key)
     with pytest.raises(ValueError, match="private key that belongs to another certificate"):
         issue_serving_certificate(mixed, NOW, dns_names=["a"])

@@ -73,7 +73,7 @@ def test_a_value_without_a_comment_is_named() -> None:
         chart.values('image:\n  # Where.\n  repository: here\n  tag: ""\n')
 
 
-def test_a_value_whose_type_cannot_be_told_is_named() -> None:
+def test_a_value_without_a_known_type_is_reported() -> None:
     with pytest.raises(Undocumented, match="replicas needs a type"):
         chart.values("# How many.\nreplicas: null\n")
 

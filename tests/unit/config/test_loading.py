@@ -318,7 +318,7 @@ def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
     ]
 
 
-def test_bytes_that_are_not_utf_8_are_refused() -> None:
+def test_bytes_that_are_not_utf_8_are_rejected() -> None:
     assert problems(b"a: \xff") == ["not UTF-8 (byte 0xff at offset 3)"]
 
 
@@ -344,7 +344,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize(("text", "told"), BOMBS.values(), ids=BOMBS)
-def test_what_would_cost_much_to_load_is_refused(text: str, told: str) -> None:
+def test_expensive_configuration_files_are_rejected(text: str, told: str) -> None:
     (problem,) = problems(text)
     assert told in problem
     assert len(problem) < 200

@@ -183,7 +183,9 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("document", "told"), DENIED.values(), ids=DENIED)
-def test_a_file_that_would_break_pods_is_refused(document: dict[str, Any], told: str) -> None:
+def test_configuration_files_that_would_break_pods_are_rejected(
+    document: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ConfigError) as refusal:
         config(document)
     assert refusal.value.problems == [told]
@@ -202,7 +204,7 @@ def test_a_file_that_would_break_pods_is_refused(document: dict[str, Any], told:
     ],
     ids=str,
 )
-def test_flags_that_dockerd_would_not_read_are_refused(fields: dict[str, Any]) -> None:
+def test_invalid_dockerd_flags_are_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         config(profile(daemon=fields))
 
@@ -227,7 +229,7 @@ def test_flags_that_dockerd_would_not_read_are_refused(fields: dict[str, Any]) -
     ],
     ids=str,
 )
-def test_values_out_of_bounds_are_refused(fields: dict[str, Any]) -> None:
+def test_invalid_profile_fields_are_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         config(profile(**fields))
 

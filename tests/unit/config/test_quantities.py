@@ -53,18 +53,18 @@ def test_a_quantity_is_read_as_kubernetes_reads_it(text: str, amount: str) -> No
 
 
 @pytest.mark.parametrize("text", DENIED, ids=lambda text: repr(text[:12]))
-def test_what_kubernetes_would_not_read_is_refused(text: str) -> None:
+def test_invalid_quantities_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"^is not a Kubernetes quantity"):
         parse(text)
 
 
 @pytest.mark.parametrize("text", ["10E", "8Ei", "1e19", "9e99", "999999999999999999Ei"])
-def test_more_than_kubernetes_can_hold_is_refused(text: str) -> None:
+def test_quantities_beyond_the_range_of_kubernetes_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"^is larger than Kubernetes can hold$"):
         parse(text)
 
 
-def test_the_largest_and_the_first_too_large_are_told_apart() -> None:
+def test_a_quantity_below_the_limit_is_accepted_and_the_limit_is_rejected() -> None:
     assert parse("7.999999999Ei") < Decimal(2**63 - 1)
     with pytest.raises(ValueError, match="larger"):
         parse("8Ei")

@@ -52,7 +52,7 @@ def test_every_key_has_a_description_and_no_title() -> None:
             assert "title" not in fragment, key
 
 
-def test_a_bad_profile_name_is_refused_by_its_pattern() -> None:
+def test_the_schemas_pattern_rejects_bad_profile_names() -> None:
     profiles = definitions()["Config"]["properties"]["profiles"]
     assert re.search(profiles["propertyNames"]["pattern"], "fast")
     assert not re.search(profiles["propertyNames"]["pattern"], "Fast")
