@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from webhook.cli.manifests import rewrite as rewriting
 from webhook.cli.manifests.blocks import block
-from webhook.cli.manifests.rewrite import RewriteError, rewrite
+from webhook.cli.manifests.rewrite import RewriteError, rewrite, round_trip
 from webhook.cli.manifests.text import parse_yaml
 
 ITEM = {"name": "x"}
@@ -29,7 +29,7 @@ def patched(text: str, *patch: Operation) -> str:
     """Parse a document, patch it, and write it back."""
     [document] = parse_yaml(text)
     data = jsonpatch.apply_patch(copy.deepcopy(document.data), copy.deepcopy(list(patch)))
-    return rewrite(document, patch, data)
+    return rewrite(round_trip(), document, patch, data)
 
 
 CASES: dict[str, tuple[str, list[Operation], str]] = {
@@ -139,14 +139,14 @@ def test_merged_mappings_get_keys_of_their_own() -> None:
 
 
 def test_a_change_of_meaning_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewriting, "_rewritten", lambda document, _: document.body)
+    monkeypatch.setattr(rewriting, "_rewritten", lambda _, document, __: document.body)
     with pytest.raises(RewriteError, match="would change its meaning"):
         patched("a: 1\n", add("/b", 2))
 
 
 def test_a_number_is_not_a_boolean(monkeypatch: pytest.MonkeyPatch) -> None:
     """To Python, 1 == True."""
-    monkeypatch.setattr(rewriting, "_rewritten", lambda _, __: "a: true\n")
+    monkeypatch.setattr(rewriting, "_rewritten", lambda *_: "a: true\n")
     with pytest.raises(RewriteError):
         patched("a: 2\n", add("/a", 1))
 

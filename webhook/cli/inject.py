@@ -15,13 +15,12 @@ from webhook.cli.manifests.blocks import block
 from webhook.cli.manifests.objects import (
     KeyPath,
     Manifest,
-    ManifestDocument,
     Object,
     Template,
     namespace_labels,
     read_manifests,
 )
-from webhook.cli.manifests.rewrite import RewriteError, rewrite
+from webhook.cli.manifests.rewrite import RewriteError, rewrite, round_trip
 from webhook.cli.options import input_options, read_config
 from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
@@ -136,33 +135,33 @@ def _summary(result: _Result) -> list[str]:
 
 def _written(manifest: Manifest, patches: dict[int, Operations], output: str | None) -> str:
     as_json = output == "json" or (output is None and manifest.is_json)
+    yaml = round_trip()
     texts = []
     for part in manifest.documents:
+        document = part.document
         patch = [
             operation
             for found in part.objects
             for operation in _below(found.path, patches.get(id(found), []))
         ]
-        try:
-            texts.append(_document(part, patch, as_json=as_json, was_json=manifest.is_json))
-        except RewriteError as error:
-            name = next(found.name for found in part.objects)
-            raise BadInput(
-                f"{manifest.source}: {name}: cannot be written as YAML: {error}; use -o json"
-            ) from error
+        if as_json == manifest.is_json and not patch:
+            texts.append(document.head + document.body + document.tail)
+            continue
+        copied = json.loads(json.dumps(patch))  # operations may change what earlier ones added
+        data = jsonpatch.JsonPatch(copied).apply(document.data, in_place=True)
+        if as_json:
+            texts.append(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n" if data else "")
+        elif manifest.is_json:
+            texts += [f"{line}\n" for line in block(data)]
+        else:
+            try:
+                texts.append(rewrite(yaml, document, patch, data))
+            except RewriteError as error:
+                name = f"{manifest.source}: {part.objects[0].name}"
+                problem = f"{name}: cannot be written as YAML: {error}; use -o json"
+                raise BadInput(problem) from error
     text = "".join(texts)
     return text.replace("\n", "\r\n") if manifest.crlf and not as_json else text
-
-
-def _document(part: ManifestDocument, patch: Operations, *, as_json: bool, was_json: bool) -> str:
-    document = part.document
-    if as_json == was_json and not patch:
-        return document.head + document.body + document.tail
-    copied = json.loads(json.dumps(patch))  # operations may change what earlier ones added
-    data = jsonpatch.JsonPatch(copied).apply(document.data, in_place=True)
-    if as_json:
-        return "" if data is None else json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    return "\n".join([*block(data), ""]) if was_json else rewrite(document, patch, data)
 
 
 def _joined(texts: Sequence[str]) -> str:

@@ -40,7 +40,15 @@ class _AddedString(str):
     __slots__ = ()
 
 
-def rewrite(document: Document, patch: Patch, expected: object) -> str:
+def round_trip() -> YAML:
+    """Return ruamel.yaml's reader and writer; one serves all documents of a file."""
+    yaml = YAML(typ="rt", pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = sys.maxsize  # lines are not wrapped
+    return yaml
+
+
+def rewrite(yaml: YAML, document: Document, patch: Patch, expected: object) -> str:
     """Write a document with a patch applied to it, of `add` and `remove` operations.
 
     `expected` is the document's data after the patch.
@@ -49,7 +57,7 @@ def rewrite(document: Document, patch: Patch, expected: object) -> str:
         RewriteError: the text would not have the expected data.
     """
     try:
-        body = _rewritten(document, patch)
+        body = _rewritten(yaml, document, patch)
         separator = "\n" if document.head.endswith("---") else ""
         text = document.head + separator + body + document.tail
         written = [parsed.data for parsed in parse_yaml(text)]
@@ -61,10 +69,7 @@ def rewrite(document: Document, patch: Patch, expected: object) -> str:
     return text
 
 
-def _rewritten(document: Document, patch: Patch) -> str:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.preserve_quotes = True
-    yaml.width = sys.maxsize  # lines are not wrapped
+def _rewritten(yaml: YAML, document: Document, patch: Patch) -> str:
     tree = yaml.load(document.body)
     mapping, dash = _indentation(tree)
     yaml.indent(mapping=mapping, sequence=dash + 2, offset=dash)
