@@ -1,5 +1,6 @@
 """The order of the test levels, and the preparation of those that need more than Python."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,16 @@ def _level(item: pytest.Item) -> tuple[int, int]:
     directory = item.path.relative_to(TESTS).parts[0]
     rank = LEVELS.index(directory) if directory in LEVELS else len(LEVELS)
     return slowest, rank
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    """A service under test that runs in this process takes over the root logger; give it back."""
+    root, level = logging.getLogger(), logging.getLogger().level
+    handlers = list(root.handlers)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 # pytest calls this hook of every conftest.py for every test, wherever the file is: it belongs here.

@@ -53,7 +53,7 @@ def test_an_annotated_pod_comes_back_with_its_daemon(
 
 
 INJECTED, UNTOUCHED = "injected", "untouched"
-FORBIDDEN = 'the namespace is labelled dind.io/inject: "false"'
+FORBIDDEN = 'the namespace forbids Docker (its label dind.io/inject is "false")'
 NO_BOOLEAN = 'annotation dind.io/inject: invalid value "yes" (accepted: "true", "false")'
 
 
@@ -115,7 +115,7 @@ def test_kubectl_shows_a_refusal_with_every_problem(
 
     assert result.returncode == 1
     assert 'admission webhook "pod.dind.io" denied the request: 2 problems: ' in result.stderr
-    assert 'annotation "dind.io/memori" does not exist' in result.stderr
+    assert 'unknown annotation "dind.io/memori"' in result.stderr
     assert 'annotation dind.io/profile: unknown profile "huge"' in result.stderr
 
 

@@ -67,11 +67,11 @@ def test_check_reports_no_problem(product: Product) -> None:
     file = cluster.folder / "on-node.kubeconfig"
     file.write_text(json.dumps(access))
     # On the node, because it looks at the certificate that each pod serves.
-    said = json.loads(cluster.on_node(CHECK, "check", f"--kubeconfig={file}", "-o", "json"))
-    assert {check["verdict"] for check in said["checks"]} == {"ok"}
-    assert [check["found"] for check in said["checks"] if check["check"] == "endpoints"] == [
-        "2 ready"
-    ]
+    report = json.loads(cluster.on_node(CHECK, "check", f"--kubeconfig={file}", "-o", "json"))
+    findings = report["findings"]
+    assert {finding["status"] for finding in findings} == {"ok"}
+    messages = [finding["message"] for finding in findings if finding["check"] == "endpoints"]
+    assert messages == ["2 ready"]
 
 
 @pytest.mark.timeout(600)

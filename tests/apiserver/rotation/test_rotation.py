@@ -121,7 +121,12 @@ class TestWithTheAPIServerAway:
 
     @pytest.fixture
     def settings(self) -> Settings:
-        return Settings(delivery=DELIVERY, environment=HASTE)
+        # The last third must also hold the time until the API server is back.
+        lifetimes = {
+            "DIND_CERTS_SERVING_CERTIFICATE_LIFETIME": "120s",
+            "DIND_CERTS_CA_LIFETIME": "120s",
+        }
+        return Settings(delivery=DELIVERY, environment=HASTE | lifetimes)
 
     def test_no_create_fails(self, installed: Installed) -> None:
         with creating(installed.cluster, installed.namespace) as creates:

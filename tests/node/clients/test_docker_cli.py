@@ -34,13 +34,13 @@ docker wait box >/dev/null
 docker logs box
 """
 
-# As the reaper of Testcontainers gets it.
+# As the reaper of Testcontainers gets it. A container may ask before the daemon lists it as running.
 HAND_THE_SOCKET_ON = """
 cp /usr/local/bin/docker docker
 printf 'FROM scratch\\nCOPY docker /docker\\n' >client
 docker build --quiet --tag client --file client . >/dev/null
 socket=${DOCKER_HOST#unix://}
-docker run --rm --volume $socket:/var/run/docker.sock client /docker ps --format '{{.Image}}'
+docker run --rm --volume $socket:/var/run/docker.sock client /docker ps --all --format '{{.Image}}'
 """
 
 
