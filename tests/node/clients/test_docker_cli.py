@@ -34,7 +34,7 @@ docker wait box >/dev/null
 docker logs box
 """
 
-# As the reaper of Testcontainers gets it. A container may ask before the daemon lists it as running.
+# As the reaper of Testcontainers gets it. A container may ask before it is listed as running.
 HAND_THE_SOCKET_ON = """
 cp /usr/local/bin/docker docker
 printf 'FROM scratch\\nCOPY docker /docker\\n' >client
