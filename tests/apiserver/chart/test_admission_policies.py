@@ -27,10 +27,10 @@ RESOURCES = {"requests": {"cpu": "250m"}, "limits": {"memory": "4Gi"}}
 
 @pytest.fixture(scope="module")
 def policies(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The release without its webhook, which nobody here answers; the policies are in force."""
+    """The release without a webhook that answers; its policies are in effect."""
     helm = Helm("helm", tmp_path_factory.mktemp("helm"), cluster.kubeconfig)
     helm.run("install", RELEASE, CHART, f'--set-json=podPolicy.exemptUsers=["{VPA}"]')
-    until(lambda: _denied(_probe(cluster)), "the policies to be in force")
+    until(lambda: _denied(_probe(cluster)), "the policies to be in effect")
     yield
     helm.run("uninstall", RELEASE)
 
