@@ -115,7 +115,7 @@ def with_mounts() -> bytes:
 
 TOO_LARGE: dict[Callable[[], bytes], str] = {
     with_containers: "containers",
-    with_host_sockets: "volumeMounts",
+    with_host_sockets: "volumes",
     with_annotations: "annotations",
     with_mounts: "volumeMounts",
 }
