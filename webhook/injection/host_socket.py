@@ -1,6 +1,6 @@
 """Migration of pods that mount the host's Docker socket: they get the daemon's socket instead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -23,16 +23,16 @@ class Migration(Struct, frozen=True, gc=False):
         file_mounts: volumeMounts of the socket file that are added instead.
         lost: paths of the socket without a replacement.
         host_directory: path at which the host's whole /var/run was mounted, None if it was not.
+        taken: paths of the container's mounts without the removed and with the added ones, as
+            `paths.real` writes them.
     """
 
+    taken: Collection[str]
     removed: Sequence[int] = ()
     directories: Sequence[str] = ()
     file_mounts: Sequence[dict[str, Any]] = ()
     lost: Sequence[str] = ()
     host_directory: str | None = None
-
-
-NO_MIGRATION = Migration()
 
 
 def find_host_volumes(volumes: Sequence[Volume]) -> dict[str, str]:
@@ -67,12 +67,12 @@ def plan_migration(
         host_volumes: what `find_host_volumes` found.
     """
     if not host_volumes:
-        return NO_MIGRATION
+        return Migration(set(candidate.mount_paths))
     mounts = candidate.container.volume_mounts or ()
     host_paths = [mounted_host_path(mount, host_volumes) for mount in mounts]
     removed = [index for index, path in enumerate(host_paths) if path is not None]
     if not removed:
-        return NO_MIGRATION
+        return Migration(set(candidate.mount_paths))
     pairs = list(zip(candidate.mount_paths, mounts, strict=True))
     taken = {path for (path, _), host in zip(pairs, host_paths, strict=True) if host is None}
     shared = {path for path, m in pairs if m.name == socket.volume and not m.sub_path}
@@ -97,7 +97,10 @@ def plan_migration(
         and real(path).removesuffix("/" + SOCKET_FILE) not in served
     ]
     whole = [mounts[index] for index in removed if host_paths[index] == _HOST_DIRECTORY]
+    if not socket.daemon_starts_last:
+        taken.update(map(real, free))
     return Migration(
+        taken=taken | served,
         removed=removed,
         directories=list(directories),
         file_mounts=[] if socket.daemon_starts_last else [*map(socket.file_mount, free)],

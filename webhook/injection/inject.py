@@ -57,15 +57,18 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
     if least > bounds.PATCH_OPERATIONS:
         return _denied(f"at least {least:,}")
     plans = [plan_container(candidate, socket, host_volumes) for candidate in selected]
-    warnings = [text for plan in plans for text in plan.warnings]
-    patch = [operation for plan in plans for operation in plan.operations()]
+    patch: list[Operation] = []
+    warnings: list[str] = []
+    for plan in plans:
+        patch += plan.operations
+        warnings += plan.warnings
     if host_volumes:
         warnings += _remaining_host_mounts(pod, plans, host_volumes)
         patch += _remove_unused_volumes(pod, plans)
     if existing is None:
-        daemon = plan_daemon(pod, settings, socket, plans)
-        warnings += daemon.warnings
-        patch += daemon.operations(pod)
+        operations, more_warnings = plan_daemon(pod, settings, socket, plans)
+        patch += operations
+        warnings += more_warnings
     image = (existing.container.image if existing else None) or settings.profile.image
     image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log
     names = [plan.candidate.container.name for plan in plans]

@@ -36,20 +36,14 @@ def candidates(pod: Pod, mode: Mode, *, with_init_containers: bool) -> list[Cand
     """
     inits = pod.init_containers if with_init_containers else ()
     injected = injected_name(mode)
-    return [
-        Candidate(
-            container,
-            f"/spec/{field}/{index}",
-            is_init,
-            [real(mount.mount_path) for mount in container.volume_mounts or ()],
-        )
-        for field, containers, is_init in (
-            ("initContainers", inits, True),
-            ("containers", pod.containers, False),
-        )
-        for index, container in enumerate(containers)
-        if container.name != injected
-    ]
+    found = []
+    for field, containers in (("initContainers", inits), ("containers", pod.containers)):
+        for index, container in enumerate(containers):
+            if container.name != injected:
+                is_init = field == "initContainers"
+                paths = [real(mount.mount_path) for mount in container.volume_mounts or ()]
+                found.append(Candidate(container, f"/spec/{field}/{index}", is_init, paths))
+    return found
 
 
 def is_selected(candidate: Candidate, names: Collection[str] | None) -> bool:
