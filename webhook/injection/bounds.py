@@ -67,8 +67,14 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
     )
     if problems:
         return problems
+    text = sum([len(volume.name) for volume in pod.volumes])
+    for container in containers:
+        text += len(container.name) + len(container.image or "")
+        text += sum(map(len, container.command or ())) + sum(map(len, container.args or ()))
+        for mount in container.volume_mounts or ():
+            text += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
     what = "characters in names, images, commands, arguments and mount paths"
-    return _exceeded(factor, (_text_length(pod), what, TEXT)) or _annotation_problems(pod)
+    return _exceeded(factor, (text, what, TEXT)) or _annotation_problems(pod)
 
 
 def _exceeded(factor: int, *counts: Count) -> list[Problem]:
@@ -78,19 +84,6 @@ def _exceeded(factor: int, *counts: Count) -> list[Problem]:
             text = f"the pod has {count:,} {what} (accepted: up to {bound:,})"
             problems.append(Problem(Reason.POD_TOO_LARGE, text))
     return problems
-
-
-def _text_length(pod: Pod) -> int:
-    length = 0
-    for volume in pod.volumes:
-        length += len(volume.name)
-    for container in pod.all_containers():
-        length += len(container.name) + len(container.image or "")
-        for word in (*(container.command or ()), *(container.args or ())):
-            length += len(word)
-        for mount in container.volume_mounts or ():
-            length += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
-    return length
 
 
 def _annotation_problems(pod: Pod) -> list[Problem]:

@@ -67,15 +67,15 @@ class Case:
         """What an earlier injection added."""
         return find_existing_injection(self.admission.pod)
 
-    @cached_property
-    def injection(self) -> Injected | Denied | None:
-        """The injection, if all checks pass; None without settings."""
-        settings = self.resolution.settings
-        return inject(self.admission.pod, settings, self.existing) if settings else None
-
 
 class Passed(Struct, frozen=True):
     """The check found nothing against an injection."""
+
+
+class Fits(Passed, frozen=True):
+    """There is room for the injection; the answer of the last check."""
+
+    injection: Injected
 
 
 class NotEvaluated(Struct, frozen=True):
@@ -205,20 +205,24 @@ def _check_fit(case: Case) -> Answer:
     if settings is None:
         return _NO_SETTINGS
     profile = settings.profile
-    problems = []
-    own, wanted = case.admission.pod.spec.runtime_class_name, profile.runtime_class_name
+    pod, problems = case.admission.pod, list[Problem]()
+    own, wanted = pod.spec.runtime_class_name, profile.runtime_class_name
     if profile.mode is Mode.SIDECAR and own and wanted and own != wanted:
         text = f"spec.runtimeClassName: {quoted(own)} is not the runtime class of profile "
         text += f"{settings.name} (accepted: {quoted(wanted)})"
         problems.append(Problem(Reason.RUNTIME_CLASS, text))
     # In mode sidecar, a container of the injected one's name is the pod's own daemon.
-    is_taken = any(container.name == node.NAME for container in case.admission.pod.all_containers())
-    if profile.mode is Mode.NODE and case.existing is None and is_taken:
+    if (
+        profile.mode is Mode.NODE
+        and case.existing is None
+        and any(container.name == node.NAME for container in pod.all_containers())
+    ):
         text = f"container name {quoted(node.NAME)} is reserved for the injected container"
         problems.append(Problem(Reason.NAME_TAKEN, text))
-    if isinstance(case.injection, Denied):
-        problems += case.injection.problems
-    return _denied_if(problems)
+    injection = inject(pod, settings, case.existing)
+    if isinstance(injection, Denied):
+        return Denied([*problems, *injection.problems])
+    return Denied(problems) if problems else Fits(injection)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -240,7 +244,8 @@ def examine(admission: Admission, config: Config) -> list[CheckResult]:
         One result per check, up to the first that ends the examination: it skips the pod, or finds
         it too large.
     """
-    return _run_checks(Case(admission, config))
+    answers = _run_checks(admission, config)
+    return [CheckResult(check, answer) for check, answer in zip(CHECKS, answers, strict=False)]
 
 
 def decide(admission: Admission, config: Config) -> Decision:
@@ -253,26 +258,27 @@ def decide(admission: Admission, config: Config) -> Decision:
     Returns:
         Injected with a patch, Skipped with a reason, or Denied with all problems at once.
     """
-    case = Case(admission, config)
-    results = _run_checks(case)
+    answers = _run_checks(admission, config)
     problems: list[Problem] = []
-    for result in results:
-        if isinstance(result.answer, Denied):
-            problems += result.answer.problems
+    for answer in answers:
+        if isinstance(answer, Denied):
+            problems += answer.problems
     if problems:
         return Denied(problems)
-    last = results[-1].answer
+    last = answers[-1]
     if isinstance(last, Skipped):
         return last
-    assert isinstance(case.injection, Injected)  # noqa: S101 - otherwise there is a problem
-    return case.injection
+    assert isinstance(last, Fits)  # noqa: S101 - otherwise there is a problem
+    return last.injection
 
 
-def _run_checks(case: Case) -> list[CheckResult]:
-    results = []
+def _run_checks(admission: Admission, config: Config) -> list[Answer]:
+    """Return the answers of the first checks, or of all."""
+    case = Case(admission, config)
+    answers = []
     for check in CHECKS:
         answer = check.run(case)
-        results.append(CheckResult(check, answer))
+        answers.append(answer)
         if isinstance(answer, Skipped) or (check.is_final and isinstance(answer, Denied)):
             break
-    return results
+    return answers

@@ -129,12 +129,12 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
         missing_groups = [] if gid in (groups or ()) else [gid]
         pointer = "/spec/securityContext/supplementalGroups"
         patch += append(pointer, missing_groups, list_exists=groups is not None)
-    present = {secret.name for secret in spec.image_pull_secrets or ()}
-    wanted = dict.fromkeys(secret.name for secret in profile.image_pull_secrets)
-    secrets = [{"name": name} for name in wanted if name not in present]
-    patch += append(
-        "/spec/imagePullSecrets", secrets, list_exists=spec.image_pull_secrets is not None
-    )
+    if profile.image_pull_secrets:
+        present = {secret.name for secret in spec.image_pull_secrets or ()}
+        wanted = dict.fromkeys(secret.name for secret in profile.image_pull_secrets)
+        secrets = [{"name": name} for name in wanted if name not in present]
+        list_exists = spec.image_pull_secrets is not None
+        patch += append("/spec/imagePullSecrets", secrets, list_exists=list_exists)
     if mode is Mode.SIDECAR and profile.runtime_class_name and not spec.runtime_class_name:
         patch.append(add("/spec/runtimeClassName", profile.runtime_class_name))
     return patch
