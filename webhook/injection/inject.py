@@ -53,7 +53,7 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         for candidate in candidates(pod, mode, with_init_containers=not socket.daemon_starts_last)
         if is_selected(candidate, settings.containers)
     ]
-    least = sum([least_operations(c.container, socket, host_volumes) for c in selected])
+    least = sum([least_operations(candidate, socket, host_volumes) for candidate in selected])
     if least > bounds.PATCH_OPERATIONS:
         return _denied(f"at least {least:,}")
     plans = [plan_container(candidate, socket, host_volumes) for candidate in selected]

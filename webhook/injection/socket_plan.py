@@ -13,10 +13,9 @@ from webhook.injection.decisions import warning
 from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
 from webhook.injection.patch import Operation, append, remove
 from webhook.injection.pod import Container
-from webhook.injection.selection import Candidate
+from webhook.injection.selection import DOCKER_HOST, Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
 
-DOCKER_HOST = "DOCKER_HOST"
 _OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
 _PATH_MAX = 4096  # limits.h
 
@@ -42,16 +41,16 @@ class SocketPlan(Struct, frozen=True, gc=False):
 
 
 def least_operations(
-    container: Container, socket: SharedSocket, host_volumes: Mapping[str, str]
+    candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
 ) -> int:
     """Count operations that a container's plan has in any case, without making the plan."""
-    count, added = 0, 1
-    for mount in container.volume_mounts or ():
-        if mounted_host_path(mount, host_volumes):
-            count += 1
+    removed, added = 0, 1
+    for mount in candidate.container.volume_mounts or ():
         if mount.name == socket.volume:
             added = 0
-    return count + added + (container.variable(DOCKER_HOST) is None)
+        if mounted_host_path(mount, host_volumes):
+            removed += 1
+    return removed + added + (candidate.docker_host is None)
 
 
 def plan_container(
@@ -81,7 +80,7 @@ def plan_container(
             warnings.append(warning(text, container.name, socket.directory, directory))
         others = [path for path in migration.directories if path != directory]
         directories = added = [directory, *others]
-    variable = container.variable(DOCKER_HOST)
+    variable = candidate.docker_host
     if variable is not None:
         file_paths = [mount["mountPath"] for mount in migration.file_mounts]
         if not _leads_to(variable.value or "", {*map(real, directories), *map(real, file_paths)}):
