@@ -69,18 +69,21 @@ def plan_migration(
     if not host_volumes:
         return Migration(set(candidate.mount_paths))
     mounts = candidate.container.volume_mounts or ()
-    host_paths = [mounted_host_path(mount, host_volumes) for mount in mounts]
-    removed = [index for index, path in enumerate(host_paths) if path is not None]
-    if not removed:
-        return Migration(set(candidate.mount_paths))
-    pairs = list(zip(candidate.mount_paths, mounts, strict=True))
-    taken = {path for (path, _), host in zip(pairs, host_paths, strict=True) if host is None}
-    shared = {path for path, m in pairs if m.name == socket.volume and not m.sub_path}
+    removed: dict[int, str] = {}  # index to host path
+    taken, shared = set(), set()
+    for index, (mount, path) in enumerate(zip(mounts, candidate.mount_paths, strict=True)):
+        host_path = mounted_host_path(mount, host_volumes)
+        if host_path is None:
+            taken.add(path)
+        else:
+            removed[index] = host_path
+        if mount.name == socket.volume and not mount.sub_path:
+            shared.add(path)
     directories: dict[str, None] = {}  # ordered sets: two mounts may have the same replacement
     files: dict[str, None] = {}
-    for index in removed:
+    for index, host_path in removed.items():
         path = normal(mounts[index].mount_path)
-        is_directory = host_paths[index] == _HOST_DIRECTORY
+        is_directory = host_path == _HOST_DIRECTORY
         directory = path if is_directory else path.removesuffix("/" + SOCKET_FILE)
         may_be_whole = (is_directory or real(path) == _HOST_SOCKET) and not socket.is_on_node
         if real(directory) in shared:
@@ -90,20 +93,20 @@ def plan_migration(
         else:
             files[f"{path}/{SOCKET_FILE}" if is_directory else path] = None
     served = {real(directory) for directory in directories}
+    taken |= served
     free = [
         path
         for path in files
-        if real(path) not in taken | served
-        and real(path).removesuffix("/" + SOCKET_FILE) not in served
+        if real(path) not in taken and real(path).removesuffix("/" + SOCKET_FILE) not in served
     ]
-    whole = [mounts[index] for index in removed if host_paths[index] == _HOST_DIRECTORY]
+    whole = [mounts[i].mount_path for i, path in removed.items() if path == _HOST_DIRECTORY]
     if not socket.daemon_starts_last:
         taken.update(map(real, free))
     return Migration(
-        taken=taken | served,
-        removed=removed,
+        taken=taken,
+        removed=list(removed),
         directories=list(directories),
         file_mounts=[] if socket.daemon_starts_last else [*map(socket.file_mount, free)],
         lost=free if socket.daemon_starts_last else [],
-        host_directory=whole[0].mount_path if whole else None,
+        host_directory=whole[0] if whole else None,
     )
