@@ -18,13 +18,13 @@ class Migration(Struct, frozen=True, gc=False):
     """A container's mounts of the host's socket, and what replaces them.
 
     Attributes:
-        removed: their indexes, ascending.
+        taken: paths of the container's mounts without the removed and with the added ones, as
+            `paths.real` writes them.
+        removed: indexes of the removed mounts, ascending.
         directories: paths at which the whole shared volume is mounted instead.
         file_mounts: volumeMounts of the socket file that are added instead.
         lost: paths of the socket without a replacement.
         host_directory: path at which the host's whole /var/run was mounted, None if it was not.
-        taken: paths of the container's mounts without the removed and with the added ones, as
-            `paths.real` writes them.
     """
 
     taken: Collection[str]
