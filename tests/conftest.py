@@ -31,12 +31,13 @@ def _level(item: pytest.Item) -> tuple[int, int]:
 
 @pytest.fixture(autouse=True)
 def _restore_logging() -> Iterator[None]:
-    """A service under test that runs in this process takes over the root logger; give it back."""
-    root, level = logging.getLogger(), logging.getLogger().level
-    handlers = list(root.handlers)
+    """Undo what a service that runs in this process does to the process's logging."""
+    loggers = (logging.getLogger(), logging.getLogger("uvicorn.error"))
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 # pytest calls this hook of every conftest.py for every test, wherever the file is: it belongs here.

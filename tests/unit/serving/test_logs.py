@@ -28,13 +28,11 @@ def on_a_terminal(**fields: object) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 
-@pytest.mark.usefixtures("own_logging")
 def test_terminals_get_columns() -> None:
     shown = on_a_terminal(reason="injected", duration_ms=0.5)
     assert re.match(r"20\S+Z \[info +\] injected +duration_ms=0.5 reason=injected\r\n", shown)
 
 
-@pytest.mark.usefixtures("own_logging")
 def test_values_cannot_forge_lines_or_steer_the_terminal() -> None:
     shown = on_a_terminal(name=FORGED, warnings=[FORGED])
     assert shown.endswith("\r\n")
@@ -49,7 +47,7 @@ def test_files_and_pipes_get_one_line_of_json_per_event(log: MemoryLog) -> None:
     assert json.loads(log.text())["name"] == FORGED
 
 
-def test_lines_are_written_at_once(tmp_path: Path, own_logging: None) -> None:  # noqa: ARG001
+def test_lines_are_written_at_once(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("w") as stream:
         configure_logging(stream).info("injected")
@@ -61,7 +59,6 @@ def test_lines_below_the_level_are_not_written(log: MemoryLog) -> None:
     assert log.text() == ""
 
 
-@pytest.mark.usefixtures("own_logging")
 def test_a_full_disk_is_no_error() -> None:
     stream = Path("/dev/full").open("w")  # noqa: SIM115 - closing fails
     configure_logging(stream).info("injected")
