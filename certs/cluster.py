@@ -7,17 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from http import HTTPStatus
-from typing import Any, assert_never
+from typing import Any
 
 from kubernetes.client import AdmissionregistrationV1Api, ApiClient, AppsV1Api, CoreV1Api
 
-from certs.actions import CASecretData, Contents, NewCABundle, TLSSecretData
-from certs.parsing import (
+from certs.model import (
+    IssueServingCertificate,
+    Names,
+    PublishCABundle,
+    RotationPolicy,
+    State,
+    Unusable,
+    Write,
+)
+from certs.objects import (
     CA_SECRET_TYPES,
     FIELD_MANAGER,
     TLS_SECRET_TYPES,
     Object,
-    StoredCAs,
+    data_to_write,
     parse_ca_secret,
     parse_handshake,
     parse_tls_secret,
@@ -25,7 +33,6 @@ from certs.parsing import (
     ready_pods,
     write_obstacle,
 )
-from certs.state import Names, State, Unusable
 from webhook.cluster.client import ClusterError, RejectedError, send, watch
 from webhook.cluster.probe import Address, handshakes
 
@@ -69,15 +76,16 @@ class Cluster:
         """
         names = self._names
         read_webhooks = self._admission.read_mutating_webhook_configuration
+        read_secret = partial(self._core.read_namespaced_secret, namespace=names.namespace)
         webhooks, now = _find(partial(read_webhooks, names.webhook_configuration))
-        ca_secret, _ = _find(self._secret_request(names.ca_secret))
-        tls_secret, _ = _find(self._secret_request(names.tls_secret))
-        cas = parse_ca_secret(ca_secret) if ca_secret else StoredCAs()
+        ca_secret, _ = _find(partial(read_secret, names.ca_secret))
+        tls_secret, _ = _find(partial(read_secret, names.tls_secret))
+        stored = parse_ca_secret(ca_secret or {})
         state = State(
-            cas=cas.cas,
+            cas=stored.cas,
             serving=parse_tls_secret(tls_secret) if tls_secret else Unusable("is missing"),
             webhooks=parse_webhook_configuration(webhooks) if webhooks else None,
-            problems=cas.problems,
+            problems=stored.problems,
             ca_secret_obstacle=write_obstacle(ca_secret or {}, CA_SECRET_TYPES),
             tls_secret_obstacle=write_obstacle(tls_secret or {}, TLS_SECRET_TYPES),
         )
@@ -99,23 +107,22 @@ class Cluster:
         replicas = tuple(map(parse_handshake, results))
         return replace(snapshot, state=replace(snapshot.state, replicas=replicas))
 
-    def write(self, written: Contents, snapshot: Snapshot) -> None:
+    def write(self, write: Write, snapshot: Snapshot, policy: RotationPolicy) -> None:
         """Write one object, unless it has changed since it was read.
 
         Raises:
             ConflictError: It has.
             ClusterError: The API server did not answer as it should.
         """
-        names = self._names
-        match written:
-            case CASecretData(data):
-                self._write_secret(names.ca_secret, CA_SECRET_TYPES[0], data, snapshot.ca_secret)
-            case TLSSecretData(data):
-                self._write_secret(names.tls_secret, TLS_SECRET_TYPES[0], data, snapshot.tls_secret)
-            case NewCABundle(pem):
-                self._apply_ca_bundle(pem, snapshot.webhook_configuration or {})
-            case _ as never:
-                assert_never(never)
+        if isinstance(write, PublishCABundle):
+            self._apply_ca_bundle(write.pem, snapshot.webhook_configuration or {})
+            return
+        data = data_to_write(write, snapshot.now, policy)
+        if isinstance(write, IssueServingCertificate):
+            name, kind, former = self._names.tls_secret, TLS_SECRET_TYPES[0], snapshot.tls_secret
+        else:
+            name, kind, former = self._names.ca_secret, CA_SECRET_TYPES[0], snapshot.ca_secret
+        self._write_secret(name, kind, data, former)
 
     def watches(self) -> Mapping[str, Callable[[], Iterator[None]]]:
         """One watch per object: each yields when the object may have changed, and ends at times.
@@ -144,29 +151,21 @@ class Cluster:
         uid = found["metadata"]["uid"]
         return {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
 
-    def _secret_request(self, name: str) -> Callable[..., Any]:
-        return partial(self._core.read_namespaced_secret, name, self._names.namespace)
-
     def _write_secret(
         self, name: str, kind: str, data: Mapping[str, bytes], former: Object | None
     ) -> None:
         namespace = self._names.namespace
-        encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        created = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
+        metadata = former["metadata"] if former else created
+        secret: Any = {
+            "metadata": metadata | {"ownerReferences": [self._owner]},
+            "type": former["type"] if former else kind,
+            "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+        }
         if former is None:
-            secret: Any = {
-                "metadata": {
-                    "name": name,
-                    "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER},
-                    "ownerReferences": [self._owner],
-                },
-                "type": kind,
-                "data": encoded,
-            }
             _change(partial(self._core.create_namespaced_secret, namespace, secret))
-            return
-        metadata = former["metadata"] | {"ownerReferences": [self._owner]}
-        secret = {"metadata": metadata, "type": former["type"], "data": encoded}
-        _change(partial(self._core.replace_namespaced_secret, name, namespace, secret))
+        else:
+            _change(partial(self._core.replace_namespaced_secret, name, namespace, secret))
 
     def _apply_ca_bundle(self, pem: bytes, former: Object) -> None:
         """Apply caBundle alone: dind-certs owns no other field of the configuration."""

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -21,14 +22,13 @@ from kube.process import ServerProcess
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
 
-from certs.actions import Action, Wait, contents
 from certs.certificates import certificates_in, issued_by
 from certs.cluster import Cluster
 from certs.issuing import service_names
-from certs.parsing import parse_ca_secret
+from certs.loop import next_action
+from certs.model import Action, Names, RotationPolicy, State, StoredCA, Wait
+from certs.objects import parse_ca_secret
 from certs.plan import plan
-from certs.rotation import next_action
-from certs.state import Names, RotationPolicy, State, StoredCA
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
 ENDPOINTS = ("pod.dind.io", "namespace.dind.io")
@@ -151,7 +151,7 @@ class Installation:
             cluster = Cluster(client, self.names)
             snapshot, action = next_action(cluster, policy, plan_then)
             while not isinstance(action, Wait):
-                cluster.write(contents(action, snapshot.now - age, policy), snapshot)
+                cluster.write(action, replace(snapshot, now=snapshot.now - age), policy)
                 snapshot, action = next_action(cluster, policy, plan_then)
 
     def await_consistency(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.files import File, existing, write_together
+from certs.issue_command import File, write_together
 
 FILES = [File("a", b"new a", 0o644), File("b", b"new b", 0o600)]
 
@@ -28,12 +28,6 @@ def test_files_have_their_modes_whatever_the_umask_is(umask: int, tmp_path: Path
 def test_a_missing_directory_is_created(tmp_path: Path) -> None:
     write_together(tmp_path / "tls", FILES)
     assert contents(tmp_path / "tls") == {"a": "new a", "b": "new b"}
-
-
-def test_existing_files_are_named(tmp_path: Path) -> None:
-    assert existing(tmp_path, FILES) == []
-    (tmp_path / "b").symlink_to("nowhere")
-    assert existing(tmp_path, FILES) == ["b"]
 
 
 def test_named_files_are_replaced_and_others_stay(tmp_path: Path) -> None:

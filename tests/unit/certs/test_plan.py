@@ -7,31 +7,29 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from certs.actions import (
+from certs.certificates import fingerprint
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
+from certs.model import (
+    CLOCK_RESOLUTION,
+    MAX_CAS,
     Action,
     AddCA,
     IssueServingCertificate,
     ProbeReplicas,
     PublishCABundle,
-    StoreCAs,
-    Wait,
-)
-from certs.certificates import fingerprint
-from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
-from certs.parsing import parse_ca_bundle
-from certs.plan import plan
-from certs.propagation import CLOCK_RESOLUTION
-from certs.state import (
-    MAX_CAS,
     Replica,
     RotationPolicy,
     State,
+    StoreCAs,
     StoredCA,
     StoredServingCertificate,
     Unusable,
+    Wait,
     WebhookConfiguration,
     ca_bundle_of,
 )
+from certs.objects import parse_ca_bundle
+from certs.plan import plan
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 POLICY = RotationPolicy(service_names("hook", "ci"))

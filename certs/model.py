@@ -1,4 +1,4 @@
-"""What is stored in the cluster, and what the replicas serve, as values. No I/O, no clock."""
+"""The values of the rotation: the state, the policy, and the actions. No I/O, no clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from certs.issuing import CA_VALIDITY, SERVING_VALIDITY
 
 # A rotation has two. Each costs some 700 bytes per webhook, and etcd takes 1.5 MiB per object.
 MAX_CAS = 50
-PROPAGATION_DELAY = timedelta(seconds=120)  # the kubelet takes up to 90 s to deliver a Secret
+# The API server tells the time, and dates what is stored, in whole seconds.
+CLOCK_RESOLUTION = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a plan may depend on.
+    """All that a plan may depend on: what is stored, and what the replicas serve.
 
     Attributes:
         cas: Newest last.
-        serving: The serving certificate.
         webhooks: None if the MutatingWebhookConfiguration does not exist.
         replicas: None if the replicas were not probed.
         problems: What is stored and ignored, a line each; no plan depends on it.
@@ -113,20 +113,82 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class RotationPolicy:
-    """What the administrator chose.
+    """What the administrator chose; the lifetimes count from the issue of a certificate.
 
     Attributes:
         names: DNS names of the serving certificate.
         propagation_delay: How long a caBundle takes to reach every API server, and a Secret every
-            replica.
-        ca_lifetime: Of a CA, from its issue.
-        serving_lifetime: Of a serving certificate, from its issue.
+            replica. The kubelet takes up to 90 s to deliver a Secret.
     """
 
     names: tuple[str, ...]
-    propagation_delay: timedelta = PROPAGATION_DELAY
+    propagation_delay: timedelta = timedelta(seconds=120)
     ca_lifetime: timedelta = CA_VALIDITY
     serving_lifetime: timedelta = SERVING_VALIDITY
+
+    @property
+    def delay_from_date(self) -> timedelta:
+        """How long the propagation delay lasts at most after the date of what is stored."""
+        return self.propagation_delay + CLOCK_RESOLUTION
+
+
+@dataclass(frozen=True, slots=True)
+class AddCA:
+    """Issue a CA and store it as the newest, after those that stay."""
+
+    beside: tuple[StoredCA, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCAs:
+    """Store these CAs and no others."""
+
+    kept: tuple[StoredCA, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishCABundle:
+    """Make every webhook of the MutatingWebhookConfiguration trust the stored CAs."""
+
+    pem: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueServingCertificate:
+    """Issue and store a serving certificate."""
+
+    issuer: StoredCA
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReplicas:
+    """Find out what every ready replica serves, then plan again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing.
+
+    Attributes:
+        until: When to plan again at the latest, on the API server's clock; None: no time is known.
+        reason: What is awaited.
+        blocked: Whether an administrator or another program must act first.
+    """
+
+    until: datetime | None
+    reason: str
+    blocked: bool = False
+
+
+SecretWrite = AddCA | StoreCAs | IssueServingCertificate
+Write = SecretWrite | PublishCABundle
+Action = Write | ProbeReplicas | Wait
 
 
 def ca_bundle_of(cas: Sequence[StoredCA]) -> bytes:
