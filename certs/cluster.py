@@ -1,15 +1,15 @@
 """The objects of one installation: reads them all, writes one at a time."""
 
 import base64
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Any
 
 from kubernetes.client import AdmissionregistrationV1Api, ApiClient, AppsV1Api, CoreV1Api
+from msgspec import Struct
+from msgspec.structs import replace
 
 from certs.model import (
     IssueServingCertificate,
@@ -41,8 +41,7 @@ class ConflictError(ClusterError):
     """Another program wrote first: what was planned may be wrong by now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What was read, and the time on the API server's clock when that began.
 
     Each object is kept as it was, None if missing: its next write fails if it has changed since.
@@ -56,7 +55,11 @@ class Snapshot:
 
 
 class Cluster:
-    """The objects of one installation."""
+    """The objects of one installation.
+
+    Raises:
+        ClusterError: The API server did not answer as it should; every method raises it.
+    """
 
     def __init__(self, client: ApiClient, names: Names) -> None:
         self._names = names
@@ -70,9 +73,6 @@ class Cluster:
         The MutatingWebhookConfiguration is read first. A caBundle that was published after that
         makes the next write of it fail; so no caBundle is ever made from an older list of CAs than
         the one that it replaces.
-
-        Raises:
-            ClusterError: The API server did not answer as it should.
         """
         names = self._names
         read_webhooks = self._admission.read_mutating_webhook_configuration
@@ -92,14 +92,10 @@ class Cluster:
         return Snapshot(now, state, ca_secret, tls_secret, webhooks)
 
     def probe(self, snapshot: Snapshot) -> Snapshot:
-        """Find out what every ready replica serves.
-
-        Raises:
-            ClusterError: The API server did not answer as it should.
-        """
+        """Find out what every ready replica serves."""
         names = self._names
         list_pods = partial(self._core.list_namespaced_pod, names.namespace)
-        pods = json.loads(send(partial(list_pods, label_selector=names.selector)).body)
+        pods, _ = send(partial(list_pods, label_selector=names.selector))
         addresses = [Address(name, ip, names.port) for name, ip in ready_pods(pods)]
         server_name = f"{names.service}.{names.namespace}.svc"
         # Nothing is sent, and nothing is trusted: only the certificates are compared.
@@ -112,7 +108,6 @@ class Cluster:
 
         Raises:
             ConflictError: It has.
-            ClusterError: The API server did not answer as it should.
         """
         if isinstance(write, PublishCABundle):
             self._apply_ca_bundle(write.pem, snapshot.webhook_configuration or {})
@@ -194,8 +189,7 @@ class Cluster:
 def _find(request: Callable[..., Any]) -> tuple[Object | None, datetime]:
     """Read one object, None if it does not exist; and the API server's time."""
     try:
-        response = send(request)
-        found, date = json.loads(response.body), response.date
+        found, date = send(request)
     except RejectedError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
@@ -206,11 +200,7 @@ def _find(request: Callable[..., Any]) -> tuple[Object | None, datetime]:
 
 
 def _change(request: Callable[..., Any]) -> None:
-    """Send one write.
-
-    Raises:
-        ConflictError: The object has changed, exists already, or is gone.
-    """
+    """Send one write; a conflict is an object that has changed, exists already, or is gone."""
     try:
         send(partial(request, field_manager=FIELD_MANAGER))
     except RejectedError as error:

@@ -1,6 +1,5 @@
 """The commands that talk to a cluster: `dind-certs run` and `dind-certs show`."""
 
-import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from certs.issuing import service_names
 from certs.model import Names, RotationPolicy
 from certs.show import report
 from webhook.cli.group import BadUsage
+from webhook.cli.live import Unavailable
 from webhook.cli.options import Decorator, combined
 from webhook.cluster.client import ClusterError, connect
 from webhook.logs import configure_logging
@@ -25,18 +25,8 @@ _LONGEST = timedelta(days=3650)
 _DELAYS_PER_LIFETIME = 3 * 3
 
 
-class NoCluster(click.ClickException):
-    """The cluster cannot be reached, or does not answer as it should."""
-
-    exit_code = os.EX_UNAVAILABLE
-
-
 def parse_duration(text: str) -> timedelta:
-    """Parse a duration of at least one second, and at most ten years.
-
-    Raises:
-        BadParameter: It is none; the message says what is accepted.
-    """
+    """Parse a duration of at least one second, and at most ten years."""
     match = _DURATION.fullmatch(text)
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
     if not timedelta() < duration <= _LONGEST:
@@ -125,7 +115,7 @@ def show(context: click.Context, /, kubeconfig: Path | None, **options: Any) -> 
     try:
         snapshot = cluster.probe(cluster.read())
     except ClusterError as error:
-        raise NoCluster(f"The request to the API server failed: {error}") from error
+        raise Unavailable(f"The request to the API server failed: {error}") from error
     text, healthy = report(snapshot.now, snapshot.state, policy, names)
     click.echo(text)
     context.exit(0 if healthy else 1)
@@ -162,4 +152,4 @@ def _open_cluster(kubeconfig: Path | None, names: Names) -> Cluster:
     try:
         return Cluster(connect(kubeconfig), names)
     except ClusterError as error:
-        raise NoCluster(str(error)) from error
+        raise Unavailable(str(error)) from error

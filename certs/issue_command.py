@@ -5,11 +5,10 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
@@ -28,20 +27,8 @@ class CannotCreate(click.ClickException):
     exit_code = os.EX_CANTCREAT
 
 
-class File(NamedTuple):
-    """A file to be written: its name in the directory, its content, and its mode."""
-
-    name: str
-    content: bytes
-    mode: int
-
-
 def parse_dns_name(text: str) -> str:
-    """Parse one DNS name, without wildcards, as lower case.
-
-    Raises:
-        BadParameter: It is none; the message says what is accepted.
-    """
+    """Parse one DNS name, without wildcards, as lower case."""
     if _is_ip_address(text):
         raise click.BadParameter(f"{text!r} is an IP address, not a DNS name.")
     name = text.lower()
@@ -60,11 +47,7 @@ def parse_dns_name(text: str) -> str:
 
 
 def parse_ip_address(text: str) -> IPAddress:
-    """Parse one IPv4 or IPv6 address.
-
-    Raises:
-        BadParameter: It is none, or it has a zone, which a certificate cannot hold.
-    """
+    """Parse one IPv4 or IPv6 address, without a zone, which a certificate cannot hold."""
     if not _is_ip_address(text) or "%" in text:
         raise click.BadParameter(
             f"{text!r} is not an IP address (accepted: IPv4 such as 127.0.0.1 and IPv6 such as "
@@ -143,14 +126,10 @@ def issue(
     serving = issue_serving_certificate(
         ca, now, dns_names=dns_names, ip_addresses=ip_addresses, validity=validity
     )
-    files = [
-        File("ca.crt", ca.pem, 0o644),
-        File("tls.crt", serving.pem, 0o644),
-        File("tls.key", serving.key, 0o600),
-    ]
+    files = {"ca.crt": ca.pem, "tls.crt": serving.pem, "tls.key": serving.key}
     name = click.format_filename(directory)
     try:
-        existing = [file.name for file in files if os.path.lexists(directory / file.name)]
+        existing = [file for file in files if os.path.lexists(directory / file)]
         if existing and not force:
             raise CannotCreate(
                 f"{name} already has {', '.join(existing)}; --force replaces all three files."
@@ -171,10 +150,11 @@ def issue(
     )
 
 
-def write_together(directory: Path, files: Sequence[File]) -> None:
-    """Write the files, replacing those that exist; create the directory if only that is missing.
+def write_together(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write files, replacing those that exist; create the directory if only that is missing.
 
     Whatever can fail comes first: all is written into a hidden directory inside, then renamed.
+    Only the owner can read a key.
 
     Raises:
         OSError: The directory or a file cannot be written; nothing has changed.
@@ -186,21 +166,18 @@ def write_together(directory: Path, files: Sequence[File]) -> None:
         created = False
     try:
         with tempfile.TemporaryDirectory(prefix=".dind-certs-", dir=directory) as staging:
-            for file in files:
-                _write(Path(staging, file.name), file)
-                _check_replaceable(directory / file.name)
-            for file in files:
-                Path(staging, file.name).replace(directory / file.name)
+            for name, content in files.items():
+                _check_replaceable(directory / name)
+                with Path(staging, name).open("xb") as stream:
+                    # Before the content, and whatever the umask is.
+                    os.fchmod(stream.fileno(), 0o600 if name.endswith(".key") else 0o644)
+                    stream.write(content)
+            for name in files:
+                Path(staging, name).replace(directory / name)
     except OSError:
         if created:
             directory.rmdir()
         raise
-
-
-def _write(path: Path, file: File) -> None:
-    with path.open("xb") as stream:
-        os.fchmod(stream.fileno(), file.mode)  # before the content, and whatever the umask is
-        stream.write(file.content)
 
 
 def _check_replaceable(target: Path) -> None:

@@ -38,18 +38,12 @@ _WRITES_PER_ROUND = 8
 class Rotation:
     """Keeps one installation's certificates.
 
-    Attributes:
-        cluster: Where they are stored.
-        policy: What the administrator chose.
-        resync_interval: The longest sleep. It bounds by how much a machine that was suspended is
-            late, since no timer ran meanwhile.
-        log: One line per write, per change of what is awaited or ignored, and per failure.
-        plan: The rules.
+    It logs a line per write, per change of what is awaited or ignored, and per failure.
     """
 
     cluster: Cluster
     policy: RotationPolicy
-    resync_interval: timedelta
+    resync_interval: timedelta  # the longest sleep: no timer runs while a machine is suspended
     log: Logger
     plan: Plan = rules.plan
     _changed: threading.Event = field(default_factory=threading.Event)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from msgspec import Struct
 
 from certs.certificates import pem_of
 from certs.issuing import CA_VALIDITY, SERVING_VALIDITY
@@ -23,51 +24,39 @@ class StoredCA:
     key: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredServingCertificate:
-    """The serving certificate, whose key fits it.
-
-    Attributes:
-        issuer: The CA that signed it, from the same Secret (ca.crt).
-        written: When the Secret last changed, on the API server's clock.
-    """
+class StoredServingCertificate(Struct, frozen=True):
+    """The serving certificate, whose key fits it."""
 
     certificate: x509.Certificate
-    issuer: x509.Certificate
-    written: datetime
+    issuer: x509.Certificate  # from the same Secret (ca.crt)
+    written: datetime  # when the Secret last changed, on the API server's clock
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(Struct, frozen=True):
     """What is stored cannot be used; `reason` goes on after "it"."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class CABundle:
+class CABundle(Struct, frozen=True):
     """A `caBundle`: its bytes, and the CAs that they hold, each once."""
 
     pem: bytes
     cas: tuple[x509.Certificate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookConfiguration:
-    """The MutatingWebhookConfiguration, as far as trust goes.
+class WebhookConfiguration(Struct, frozen=True):
+    """The MutatingWebhookConfiguration: the caBundle per name in `webhooks[]`.
 
-    Attributes:
-        ca_bundles: The caBundle per name in `webhooks[]`.
-        published: When dind-certs last changed a caBundle, on the API server's clock; None unless
-            dind-certs owns them all.
+    `published` is when dind-certs last changed one, on the API server's clock; None unless
+    dind-certs owns them all.
     """
 
     ca_bundles: Mapping[str, CABundle]
     published: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(Struct, frozen=True):
     """A ready pod of the webhook, and what it serves; `problem` says why that is unknown."""
 
     name: str
@@ -75,30 +64,19 @@ class Replica:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that a plan may depend on: what is stored, and what the replicas serve.
+class State(Struct, frozen=True):
+    """All that a plan may depend on: what is stored, and what the replicas serve."""
 
-    Attributes:
-        cas: Newest last.
-        webhooks: None if the MutatingWebhookConfiguration does not exist.
-        replicas: None if the replicas were not probed.
-        problems: What is stored and ignored, a line each; no plan depends on it.
-        ca_secret_obstacle: Why the CA Secret cannot be written; empty if it can.
-        tls_secret_obstacle: Why the TLS Secret cannot be written; empty if it can.
-    """
-
-    cas: tuple[StoredCA, ...]
+    cas: tuple[StoredCA, ...]  # newest last
     serving: StoredServingCertificate | Unusable
     webhooks: WebhookConfiguration | None
-    replicas: tuple[Replica, ...] | None = None
-    problems: tuple[str, ...] = ()
-    ca_secret_obstacle: str = ""
+    replicas: tuple[Replica, ...] | None = None  # None: not probed
+    problems: tuple[str, ...] = ()  # what is stored and ignored, a line each; only reported
+    ca_secret_obstacle: str = ""  # why it cannot be written
     tls_secret_obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """The objects of one installation; the options of `dind-certs run` describe each."""
 
     namespace: str
@@ -111,18 +89,11 @@ class Names:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class RotationPolicy:
-    """What the administrator chose; the lifetimes count from the issue of a certificate.
+class RotationPolicy(Struct, frozen=True):
+    """What the administrator chose; lifetimes count from the issue of a certificate."""
 
-    Attributes:
-        names: DNS names of the serving certificate.
-        propagation_delay: How long a caBundle takes to reach every API server, and a Secret every
-            replica. The kubelet takes up to 90 s to deliver a Secret.
-    """
-
-    names: tuple[str, ...]
-    propagation_delay: timedelta = timedelta(seconds=120)
+    names: tuple[str, ...]  # DNS names of the serving certificate
+    propagation_delay: timedelta = timedelta(seconds=120)  # the kubelet alone takes up to 90 s
     ca_lifetime: timedelta = CA_VALIDITY
     serving_lifetime: timedelta = SERVING_VALIDITY
 
@@ -132,58 +103,46 @@ class RotationPolicy:
         return self.propagation_delay + CLOCK_RESOLUTION
 
 
-@dataclass(frozen=True, slots=True)
-class AddCA:
+class AddCA(Struct, frozen=True):
     """Issue a CA and store it as the newest, after those that stay."""
 
     beside: tuple[StoredCA, ...]
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoreCAs:
+class StoreCAs(Struct, frozen=True):
     """Store these CAs and no others."""
 
     kept: tuple[StoredCA, ...]
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublishCABundle:
+class PublishCABundle(Struct, frozen=True):
     """Make every webhook of the MutatingWebhookConfiguration trust the stored CAs."""
 
     pem: bytes
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class IssueServingCertificate:
+class IssueServingCertificate(Struct, frozen=True):
     """Issue and store a serving certificate."""
 
     issuer: StoredCA
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReplicas:
+class ProbeReplicas(Struct, frozen=True):
     """Find out what every ready replica serves, then plan again."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Do nothing.
-
-    Attributes:
-        until: When to plan again at the latest, on the API server's clock; None: no time is known.
-        reason: What is awaited.
-        blocked: Whether an administrator or another program must act first.
-    """
+class Wait(Struct, frozen=True):
+    """Do nothing until a time on the API server's clock, if it is known, or until a change."""
 
     until: datetime | None
     reason: str
-    blocked: bool = False
+    blocked: bool = False  # whether an administrator or another program must act first
 
 
 SecretWrite = AddCA | StoreCAs | IssueServingCertificate

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +20,7 @@ from kube.controlplane import ControlPlane
 from kube.process import ServerProcess
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
+from msgspec.structs import replace
 
 from certs.certificates import certificates_in, issued_by
 from certs.cluster import Cluster
@@ -232,7 +232,7 @@ class Installation:
         self._client.delete(self.configuration_path).raise_for_status()
 
 
-_FIELDS = tuple(name for name in Names.__dataclass_fields__)
+_FIELDS = Names.__struct_fields__
 
 
 class Process(ServerProcess):

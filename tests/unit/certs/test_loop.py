@@ -2,11 +2,11 @@
 
 import io
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from unit.certs.malformed import unusable_ca_secrets
 from unit.certs.stored import WRITTEN, secret
 

@@ -1,11 +1,12 @@
 """The rotation's rules, one state and one answer each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from msgspec.structs import replace
 
 from certs.certificates import fingerprint
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
@@ -57,7 +58,7 @@ def serving_by(
 
 
 def keyless(stored: StoredCA) -> StoredCA:
-    return replace(stored, key=None)
+    return StoredCA(stored.certificate)
 
 
 def published(*trusted: StoredCA, since: timedelta | None = PROPAGATED) -> WebhookConfiguration:

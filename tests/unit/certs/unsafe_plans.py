@@ -1,7 +1,8 @@
 """Plans that lack one safeguard each; tests must detect them."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from certs.model import (
     CLOCK_RESOLUTION,

@@ -5,13 +5,14 @@ Writes are guarded by versions, as the API server guards them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 from typing import Any
 
 from cryptography import x509
+from msgspec.structs import replace
 from unit.certs.stored import secret
 
 from certs.certificates import certificates_in, issued_by
