@@ -11,6 +11,7 @@ from kubernetes.client import AdmissionregistrationV1Api, ApiClient, AppsV1Api, 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from certs import objects
 from certs.model import (
     IssueServingCertificate,
     Names,
@@ -20,19 +21,7 @@ from certs.model import (
     Unusable,
     Write,
 )
-from certs.objects import (
-    CA_SECRET_TYPES,
-    FIELD_MANAGER,
-    TLS_SECRET_TYPES,
-    Object,
-    data_to_write,
-    parse_ca_secret,
-    parse_handshake,
-    parse_tls_secret,
-    parse_webhook_configuration,
-    ready_pods,
-    write_obstacle,
-)
+from certs.objects import CA_SECRET_TYPES, FIELD_MANAGER, TLS_SECRET_TYPES, Object
 from webhook.cluster.client import ClusterError, RejectedError, send, watch
 from webhook.cluster.probe import Address, handshakes
 
@@ -80,14 +69,14 @@ class Cluster:
         webhooks, now = _find(partial(read_webhooks, names.webhook_configuration))
         ca_secret, _ = _find(partial(read_secret, names.ca_secret))
         tls_secret, _ = _find(partial(read_secret, names.tls_secret))
-        stored = parse_ca_secret(ca_secret or {})
+        stored = objects.parse_ca_secret(ca_secret or {})
         state = State(
             cas=stored.cas,
-            serving=parse_tls_secret(tls_secret) if tls_secret else Unusable("is missing"),
-            webhooks=parse_webhook_configuration(webhooks) if webhooks else None,
+            serving=objects.parse_tls_secret(tls_secret) if tls_secret else Unusable("is missing"),
+            webhooks=objects.parse_webhook_configuration(webhooks) if webhooks else None,
             problems=stored.problems,
-            ca_secret_obstacle=write_obstacle(ca_secret or {}, CA_SECRET_TYPES),
-            tls_secret_obstacle=write_obstacle(tls_secret or {}, TLS_SECRET_TYPES),
+            ca_secret_obstacle=objects.write_obstacle(ca_secret or {}, CA_SECRET_TYPES),
+            tls_secret_obstacle=objects.write_obstacle(tls_secret or {}, TLS_SECRET_TYPES),
         )
         return Snapshot(now, state, ca_secret, tls_secret, webhooks)
 
@@ -96,11 +85,11 @@ class Cluster:
         names = self._names
         list_pods = partial(self._core.list_namespaced_pod, names.namespace)
         pods, _ = send(partial(list_pods, label_selector=names.selector))
-        addresses = [Address(name, ip, names.port) for name, ip in ready_pods(pods)]
+        addresses = [Address(name, ip, names.port) for name, ip in objects.ready_pods(pods)]
         server_name = f"{names.service}.{names.namespace}.svc"
         # Nothing is sent, and nothing is trusted: only the certificates are compared.
         results = handshakes(addresses, server_name, ca_bundle=None)
-        replicas = tuple(map(parse_handshake, results))
+        replicas = tuple(map(objects.parse_handshake, results))
         return replace(snapshot, state=replace(snapshot.state, replicas=replicas))
 
     def write(self, write: Write, snapshot: Snapshot, policy: RotationPolicy) -> None:
@@ -112,7 +101,7 @@ class Cluster:
         if isinstance(write, PublishCABundle):
             self._apply_ca_bundle(write.pem, snapshot.webhook_configuration or {})
             return
-        data = data_to_write(write, snapshot.now, policy)
+        data = objects.data_to_write(write, snapshot.now, policy)
         if isinstance(write, IssueServingCertificate):
             name, kind, former = self._names.tls_secret, TLS_SECRET_TYPES[0], snapshot.tls_secret
         else:

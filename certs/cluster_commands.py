@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ _LONGEST = timedelta(days=3650)
 # In the last third of a lifetime, a rotation waits for propagation twice; three delays are enough.
 _DELAYS_PER_LIFETIME = 3 * 3
 
+# Every option is an environment variable, too, such as DIND_CERTS_CA_SECRET.
+_command = partial(
+    click.command, context_settings={"auto_envvar_prefix": "DIND_CERTS", "show_default": True}
+)
+_option = partial(click.option, show_envvar=True)
+
 
 def parse_duration(text: str) -> timedelta:
     """Parse a duration of at least one second, and at most ten years."""
@@ -43,20 +50,12 @@ def _parse_name(text: str) -> str:
     return text
 
 
-def _option(flag: str, text: str, **settings: Any) -> Decorator:  # noqa: ANN401
-    """Make an option that is an environment variable, too."""
-    variable = "DIND_CERTS_" + flag.removeprefix("--").replace("-", "_").upper()
-    return click.option(
-        flag, help=text, envvar=variable, show_envvar=True, show_default=True, **settings
-    )
-
-
 def _name(flag: str, text: str) -> Decorator:
-    return _option(flag, text, type=_parse_name, metavar="NAME", required=True)
+    return _option(flag, help=text, type=_parse_name, metavar="NAME", required=True)
 
 
 def _duration(flag: str, default: str, text: str) -> Decorator:
-    return _option(flag, text, type=parse_duration, metavar="DURATION", default=default)
+    return _option(flag, help=text, type=parse_duration, metavar="DURATION", default=default)
 
 
 _installation_options = combined(
@@ -67,7 +66,9 @@ _installation_options = combined(
     _name("--ca-secret", "Secret of the CAs and their keys; never mounted."),
     _name("--tls-secret", "Secret of the serving certificate; the webhook mounts it."),
     _name("--selector", "Label selector of the webhook's pods."),
-    _option("--port", "Port on which these serve.", type=click.IntRange(1, 65535), default=8443),
+    _option(
+        "--port", help="Port on which these serve.", type=click.IntRange(1, 65535), default=8443
+    ),
     _duration(
         "--propagation-delay",
         "120s",
@@ -81,15 +82,14 @@ _installation_options = combined(
     ),
     _option(
         "--kubeconfig",
-        "Kubeconfig file. Unset: the pod's service account, else the user's kubeconfig.",
+        help="Kubeconfig file. Unset: the pod's service account, else the user's kubeconfig.",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        default=None,
     ),
 )
 
 
-@click.command()
+@_command()
 @_installation_options
 @_duration("--resync-interval", "60s", "How often to read the objects even if nothing changes.")
 def run(kubeconfig: Path | None, resync_interval: timedelta, **options: Any) -> None:  # noqa: ANN401
@@ -102,7 +102,7 @@ def run(kubeconfig: Path | None, resync_interval: timedelta, **options: Any) -> 
     loop.Rotation(cluster, policy, resync_interval, configure_logging()).run()
 
 
-@click.command()
+@_command()
 @_installation_options
 @click.pass_context
 def show(context: click.Context, /, kubeconfig: Path | None, **options: Any) -> None:  # noqa: ANN401

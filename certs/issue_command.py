@@ -29,7 +29,7 @@ class CannotCreate(click.ClickException):
 
 def parse_dns_name(text: str) -> str:
     """Parse one DNS name, without wildcards, as lower case."""
-    if _is_ip_address(text):
+    if _ip_address(text) is not None:
         raise click.BadParameter(f"{text!r} is an IP address, not a DNS name.")
     name = text.lower()
     labels = name.split(".")
@@ -48,20 +48,20 @@ def parse_dns_name(text: str) -> str:
 
 def parse_ip_address(text: str) -> IPAddress:
     """Parse one IPv4 or IPv6 address, without a zone, which a certificate cannot hold."""
-    if not _is_ip_address(text) or "%" in text:
+    address = _ip_address(text)
+    if address is None or "%" in text:
         raise click.BadParameter(
             f"{text!r} is not an IP address (accepted: IPv4 such as 127.0.0.1 and IPv6 such as "
             "::1, without a port, a prefix length or a zone)."
         )
-    return ip_address(text)
+    return address
 
 
-def _is_ip_address(text: str) -> bool:
+def _ip_address(text: str) -> IPAddress | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _parse_directory(text: str) -> Path:

@@ -17,9 +17,6 @@ from certs.certificates import BACKDATE, issued_by, key_of, minute, pem_of, read
 
 IPAddress = IPv4Address | IPv6Address
 
-CA_VALIDITY = timedelta(days=365)
-SERVING_VALIDITY = timedelta(days=90)
-
 _CA_EXTENSIONS = {
     ExtensionOID.BASIC_CONSTRAINTS,
     ExtensionOID.KEY_USAGE,
@@ -40,7 +37,7 @@ def service_names(service: str, namespace: str) -> tuple[str, str, str]:
     return service, f"{service}.{namespace}", f"{service}.{namespace}.svc"
 
 
-def issue_ca(now: datetime, *, validity: timedelta = CA_VALIDITY) -> KeyPair:
+def issue_ca(now: datetime, *, validity: timedelta = timedelta(days=365)) -> KeyPair:
     """Issue a self-signed CA that may sign serving certificates, and no further CA.
 
     It is valid from one hour before `now` until `validity` after it.
@@ -65,19 +62,20 @@ def issue_serving_certificate(
     *,
     dns_names: Sequence[str] = (),
     ip_addresses: Sequence[IPAddress] = (),
-    validity: timedelta = SERVING_VALIDITY,
+    validity: timedelta = timedelta(days=90),
 ) -> KeyPair:
     """Issue a serving certificate, which never outlives its CA.
 
     It is valid from one hour before `now`. Both kinds of names are subject alternative names.
 
     Raises:
-        ValueError: No name is given, or the CA has expired or cannot sign (see `load_ca`).
+        ValueError: No name is given, or the CA has expired or cannot sign (see `signing_key`).
     """
     if not dns_names and not ip_addresses:
         raise ValueError("a serving certificate needs at least one DNS name or IP address")
     try:
-        issuer, issuer_key = load_ca(ca)
+        issuer = read_certificate(ca.pem)
+        issuer_key = signing_key(issuer, ca.key)
     except ValueError as error:
         raise ValueError(f"the CA {error}") from error
     if now >= issuer.not_valid_after_utc:
@@ -103,32 +101,30 @@ def issue_serving_certificate(
     return _key_pair(certificate, key)
 
 
-def load_ca(ca: KeyPair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Load a CA that signs serving certificates which the API server accepts.
+def signing_key(ca: x509.Certificate, pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """Read the key of a CA that signs serving certificates which the API server accepts.
 
-    It must have the form of `issue_ca`: other forms may hold what Go's verification rejects, such
-    as a curve that Go does not support, name constraints, or unknown critical extensions.
+    The CA must have the form of `issue_ca`: other forms may hold what Go's verification rejects,
+    such as a curve that Go does not support, name constraints, or unknown critical extensions.
 
     Raises:
-        ValueError: It cannot sign; the message goes on after "the CA".
+        ValueError: The CA cannot sign; the message goes on after "the CA".
     """
-    certificate = read_certificate(ca.pem)
-    key = key_of(certificate, ca.key)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        kind = key.curve.name
-    else:
+    key = key_of(ca, pem)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
         kind = type(key).__name__.removesuffix("PrivateKey")
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or kind != ec.SECP256R1.name:
-        raise ValueError(f"has a key of type {kind}, expected a P-256 key")
-    extensions = certificate.extensions
+        raise ValueError(f"has a key of type {kind}, expected P-256")  # noqa: TRY004
+    if key.curve.name != ec.SECP256R1.name:
+        raise ValueError(f"has a key of type {key.curve.name}, expected P-256")
+    extensions = ca.extensions
     if {extension.oid for extension in extensions} != _CA_EXTENSIONS:
         raise ValueError(
             "has other extensions than basicConstraints, keyUsage and subjectKeyIdentifier"
         )
     usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    if not usage.key_cert_sign or not issued_by(certificate, certificate):
+    if not usage.key_cert_sign or not issued_by(ca, ca):
         raise ValueError("is not a self-signed CA certificate")
-    return certificate, key
+    return key
 
 
 def _builder(

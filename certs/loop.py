@@ -53,7 +53,7 @@ class Rotation:
     def run(self) -> NoReturn:
         """Run until SIGTERM or SIGINT; a write that is under way may be lost, which is harmless."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _exit)
+            signal.signal(number, lambda *_: sys.exit(0))
         for name, watch in self.cluster.watches().items():
             threading.Thread(target=self._watch, args=(name, watch), daemon=True).start()
         self.log.info("started")
@@ -101,13 +101,13 @@ class Rotation:
             for problem in self._ignored:
                 self.log.warning("unusable CA", problem=problem)
         if isinstance(action, Wait):
-            return self._pause(action, snapshot.now)
+            return self._seconds_to_sleep(action, snapshot.now)
         self.cluster.write(action, snapshot, self.policy)
         self._awaited = ""
         self._log_write(action)
         return None
 
-    def _pause(self, wait: Wait, now: datetime) -> float:
+    def _seconds_to_sleep(self, wait: Wait, now: datetime) -> float:
         if wait.reason != self._awaited:
             self._awaited = wait.reason
             log = self.log.warning if wait.blocked else self.log.info
@@ -137,11 +137,9 @@ class Rotation:
                 for _ in watch():
                     self._changed.set()
                 backoff = _BACKOFF[0]
-            except ClusterError as error:
-                self.log.warning("watch failed", object=name, error=str(error))
-                backoff = min(backoff * 2, longest)
-            except Exception:  # as in run_round
-                self.log.exception("watch failed", object=name)
+            except Exception as error:  # noqa: BLE001 - as in run_round
+                log = self.log.warning if isinstance(error, ClusterError) else self.log.exception
+                log("watch failed", object=name, error=str(error))
                 backoff = min(backoff * 2, longest)
             time.sleep(backoff)
 
@@ -158,7 +156,3 @@ def next_action(
     if isinstance(action, ProbeReplicas):
         raise TypeError("the plan asks for what it was given")
     return snapshot, action
-
-
-def _exit(_number: int, _frame: object) -> NoReturn:
-    sys.exit(0)

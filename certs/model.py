@@ -8,7 +8,6 @@ from cryptography import x509
 from msgspec import Struct
 
 from certs.certificates import pem_of
-from certs.issuing import CA_VALIDITY, SERVING_VALIDITY
 
 # A rotation has two. Each costs some 700 bytes per webhook, and etcd takes 1.5 MiB per object.
 MAX_CAS = 50
@@ -94,8 +93,8 @@ class RotationPolicy(Struct, frozen=True):
 
     names: tuple[str, ...]  # DNS names of the serving certificate
     propagation_delay: timedelta = timedelta(seconds=120)  # the kubelet alone takes up to 90 s
-    ca_lifetime: timedelta = CA_VALIDITY
-    serving_lifetime: timedelta = SERVING_VALIDITY
+    ca_lifetime: timedelta = timedelta(days=365)
+    serving_lifetime: timedelta = timedelta(days=90)
 
     @property
     def delay_from_date(self) -> timedelta:

@@ -21,7 +21,7 @@ from certs.certificates import (
     pem_of,
     read_certificate,
 )
-from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, load_ca
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, signing_key
 from certs.model import (
     MAX_CAS,
     AddCA,
@@ -73,23 +73,16 @@ def parse_ca_secret(secret: Object) -> StoredCAs:
         except ValueError as error:
             problems.append(f"{number}.crt {error}; it is ignored")
             continue
-        key, problem = _signing_key(data[f"{number}.crt"], data.get(f"{number}.key"))
-        if problem:
-            problems.append(f"{number}.crt {problem}; it is trusted, but signs nothing")
+        key = data.get(f"{number}.key")  # a CA may lack it
+        try:
+            if key is not None:
+                signing_key(certificate, key)
+        except ValueError as error:
+            key = None
+            problems.append(f"{number}.crt {error}; it is trusted, but signs nothing")
         cas.pop(certificate, None)  # the same one twice: the newer place counts
         cas[certificate] = StoredCA(certificate, key)
     return StoredCAs(tuple(cas.values()), tuple(problems))
-
-
-def _signing_key(pem: bytes, key: bytes | None) -> tuple[bytes | None, str]:
-    """Return the key of a CA if it can sign, else why it cannot; a CA may lack its key."""
-    if key is None:
-        return None, ""
-    try:
-        load_ca(KeyPair(pem, key))
-    except ValueError as error:
-        return None, str(error)
-    return key, ""
 
 
 def parse_tls_secret(secret: Object) -> StoredServingCertificate | Unusable:

@@ -60,13 +60,20 @@ def _next(now: datetime, state: State, policy: RotationPolicy) -> Action:
         return Wait(None, "the MutatingWebhookConfiguration does not exist", blocked=True)
     for name, ca_bundle in webhooks.ca_bundles.items():
         if ca_bundle.pem != pem:
-            problem = "is not that of the stored CAs" if ca_bundle.pem else "is empty"
-            return PublishCABundle(pem, f"the caBundle of {name} {problem}")
+            fault = "is not that of the stored CAs" if ca_bundle.pem else "is empty"
+            return PublishCABundle(pem, f"the caBundle of {name} {fault}")
     if webhooks.published is None:
         return PublishCABundle(pem, "another field manager owns a caBundle")
-    return _maintain_serving_certificate(
-        now, state, policy, webhooks.published + policy.delay_from_date
-    )
+
+    trusted_at = webhooks.published + policy.delay_from_date
+    serving = state.serving
+    if not isinstance(serving, Unusable):
+        problem = _problem(now, serving, state, policy)
+        if problem is None:
+            return _renew(now, serving, state, policy, trusted_at)
+    else:
+        problem = f"it {serving.reason}"
+    return _replace(now, state, problem, trusted_at)
 
 
 def _maintain_cas(now: datetime, state: State, policy: RotationPolicy) -> Action | None:
@@ -130,26 +137,6 @@ def _addition_due(now: datetime, cas: tuple[StoredCA, ...]) -> str | None:
         return "the newest CA has no usable key"
     due = renewal_reason(now, newest.certificate)
     return due and f"{_name(newest)}: {due}"
-
-
-def _maintain_serving_certificate(
-    now: datetime, state: State, policy: RotationPolicy, trusted_at: datetime
-) -> Action:
-    """Keep a serving certificate by the newest CA, then remove the CAs before it.
-
-    Args:
-        now: The API server's time.
-        state: With the caBundle of the stored CAs, of which the newest has a key.
-        policy: Whose names the certificate is for.
-        trusted_at: When every API server trusts the stored CAs.
-    """
-    serving = state.serving
-    if isinstance(serving, Unusable):
-        return _replace(now, state, f"it {serving.reason}", trusted_at)
-    problem = _problem(now, serving, state, policy)
-    if problem is not None:
-        return _replace(now, state, problem, trusted_at)
-    return _renew(now, serving, state, policy, trusted_at)
 
 
 def _problem(

@@ -35,10 +35,8 @@ def handshakes(
 ) -> list[Handshake]:
     """Make a handshake with every pod, all in parallel and each bounded in time.
 
-    Args:
-        addresses: Of the pods.
-        server_name: The name that the API server uses for the webhook (SNI).
-        ca_bundle: PEM, at least one certificate. None: nothing is verified.
+    `server_name` is the one that the API server uses for the webhook (SNI). `ca_bundle` is PEM and
+    has at least one certificate; None: nothing is verified.
     """
     if not addresses:
         return []
