@@ -65,10 +65,10 @@ class Cluster:
         """
         names = self._names
         read_webhooks = self._admission.read_mutating_webhook_configuration
-        read_secret = partial(self._core.read_namespaced_secret, namespace=names.namespace)
-        webhooks, now = _find(partial(read_webhooks, names.webhook_configuration))
-        ca_secret, _ = _find(partial(read_secret, names.ca_secret))
-        tls_secret, _ = _find(partial(read_secret, names.tls_secret))
+        read_secret = self._core.read_namespaced_secret
+        webhooks, now = _find(read_webhooks, names.webhook_configuration)
+        ca_secret, _ = _find(read_secret, names.ca_secret, names.namespace)
+        tls_secret, _ = _find(read_secret, names.tls_secret, names.namespace)
         stored = objects.parse_ca_secret(ca_secret or {})
         state = State(
             cas=stored.cas,
@@ -83,8 +83,8 @@ class Cluster:
     def probe(self, snapshot: Snapshot) -> Snapshot:
         """Find out what every ready replica serves."""
         names = self._names
-        list_pods = partial(self._core.list_namespaced_pod, names.namespace)
-        pods, _ = send(partial(list_pods, label_selector=names.selector))
+        list_pods = self._core.list_namespaced_pod
+        pods, _ = send(list_pods, names.namespace, label_selector=names.selector)
         addresses = [Address(name, ip, names.port) for name, ip in objects.ready_pods(pods)]
         server_name = f"{names.service}.{names.namespace}.svc"
         # Nothing is sent, and nothing is trusted: only the certificates are compared.
@@ -129,7 +129,7 @@ class Cluster:
         """The Deployment of dind-certs: the Secrets are garbage-collected with it."""
         name = self._names.deployment
         read_deployment = self._apps.read_namespaced_deployment
-        found, _ = _find(partial(read_deployment, name, self._names.namespace))
+        found, _ = _find(read_deployment, name, self._names.namespace)
         if found is None:
             raise ClusterError(f"the deployment {name}, which is to own the Secrets, is missing")
         uid = found["metadata"]["uid"]
@@ -147,9 +147,9 @@ class Cluster:
             "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
         }
         if former is None:
-            _change(partial(self._core.create_namespaced_secret, namespace, secret))
+            _change(self._core.create_namespaced_secret, namespace, secret)
         else:
-            _change(partial(self._core.replace_namespaced_secret, name, namespace, secret))
+            _change(self._core.replace_namespaced_secret, name, namespace, secret)
 
     def _apply_ca_bundle(self, pem: bytes, former: Object) -> None:
         """Apply caBundle alone: dind-certs owns no other field of the configuration."""
@@ -166,19 +166,19 @@ class Cluster:
                 for webhook in former["webhooks"]
             ],
         }
-        apply = partial(
+        _change(
             self._admission.patch_mutating_webhook_configuration,
             self._names.webhook_configuration,
             configuration,
+            force=True,
             _content_type="application/apply-patch+yaml",
         )
-        _change(partial(apply, force=True))
 
 
-def _find(request: Callable[..., Any]) -> tuple[Object | None, datetime]:
+def _find(method: Callable[..., Any], *names: str) -> tuple[Object | None, datetime]:
     """Read one object, None if it does not exist; and the API server's time."""
     try:
-        found, date = send(request)
+        found, date = send(method, *names)
     except RejectedError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
@@ -188,10 +188,10 @@ def _find(request: Callable[..., Any]) -> tuple[Object | None, datetime]:
     return found, date
 
 
-def _change(request: Callable[..., Any]) -> None:
+def _change(method: Callable[..., Any], *arguments: Any, **more: Any) -> None:  # noqa: ANN401
     """Send one write; a conflict is an object that has changed, exists already, or is gone."""
     try:
-        send(partial(request, field_manager=FIELD_MANAGER))
+        send(method, *arguments, **more, field_manager=FIELD_MANAGER)
     except RejectedError as error:
         if error.status in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
             raise ConflictError(str(error)) from error

@@ -80,20 +80,13 @@ def _maintain_cas(now: datetime, state: State, policy: RotationPolicy) -> Action
     """Drop expired CAs, adopt those that caBundle must not lose, and add one when it is due."""
     valid = tuple(ca for ca in state.cas if now < ca.certificate.not_valid_after_utc)
     stored = {ca.certificate for ca in valid}
-    unproven = _unproven_issuer(now, state) if not stored else None
-    trusted = tuple(
-        ca
-        for ca in trusted_cas(state.webhooks)
-        if ca not in stored and now < ca.not_valid_after_utc
-    )
-    asked_about = trusted if unproven is None else (*trusted, unproven)
-    if asked_about and state.replicas is None:
-        return ProbeReplicas(f"does a replica need {_names(asked_about)}, which is not stored?")
-    if unproven is not None and any(
-        _serves_from(unproven, found) for found in state.replicas or ()
-    ):
-        trusted = asked_about
-    needed = _still_needed(now, state, policy, trusted)
+    candidates = trusted_cas(state.webhooks)
+    if not stored and not isinstance(state.serving, Unusable):
+        candidates = tuple(dict.fromkeys((*candidates, state.serving.issuer)))
+    missing = tuple(ca for ca in candidates if ca not in stored and now < ca.not_valid_after_utc)
+    if missing and state.replicas is None:
+        return ProbeReplicas(f"does a replica need {_names(*missing)}, which is not stored?")
+    needed = _still_needed(now, state, policy, missing)
     kept = (*map(StoredCA, needed), *valid)[-(MAX_CAS - 1) :]
 
     due = _addition_due(now, kept)
@@ -102,31 +95,28 @@ def _maintain_cas(now: datetime, state: State, policy: RotationPolicy) -> Action
     if kept == state.cas:
         return None
     if needed:
-        return StoreCAs(kept, f"a replica may still need {_names(needed)}")
+        return StoreCAs(kept, f"a replica may still need {_names(*needed)}")
     return StoreCAs(kept, "the other CAs have expired")
 
 
-def _unproven_issuer(now: datetime, state: State) -> x509.Certificate | None:
-    """Return the issuer in the TLS Secret, if no caBundle trusts it.
-
-    A user who may write the TLS Secret could put any CA there, so it counts only where a ready
-    replica serves a certificate that it issued.
-    """
-    if isinstance(state.serving, Unusable):
-        return None
-    issuer = state.serving.issuer
-    if issuer in trusted_cas(state.webhooks) or now >= issuer.not_valid_after_utc:
-        return None
-    return issuer
-
-
 def _still_needed(
-    now: datetime, state: State, policy: RotationPolicy, trusted: tuple[x509.Certificate, ...]
+    now: datetime, state: State, policy: RotationPolicy, missing: tuple[x509.Certificate, ...]
 ) -> tuple[x509.Certificate, ...]:
-    """Return which CAs must stay trusted: all, unless all replicas serve the stored certificate."""
+    """Return which CAs that are not stored must stay trusted.
+
+    All do, unless all replicas serve the stored certificate. A CA that no caBundle trusts is the
+    issuer in the TLS Secret. A user who may write that Secret could put any CA there, so it counts
+    only where a ready replica serves a certificate that it issued.
+    """
+    trusted = trusted_cas(state.webhooks)
+    proven = tuple(
+        ca
+        for ca in missing
+        if ca in trusted or any(_serves_from(ca, replica) for replica in state.replicas or ())
+    )
     if isinstance(state.serving, Unusable) or _undelivered(now, state.serving, state, policy):
-        return trusted
-    return tuple(ca for ca in trusted if ca == state.serving.issuer)
+        return proven
+    return tuple(ca for ca in proven if ca == state.serving.issuer)
 
 
 def _addition_due(now: datetime, cas: tuple[StoredCA, ...]) -> str | None:
@@ -136,7 +126,7 @@ def _addition_due(now: datetime, cas: tuple[StoredCA, ...]) -> str | None:
     if newest.key is None:
         return "the newest CA has no usable key"
     due = renewal_reason(now, newest.certificate)
-    return due and f"{_name(newest)}: {due}"
+    return due and f"{_names(newest.certificate)}: {due}"
 
 
 def _problem(
@@ -181,8 +171,9 @@ def _renew(
 ) -> Action:
     """Renew a serving certificate that can be served when it is due, or if a newer CA may sign."""
     issuer, newest = _issuer(serving, state), state.cas[-1]
+    newest_name = _names(newest.certificate)
     if now >= trusted_at and issuer != newest:
-        reason = f"it was issued by {_name(issuer)}, and {_name(newest)} is newer"
+        reason = f"it was issued by {_names(issuer.certificate)}, and {newest_name} is newer"
         return IssueServingCertificate(newest, reason)
     due = renewal_reason(now, serving.certificate)
     if due is not None and issuer.key is not None:
@@ -190,7 +181,7 @@ def _renew(
     if due is None and issuer != state.cas[0]:
         return _remove_old_cas(now, serving, state, policy)
     if issuer != newest:
-        reason = f"{_name(newest)} is being published, then it issues the serving certificate"
+        reason = f"{newest_name} is being published, then it issues the serving certificate"
         return Wait(trusted_at, reason)
     next_due = min(renewal_due(serving.certificate), renewal_due(newest.certificate))
     return Wait(max(next_due, now), UP_TO_DATE)
@@ -214,7 +205,7 @@ def _remove_old_cas(
 ) -> Action:
     """Remove the CAs before the serving certificate's issuer, once no replica needs them."""
     index = state.cas.index(_issuer(serving, state))
-    older = _names(tuple(ca.certificate for ca in state.cas[:index]))
+    older = _names(*(ca.certificate for ca in state.cas[:index]))
     delivered_at = serving.written + policy.delay_from_date
     if now < delivered_at:
         reason = f"the serving certificate is being delivered, then {older} is removed"
@@ -249,9 +240,5 @@ def _issuer(serving: StoredServingCertificate, state: State) -> StoredCA:
     return next(ca for ca in state.cas if ca.certificate == serving.issuer)
 
 
-def _name(ca: StoredCA) -> str:
-    return _names((ca.certificate,))
-
-
-def _names(certificates: tuple[x509.Certificate, ...]) -> str:
-    return f"CA {', '.join(map(fingerprint, certificates))}"
+def _names(*cas: x509.Certificate) -> str:
+    return f"CA {', '.join(map(fingerprint, cas))}"

@@ -66,8 +66,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
     return ApiClient(settings)
 
 
-def send(request: Callable[..., Any]) -> tuple[Any, datetime | None]:
-    """Send one request: a method of the client's API classes, with its arguments bound.
+def send(method: Callable[..., Any], *arguments: Any, **more: Any) -> tuple[Any, datetime | None]:  # noqa: ANN401
+    """Send one request by a method of the client's API classes.
 
     Returns:
         JSON data, and the API server's time in whole seconds if it sent that.
@@ -77,12 +77,15 @@ def send(request: Callable[..., Any]) -> tuple[Any, datetime | None]:
         ClusterError: The API server did not answer, or not with JSON.
     """
     with _translated_errors():
-        answer = request(_preload_content=False, _request_timeout=_TIMEOUT)
+        answer = method(*arguments, **more, _preload_content=False, _request_timeout=_TIMEOUT)
         return json.loads(answer.data), _date(answer.headers)
 
 
 def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the client's models
-    """Send one request as `send` does, and return the object as the client's model."""
+    """Send one request, whose arguments are bound, and return the object as the client's model.
+
+    Raises the errors of `send`.
+    """
     with _translated_errors():
         return request(_request_timeout=_TIMEOUT)
 
