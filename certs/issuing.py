@@ -113,9 +113,9 @@ def signing_key(ca: x509.Certificate, pem: bytes) -> ec.EllipticCurvePrivateKey:
     key = key_of(ca, pem)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         kind = type(key).__name__.removesuffix("PrivateKey")
-        raise ValueError(f"has a key of type {kind}, expected P-256")  # noqa: TRY004
+        raise ValueError(f"has a key of type {kind}, expected a P-256 key")  # noqa: TRY004
     if key.curve.name != ec.SECP256R1.name:
-        raise ValueError(f"has a key of type {key.curve.name}, expected P-256")
+        raise ValueError(f"has a key of type {key.curve.name}, expected a P-256 key")
     extensions = ca.extensions
     if {extension.oid for extension in extensions} != _CA_EXTENSIONS:
         raise ValueError(
