@@ -115,7 +115,7 @@ def signing_key(ca: x509.Certificate, pem: bytes) -> ec.EllipticCurvePrivateKey:
         kind = type(key).__name__.removesuffix("PrivateKey")
         raise ValueError(f"has a key of type {kind}, expected a P-256 key")  # noqa: TRY004
     if key.curve.name != ec.SECP256R1.name:
-        raise ValueError(f"has a key of type {key.curve.name}, expected a P-256 key")
+        raise ValueError(f"has a {key.curve.name} key, expected a P-256 key")
     extensions = ca.extensions
     if {extension.oid for extension in extensions} != _CA_EXTENSIONS:
         raise ValueError(

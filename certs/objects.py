@@ -204,9 +204,8 @@ def parse_handshake(handshake: Handshake) -> Replica:
     """Parse what a pod serves."""
     name, served = handshake.address.pod, handshake.certificate
     if served is None:
-        return Replica(
-            name, None, f"cannot be probed: {handshake.problem or handshake.unreachable}"
-        )
+        reason = handshake.problem or handshake.unreachable
+        return Replica(name, None, f"cannot be probed: {reason}")
     if not is_readable(served):
         return Replica(name, None, "serves a certificate that cannot be read")
     return Replica(name, served)
