@@ -42,6 +42,20 @@ def certificates_in(pem: bytes) -> tuple[x509.Certificate, ...]:
     return tuple(certificate for certificate in loaded if certificate is not None)
 
 
+def is_readable(certificate: x509.Certificate) -> bool:
+    """Return whether every question of this module about a certificate has an answer."""
+    try:
+        certificate.public_key()
+        is_ca(certificate)
+        dns_names(certificate)
+        renewal_due(certificate)
+        fingerprint(certificate)
+        pem_of(certificate)
+    except Exception:  # noqa: BLE001 - see above
+        return False
+    return True
+
+
 def key_of(certificate: x509.Certificate, key: bytes) -> PrivateKeyTypes:
     """Read the unencrypted PEM private key of a certificate.
 
@@ -128,24 +142,8 @@ def _blocks(pem: bytes) -> Iterator[bytes]:
 
 
 def _load(block: bytes) -> x509.Certificate | None:
-    """Load a certificate and everything in it that is used later."""
     try:
         certificate = x509.load_pem_x509_certificate(block)
-        check_readable(certificate)
     except Exception:  # noqa: BLE001 - see above
         return None
-    return certificate
-
-
-def check_readable(certificate: x509.Certificate) -> None:
-    """Read every field that a question of this module is about.
-
-    Raises:
-        Exception: One cannot be read; of which type depends on the field.
-    """
-    certificate.public_key()
-    is_ca(certificate)
-    dns_names(certificate)
-    renewal_due(certificate)
-    fingerprint(certificate)
-    pem_of(certificate)
+    return certificate if is_readable(certificate) else None

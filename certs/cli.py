@@ -7,9 +7,11 @@ from webhook.cli.group import Command, Commands
 
 # A command's module is imported when it is called: `issue` does not pay for the Kubernetes client.
 COMMANDS = {
-    "issue": Command("certs.issue", "Write a CA and a serving certificate to files."),
-    "run": Command("certs.commands", "Issue and rotate the webhook's certificates."),
-    "show": Command("certs.commands", "Show certificates, their trust and what comes next."),
+    "issue": Command("certs.issue_command", "Write a CA and a serving certificate to files."),
+    "run": Command("certs.cluster_commands", "Issue and rotate the webhook's certificates."),
+    "show": Command(
+        "certs.cluster_commands", "Show certificates, their trust and what comes next."
+    ),
 }
 
 

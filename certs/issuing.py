@@ -13,12 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from certs.certificates import BACKDATE, issued_by, key_of, read_certificate
+from certs.certificates import BACKDATE, issued_by, key_of, minute, pem_of, read_certificate
 
 IPAddress = IPv4Address | IPv6Address
-
-CA_VALIDITY = timedelta(days=365)
-SERVING_VALIDITY = timedelta(days=90)
 
 _CA_EXTENSIONS = {
     ExtensionOID.BASIC_CONSTRAINTS,
@@ -40,25 +37,20 @@ def service_names(service: str, namespace: str) -> tuple[str, str, str]:
     return service, f"{service}.{namespace}", f"{service}.{namespace}.svc"
 
 
-def issue_ca(now: datetime, *, validity: timedelta = CA_VALIDITY) -> KeyPair:
+def issue_ca(now: datetime, *, validity: timedelta = timedelta(days=365)) -> KeyPair:
     """Issue a self-signed CA that may sign serving certificates, and no further CA.
 
     It is valid from one hour before `now` until `validity` after it.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    serial = x509.random_serial_number()
     # A unique name: some clients find an issuer by its name alone, and during a rotation they
     # trust two CAs.
-    name = _common_name(f"dind-webhook CA {serial:040x}")
+    name = _common_name(f"dind-webhook CA {x509.random_serial_number():040x}")
     certificate = (
-        _builder(now, now + validity)
-        .serial_number(serial)
-        .subject_name(name)
+        _builder(key, name, now, now + validity)
         .issuer_name(name)
-        .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return _key_pair(certificate, key)
@@ -70,41 +62,36 @@ def issue_serving_certificate(
     *,
     dns_names: Sequence[str] = (),
     ip_addresses: Sequence[IPAddress] = (),
-    validity: timedelta = SERVING_VALIDITY,
+    validity: timedelta = timedelta(days=90),
 ) -> KeyPair:
     """Issue a serving certificate, which never outlives its CA.
 
     It is valid from one hour before `now`. Both kinds of names are subject alternative names.
 
     Raises:
-        ValueError: No name is given, or the CA has expired or cannot sign (see `load_ca`).
+        ValueError: No name is given, or the CA has expired or cannot sign (see `signing_key`).
     """
     if not dns_names and not ip_addresses:
         raise ValueError("a serving certificate needs at least one DNS name or IP address")
     try:
-        issuer, issuer_key = load_ca(ca)
+        issuer = read_certificate(ca.pem)
+        issuer_key = signing_key(issuer, ca.key)
     except ValueError as error:
         raise ValueError(f"the CA {error}") from error
     if now >= issuer.not_valid_after_utc:
-        raise ValueError(f"the CA expired at {issuer.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+        raise ValueError(f"the CA expired at {minute(issuer.not_valid_after_utc)}")
     issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    names = [
-        *(x509.DNSName(name) for name in dns_names),
-        *(x509.IPAddress(address) for address in ip_addresses),
-    ]
+    names = [*map(x509.DNSName, dns_names), *map(x509.IPAddress, ip_addresses)]
     key = ec.generate_private_key(ec.SECP256R1())
+    # A fixed subject: a common name holds 64 characters, the names of a Service may be longer.
+    subject = _common_name("dind-webhook")
     certificate = (
-        _builder(now, min(now + validity, issuer.not_valid_after_utc))
-        .serial_number(x509.random_serial_number())
-        # A fixed subject: a common name holds 64 characters, the names of a Service may be longer.
-        .subject_name(_common_name("dind-webhook"))
+        _builder(key, subject, now, min(now + validity, issuer.not_valid_after_utc))
         .issuer_name(issuer.subject)
-        .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id),
             critical=False,
@@ -114,39 +101,46 @@ def issue_serving_certificate(
     return _key_pair(certificate, key)
 
 
-def load_ca(ca: KeyPair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Load a CA that signs serving certificates which the API server accepts.
+def signing_key(ca: x509.Certificate, pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """Read the key of a CA that signs serving certificates which the API server accepts.
 
-    It must have the form of `issue_ca`: other forms may hold what Go's verification rejects, such
-    as a curve that Go does not support, name constraints, or unknown critical extensions.
+    The CA must have the form of `issue_ca`: other forms may hold what Go's verification rejects,
+    such as a curve that Go does not support, name constraints, or unknown critical extensions.
 
     Raises:
-        ValueError: It cannot sign; the message goes on after "the CA".
+        ValueError: The CA cannot sign; the message goes on after "the CA".
     """
-    certificate = read_certificate(ca.pem)
-    key = key_of(certificate, ca.key)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != ec.SECP256R1.name:
-        raise ValueError(f"has {_key_type(key)}, expected a P-256 key")
-    extensions = certificate.extensions
+    key = key_of(ca, pem)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        kind = type(key).__name__.removesuffix("PrivateKey")
+        raise ValueError(f"has a key of type {kind}, expected a P-256 key")  # noqa: TRY004
+    if key.curve.name != ec.SECP256R1.name:
+        raise ValueError(f"has a {key.curve.name} key, expected a P-256 key")
+    extensions = ca.extensions
     if {extension.oid for extension in extensions} != _CA_EXTENSIONS:
         raise ValueError(
             "has other extensions than basicConstraints, keyUsage and subjectKeyIdentifier"
         )
     usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    if not usage.key_cert_sign or not issued_by(certificate, certificate):
+    if not usage.key_cert_sign or not issued_by(ca, ca):
         raise ValueError("is not a self-signed CA certificate")
-    return certificate, key
+    return key
 
 
-def _key_type(key: object) -> str:
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return f"a {key.curve.name} key"
-    return f"a key of type {type(key).__name__.removesuffix('PrivateKey')}"
-
-
-def _builder(now: datetime, end: datetime) -> x509.CertificateBuilder:
+def _builder(
+    key: ec.EllipticCurvePrivateKey, subject: x509.Name, now: datetime, end: datetime
+) -> x509.CertificateBuilder:
     """Start a certificate that is valid from one hour before `now` until `end`."""
-    return x509.CertificateBuilder().not_valid_before(now - BACKDATE).not_valid_after(end)
+    key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return (
+        x509.CertificateBuilder()
+        .serial_number(x509.random_serial_number())
+        .subject_name(subject)
+        .public_key(key.public_key())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(end)
+        .add_extension(key_id, critical=False)
+    )
 
 
 def _common_name(text: str) -> x509.Name:
@@ -175,4 +169,4 @@ def _key_pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) ->
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return KeyPair(pem=certificate.public_bytes(serialization.Encoding.PEM), key=private)
+    return KeyPair(pem_of(certificate), private)

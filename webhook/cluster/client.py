@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -34,14 +33,6 @@ class RejectedError(ClusterError):
         self.reason = _one_line(error.reason)
         self.date = _date(error.headers)
         super().__init__(f"{self.status} {self.reason}: {_message(error)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer of the API server: JSON, and its time in whole seconds if it sent that."""
-
-    body: bytes
-    date: datetime | None
 
 
 def uses_service_account(kubeconfig: Path | None, context: str | None) -> bool:
@@ -75,24 +66,25 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
     return ApiClient(settings)
 
 
-def send(request: Callable[..., Any]) -> Response:
-    """Send one request: a method of the client's API classes, with its arguments bound.
+def send(method: Callable[..., Any], *arguments: Any, **more: Any) -> tuple[Any, datetime | None]:  # noqa: ANN401
+    """Send one request by a method of the client's API classes.
+
+    Returns:
+        JSON data, and the API server's time in whole seconds if it sent that.
 
     Raises:
         RejectedError: The API server answered with an error.
-        ClusterError: The API server did not answer.
+        ClusterError: The API server did not answer, or not with JSON.
     """
     with _translated_errors():
-        answer = request(_preload_content=False, _request_timeout=_TIMEOUT)
-        return Response(answer.data, _date(answer.headers))
+        answer = method(*arguments, **more, _preload_content=False, _request_timeout=_TIMEOUT)
+        return json.loads(answer.data), _date(answer.headers)
 
 
 def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the client's models
-    """Send one request as `send` does, and return the object as the client's model.
+    """Send one request, whose arguments are bound, and return the object as the client's model.
 
-    Raises:
-        RejectedError: The API server answered with an error.
-        ClusterError: The API server did not answer, or not with such an object.
+    Raises the errors of `send`.
     """
     with _translated_errors():
         return request(_request_timeout=_TIMEOUT)
@@ -101,11 +93,7 @@ def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the clie
 def watch(list_request: Callable[..., Any], name: str) -> Iterator[None]:
     """Watch one object by a request that lists its kind; ends after five minutes.
 
-    Yields:
-        When the object may have changed.
-
-    Raises:
-        ClusterError: The watch cannot be opened, or breaks.
+    Yields whenever the object may have changed. Raises `ClusterError` when the watch breaks.
     """
     with _translated_errors():
         response = list_request(

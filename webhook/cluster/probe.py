@@ -4,17 +4,16 @@ import socket
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 from cryptography import x509
+from msgspec import Struct
 
 _TIMEOUT = 3.0  # seconds to connect, and for each read of the handshake
 _PARALLEL = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a pod listens: the pod's name, its IP address and the port."""
 
     pod: str
@@ -22,21 +21,13 @@ class Address:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """The result of one handshake; exactly one of the last three fields is not None.
-
-    Attributes:
-        address: The pod's.
-        certificate: What it serves; if a caBundle was given, also trusted.
-        problem: Why the handshake failed: not TLS, or a certificate that is not trusted.
-        unreachable: Why no connection could be made.
-    """
+class Handshake(Struct, frozen=True):
+    """The result of one handshake; exactly one of the last three fields is not None."""
 
     address: Address
-    certificate: x509.Certificate | None = None
-    problem: str | None = None
-    unreachable: str | None = None
+    certificate: x509.Certificate | None = None  # served; if a caBundle was given, also trusted
+    problem: str | None = None  # why it failed: not TLS, or a certificate that is not trusted
+    unreachable: str | None = None  # why no connection could be made
 
 
 def handshakes(
@@ -44,31 +35,25 @@ def handshakes(
 ) -> list[Handshake]:
     """Make a handshake with every pod, all in parallel and each bounded in time.
 
-    Args:
-        addresses: Of the pods.
-        server_name: The name that the API server uses for the webhook (SNI).
-        ca_bundle: PEM, at least one certificate. None: nothing is verified.
+    `server_name` is the one that the API server uses for the webhook (SNI). `ca_bundle` is PEM and
+    has at least one certificate; None: nothing is verified.
     """
     if not addresses:
         return []
-    context = _verifying_context(ca_bundle) if ca_bundle else _unverified_context()
-    shake = partial(_handshake, context=context, server_name=server_name)
+    shake = partial(_handshake, context=_context(ca_bundle), server_name=server_name)
     with ThreadPoolExecutor(min(len(addresses), _PARALLEL)) as pool:
         return list(pool.map(shake, addresses))
 
 
-def _verifying_context(ca_bundle: str) -> ssl.SSLContext:
+def _context(ca_bundle: str | None) -> ssl.SSLContext:
     """Trust as Go does: any certificate of the caBundle ends a chain, self-signed or not."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(cadata=ca_bundle)
-    return context
-
-
-def _unverified_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if ca_bundle is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=ca_bundle)
     return context
 
 

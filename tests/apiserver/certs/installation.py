@@ -20,15 +20,15 @@ from kube.controlplane import ControlPlane
 from kube.process import ServerProcess
 from kube.registration import CONFIGURATIONS
 from kube.waiting import until
+from msgspec.structs import replace
 
-from certs.actions import Action, Wait, contents
 from certs.certificates import certificates_in, issued_by
 from certs.cluster import Cluster
 from certs.issuing import service_names
-from certs.parsing import parse_ca_secret
+from certs.loop import next_action
+from certs.model import Action, Names, RotationPolicy, State, StoredCA, Wait
+from certs.objects import parse_ca_secret
 from certs.plan import plan
-from certs.rotation import next_action
-from certs.state import Names, RotationPolicy, State, StoredCA
 
 COMMAND = Path(sys.executable).with_name("dind-certs")
 ENDPOINTS = ("pod.dind.io", "namespace.dind.io")
@@ -151,7 +151,7 @@ class Installation:
             cluster = Cluster(client, self.names)
             snapshot, action = next_action(cluster, policy, plan_then)
             while not isinstance(action, Wait):
-                cluster.write(contents(action, snapshot.now - age, policy), snapshot)
+                cluster.write(action, replace(snapshot, now=snapshot.now - age), policy)
                 snapshot, action = next_action(cluster, policy, plan_then)
 
     def await_consistency(self) -> None:
@@ -232,7 +232,7 @@ class Installation:
         self._client.delete(self.configuration_path).raise_for_status()
 
 
-_FIELDS = tuple(name for name in Names.__dataclass_fields__)
+_FIELDS = Names.__struct_fields__
 
 
 class Process(ServerProcess):

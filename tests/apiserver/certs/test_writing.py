@@ -1,6 +1,7 @@
 """What dind-certs writes, and that it never writes over what it has not read."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,15 +9,25 @@ from apiserver.certs.installation import ENDPOINTS, FLAGS, PATIENCE, Installatio
 from kube.controlplane import ControlPlane
 from kube.waiting import until
 
-from certs.actions import CASecretData, NewCABundle, TLSSecretData, ca_secret_data
 from certs.certificates import certificates_in, dns_names
 from certs.cluster import Cluster, ConflictError
 from certs.issuing import issue_ca, service_names
-from certs.parsing import FIELD_MANAGER
-from certs.rotation import next_action
-from certs.state import RotationPolicy, StoredCA
+from certs.loop import next_action
+from certs.model import (
+    IssueServingCertificate,
+    PublishCABundle,
+    RotationPolicy,
+    StoreCAs,
+    StoredCA,
+    Write,
+)
+from certs.objects import FIELD_MANAGER, ca_secret_data
 
 pytestmark = pytest.mark.apiserver
+
+_POLICY = RotationPolicy(("hook",))
+_ISSUED = issue_ca(datetime.now(UTC))
+_LATE_CA = StoredCA(certificates_in(_ISSUED.pem)[0], _ISSUED.key)
 
 
 def _ours(configuration: dict[str, Any]) -> Any:
@@ -104,11 +115,11 @@ def _now(installation: Installation) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("change", "written"),
+    ("change", "late"),
     [
-        (_change_ca_secret, CASecretData({})),
-        (_change_tls_secret, TLSSecretData({"tls.crt": b"", "tls.key": b""})),
-        (_change_webhook_configuration, NewCABundle(b"late")),
+        (_change_ca_secret, StoreCAs((), "late")),
+        (_change_tls_secret, IssueServingCertificate(_LATE_CA, "late")),
+        (_change_webhook_configuration, PublishCABundle(b"late", "late")),
     ],
     ids=["CA Secret", "TLS Secret", "caBundle"],
 )
@@ -116,7 +127,7 @@ def test_what_has_changed_since_it_was_read_is_not_written(
     control_plane: ControlPlane,
     installation: Installation,
     change: Callable[[Installation], None],
-    written: CASecretData | TLSSecretData | NewCABundle,
+    late: Write,
 ) -> None:
     installation.bring_up_to_date()
     with control_plane.api_client() as client:
@@ -125,17 +136,17 @@ def test_what_has_changed_since_it_was_read_is_not_written(
         change(installation)
         before = _everything(installation)
         with pytest.raises(ConflictError, match="the object has been modified"):
-            cluster.write(written, snapshot)
+            cluster.write(late, snapshot, _POLICY)
     assert _everything(installation) == before
 
 
 @pytest.mark.parametrize(
     "late",
-    [CASecretData({}), TLSSecretData({"tls.crt": b"", "tls.key": b""})],
+    [StoreCAs((), "late"), IssueServingCertificate(_LATE_CA, "late")],
     ids=["CA Secret", "TLS Secret"],
 )
 def test_an_object_created_since_it_was_missed_is_not_written(
-    control_plane: ControlPlane, installation: Installation, late: CASecretData | TLSSecretData
+    control_plane: ControlPlane, installation: Installation, late: Write
 ) -> None:
     with control_plane.api_client() as client:
         cluster = Cluster(client, installation.names)
@@ -143,7 +154,7 @@ def test_an_object_created_since_it_was_missed_is_not_written(
         installation.bring_up_to_date()
         before = _everything(installation)
         with pytest.raises(ConflictError, match="already exists"):
-            cluster.write(late, snapshot)
+            cluster.write(late, snapshot, _POLICY)
     assert _everything(installation) == before
 
 

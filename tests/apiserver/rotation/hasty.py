@@ -6,11 +6,20 @@ It shows that the test can fail: caBundle and serving certificate arrive at diff
 from datetime import datetime, timedelta
 from functools import partial
 
-from certs import rotation
-from certs.actions import Action, AddCA, IssueServingCertificate, PublishCABundle, Wait
+from certs import loop
 from certs.certificates import renewal_reason
 from certs.cli import main
-from certs.state import RotationPolicy, State, StoredServingCertificate, ca_bundle_of
+from certs.model import (
+    Action,
+    AddCA,
+    IssueServingCertificate,
+    PublishCABundle,
+    RotationPolicy,
+    State,
+    StoredServingCertificate,
+    Wait,
+    ca_bundle_of,
+)
 
 
 def hasty(now: datetime, state: State, _policy: RotationPolicy) -> Action:
@@ -29,5 +38,5 @@ def hasty(now: datetime, state: State, _policy: RotationPolicy) -> Action:
     return Wait(now + timedelta(seconds=1), "everything is up to date")
 
 
-rotation.Rotation = partial(rotation.Rotation, plan=hasty)  # type: ignore[assignment,misc]
+loop.Rotation = partial(loop.Rotation, plan=hasty)  # type: ignore[assignment,misc]
 main()

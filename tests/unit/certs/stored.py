@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from certs.parsing import FIELD_MANAGER
+from certs.objects import FIELD_MANAGER
 
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 

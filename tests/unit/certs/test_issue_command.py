@@ -110,6 +110,15 @@ def test_a_file_that_exists_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "tls.key").read_text() == "mine"
 
 
+def test_a_link_to_nowhere_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").symlink_to("nowhere")
+    result = run("issue", "--dir", tmp_path)
+    assert result.stderr == (
+        f"Error: {tmp_path} already has ca.crt; --force replaces all three files.\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["ca.crt"]
+
+
 def test_force_replaces_the_whole_set(tmp_path: Path) -> None:
     run("issue", "--dir", tmp_path)
     former = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

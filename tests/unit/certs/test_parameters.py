@@ -2,9 +2,11 @@ from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
+from click import BadParameter
 
+from certs.cluster_commands import parse_duration
+from certs.issue_command import parse_dns_name, parse_ip_address
 from certs.issuing import service_names
-from certs.parameters import parse_dns_name, parse_duration, parse_ip_address
 
 
 def test_a_service_has_three_names_and_the_api_server_calls_the_last() -> None:
@@ -67,14 +69,14 @@ def test_a_dns_name_is_parsed_as_lower_case(text: str, name: str) -> None:
     ],
 )
 def test_a_bad_dns_name_is_reported_with_what_is_accepted(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a DNS name \\(accepted: labels of") as caught:
+    with pytest.raises(BadParameter, match="is not a DNS name \\(accepted: labels of") as caught:
         parse_dns_name(text)
     assert str(caught.value).startswith(repr(text))
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "::1"])
 def test_an_ip_address_is_no_dns_name(text: str) -> None:
-    with pytest.raises(ValueError, match=f"'{text}' is an IP address, not a DNS name"):
+    with pytest.raises(BadParameter, match=f"'{text}' is an IP address, not a DNS name"):
         parse_dns_name(text)
 
 
@@ -89,7 +91,7 @@ def test_both_families_of_addresses_are_parsed() -> None:
     ids=["empty", "name", "short", "port", "prefix", "brackets", "zone"],
 )
 def test_a_bad_address_is_reported_with_what_is_accepted(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an IP address \\(accepted: IPv4") as caught:
+    with pytest.raises(BadParameter, match="is not an IP address \\(accepted: IPv4") as caught:
         parse_ip_address(text)
     assert str(caught.value).startswith(repr(text))
 
@@ -109,6 +111,6 @@ def test_a_duration_is_a_number_and_a_unit(text: str, duration: timedelta) -> No
 
 @pytest.mark.parametrize("text", ["", "0s", "3651d", "1", "s", "1.5h", "-1s", "1w", "1h30m", " 1s"])
 def test_a_bad_duration_is_reported_with_what_is_accepted(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a duration \\(accepted: a whole number") as caught:
+    with pytest.raises(BadParameter, match="is not a duration \\(accepted: a whole") as caught:
         parse_duration(text)
     assert str(caught.value).startswith(repr(text))

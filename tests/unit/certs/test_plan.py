@@ -1,37 +1,36 @@
 """The rotation's rules, one state and one answer each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from msgspec.structs import replace
 
-from certs.actions import (
+from certs.certificates import fingerprint
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
+from certs.model import (
+    CLOCK_RESOLUTION,
+    MAX_CAS,
     Action,
     AddCA,
     IssueServingCertificate,
     ProbeReplicas,
     PublishCABundle,
-    StoreCAs,
-    Wait,
-)
-from certs.certificates import fingerprint
-from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, service_names
-from certs.parsing import parse_ca_bundle
-from certs.plan import plan
-from certs.propagation import CLOCK_RESOLUTION
-from certs.state import (
-    MAX_CAS,
     Replica,
     RotationPolicy,
     State,
+    StoreCAs,
     StoredCA,
     StoredServingCertificate,
     Unusable,
+    Wait,
     WebhookConfiguration,
     ca_bundle_of,
 )
+from certs.objects import parse_ca_bundle
+from certs.plan import plan
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 POLICY = RotationPolicy(service_names("hook", "ci"))
@@ -59,7 +58,7 @@ def serving_by(
 
 
 def keyless(stored: StoredCA) -> StoredCA:
-    return replace(stored, key=None)
+    return StoredCA(stored.certificate)
 
 
 def published(*trusted: StoredCA, since: timedelta | None = PROPAGATED) -> WebhookConfiguration:

@@ -22,11 +22,10 @@ from unit.certs.unsafe_plans import (
 )
 from unit.certs.world import POLICY, Planner, Rules, World
 
-from certs.actions import IssueServingCertificate
 from certs.certificates import issued_by
 from certs.issuing import issue_ca
+from certs.model import IssueServingCertificate, StoredServingCertificate
 from certs.plan import UP_TO_DATE, plan
-from certs.state import StoredServingCertificate
 
 SETTINGS = settings(
     max_examples=40,

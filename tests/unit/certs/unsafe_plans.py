@@ -1,12 +1,22 @@
 """Plans that lack one safeguard each; tests must detect them."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from certs.actions import Action, AddCA, PublishCABundle, StoreCAs
+from msgspec.structs import replace
+
+from certs.model import (
+    CLOCK_RESOLUTION,
+    Action,
+    AddCA,
+    PublishCABundle,
+    Replica,
+    RotationPolicy,
+    State,
+    StoreCAs,
+    StoredServingCertificate,
+    ca_bundle_of,
+)
 from certs.plan import plan
-from certs.propagation import CLOCK_RESOLUTION
-from certs.state import Replica, RotationPolicy, State, StoredServingCertificate, ca_bundle_of
 
 
 def without_propagation_delay(now: datetime, state: State, policy: RotationPolicy) -> Action:

@@ -5,37 +5,36 @@ Writes are guarded by versions, as the API server guards them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 from typing import Any
 
 from cryptography import x509
+from msgspec.structs import replace
 from unit.certs.stored import secret
 
-from certs.actions import (
-    Action,
-    CASecretData,
-    Contents,
-    NewCABundle,
-    ProbeReplicas,
-    TLSSecretData,
-    Wait,
-    contents,
-)
 from certs.certificates import certificates_in, issued_by
-from certs.parsing import parse_ca_bundle, parse_ca_secret, parse_tls_secret
-from certs.plan import plan
-from certs.state import (
+from certs.model import (
+    Action,
+    AddCA,
+    IssueServingCertificate,
+    ProbeReplicas,
+    PublishCABundle,
     Replica,
     RotationPolicy,
     State,
+    StoreCAs,
     StoredCA,
     StoredServingCertificate,
     Unusable,
+    Wait,
     WebhookConfiguration,
+    Write,
 )
+from certs.objects import data_to_write, parse_ca_bundle, parse_ca_secret, parse_tls_secret
+from certs.plan import plan
 
 SECOND = timedelta(seconds=1)
 POLICY = RotationPolicy(
@@ -189,16 +188,16 @@ class World:
             {"pod.dind.io": parse_ca_bundle(self.published.pem)}, self.published.applied
         )
 
-    def write(self, written: Contents, versions: dict[str, int]) -> None:
+    def write(self, write: Write, now: datetime, versions: dict[str, int]) -> None:
         """Store what an action writes, if nothing has changed since it was read."""
-        match written:
-            case CASecretData(data):
+        match write:
+            case AddCA() | StoreCAs():
                 self._guard("ca_secret", versions)
-                self.store_cas(data)
-            case TLSSecretData(data):
+                self.store_cas(data_to_write(write, now, POLICY))
+            case IssueServingCertificate():
                 self._guard("tls_secret", versions)
-                self.store_serving(data)
-            case NewCABundle(pem):
+                self.store_serving(data_to_write(write, now, POLICY))
+            case PublishCABundle(pem):
                 self._guard("published", versions)
                 self.publish(pem)
 
@@ -254,7 +253,7 @@ class Planner:
                 raise TypeError("asks for what it was given")
             case write:
                 try:
-                    self.world.write(contents(write, now, POLICY), self._versions)
+                    self.world.write(write, now, self._versions)
                 except ConflictError:
                     return
 

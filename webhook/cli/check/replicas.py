@@ -12,7 +12,7 @@ from kubernetes.client import (
     V1ServicePort,
 )
 
-from certs.parsing import FIELD_MANAGER
+from certs.objects import FIELD_MANAGER
 from webhook.cli.check.configuration import (
     ca_bundles,
     certificate_fix,

@@ -1,4 +1,4 @@
-"""The loop: read, plan, write; then sleep until something changes, or it is time."""
+"""The loop of `dind-certs run`: read, plan, write; then sleep until something changes."""
 
 import signal
 import sys
@@ -7,23 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn, assert_never
+from typing import NoReturn
 
 from certs import plan as rules
-from certs.actions import (
+from certs.certificates import fingerprint
+from certs.cluster import Cluster, ConflictError, Snapshot
+from certs.model import (
     Action,
     AddCA,
     IssueServingCertificate,
     ProbeReplicas,
     PublishCABundle,
+    RotationPolicy,
+    State,
     StoreCAs,
     Wait,
     Write,
-    contents,
 )
-from certs.certificates import fingerprint
-from certs.cluster import Cluster, ConflictError, Snapshot
-from certs.state import RotationPolicy, State
 from webhook.cluster.client import ClusterError
 from webhook.logs import Logger
 
@@ -38,18 +38,12 @@ _WRITES_PER_ROUND = 8
 class Rotation:
     """Keeps one installation's certificates.
 
-    Attributes:
-        cluster: Where they are stored.
-        policy: What the administrator chose.
-        resync_interval: The longest sleep. It bounds by how much a machine that was suspended is
-            late, since no timer ran meanwhile.
-        log: One line per write, per change of what is awaited or ignored, and per failure.
-        plan: The rules.
+    It logs a line per write, per change of what is awaited or ignored, and per failure.
     """
 
     cluster: Cluster
     policy: RotationPolicy
-    resync_interval: timedelta
+    resync_interval: timedelta  # the longest sleep: no timer runs while a machine is suspended
     log: Logger
     plan: Plan = rules.plan
     _changed: threading.Event = field(default_factory=threading.Event)
@@ -59,7 +53,7 @@ class Rotation:
     def run(self) -> NoReturn:
         """Run until SIGTERM or SIGINT; a write that is under way may be lost, which is harmless."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _exit)
+            signal.signal(number, lambda *_: sys.exit(0))
         for name, watch in self.cluster.watches().items():
             threading.Thread(target=self._watch, args=(name, watch), daemon=True).start()
         self.log.info("started")
@@ -84,49 +78,56 @@ class Rotation:
             Seconds to sleep; None if the round failed, which is logged.
         """
         try:
-            return self._act_until_wait()
+            for _ in range(_WRITES_PER_ROUND):
+                try:
+                    pause = self._act()
+                except ConflictError as error:
+                    self.log.info("write conflict", error=str(error))
+                    continue
+                if pause is not None:
+                    return pause
+            raise ClusterError(f"{_WRITES_PER_ROUND} writes in a row were not enough")  # noqa: TRY301
         except ClusterError as error:
             self.log.warning("request to the API server failed", error=str(error))
         except Exception:  # no round ends the process: the next one may find another state
             self.log.exception("round failed")
         return None
 
-    def _act_until_wait(self) -> float:
-        for _ in range(_WRITES_PER_ROUND):
-            try:
-                pause = self._act()
-            except ConflictError as error:
-                self.log.info("write conflict", error=str(error))
-                continue
-            if pause is not None:
-                return pause
-        raise ClusterError(f"{_WRITES_PER_ROUND} writes in a row were not enough")
-
     def _act(self) -> float | None:
         """Do the next action; return the seconds to sleep, None after a write."""
         snapshot, action = next_action(self.cluster, self.policy, self.plan)
-        self._log_ignored(snapshot.state.problems)
+        if snapshot.state.problems != self._ignored:
+            self._ignored = snapshot.state.problems
+            for problem in self._ignored:
+                self.log.warning("unusable CA", problem=problem)
         if isinstance(action, Wait):
-            return self._pause(action, snapshot)
-        self.cluster.write(contents(action, snapshot.now, self.policy), snapshot)
+            return self._seconds_to_sleep(action, snapshot.now)
+        self.cluster.write(action, snapshot, self.policy)
         self._awaited = ""
-        _log_write(self.log, action)
+        self._log_write(action)
         return None
 
-    def _pause(self, wait: Wait, snapshot: Snapshot) -> float:
+    def _seconds_to_sleep(self, wait: Wait, now: datetime) -> float:
         if wait.reason != self._awaited:
             self._awaited = wait.reason
             log = self.log.warning if wait.blocked else self.log.info
             log("waiting", reason=wait.reason, until=wait.until and wait.until.isoformat())
         if wait.until is None:
             return self.resync_interval.total_seconds()
-        return min(self.resync_interval, wait.until - snapshot.now).total_seconds()
+        return min(self.resync_interval, wait.until - now).total_seconds()
 
-    def _log_ignored(self, problems: tuple[str, ...]) -> None:
-        if problems != self._ignored:
-            self._ignored = problems
-            for problem in problems:
-                self.log.warning("unusable CA", problem=problem)
+    def _log_write(self, write: Write) -> None:
+        match write:
+            case AddCA(_, reason):
+                self.log.info("CA added", reason=reason)
+            case StoreCAs(kept, reason):
+                cas = [fingerprint(ca.certificate) for ca in kept]
+                self.log.info("CAs changed", stored=cas, reason=reason)
+            case PublishCABundle(_, reason):
+                self.log.info("caBundle published", reason=reason)
+            case IssueServingCertificate(issuer, reason):
+                name = fingerprint(issuer.certificate)
+                self.log.info("serving certificate issued", issuer=name, reason=reason)
 
     def _watch(self, name: str, watch: Callable[[], Iterator[None]]) -> NoReturn:
         """Wake the loop at every change of one object, for ever."""
@@ -136,17 +137,11 @@ class Rotation:
                 for _ in watch():
                     self._changed.set()
                 backoff = _BACKOFF[0]
-            except ClusterError as error:
-                self.log.warning("watch failed", object=name, error=str(error))
-                backoff = min(backoff * 2, longest)
-            except Exception:  # as in run_round
-                self.log.exception("watch failed", object=name)
+            except Exception as error:  # noqa: BLE001 - as in run_round
+                log = self.log.warning if isinstance(error, ClusterError) else self.log.exception
+                log("watch failed", object=name, error=str(error))
                 backoff = min(backoff * 2, longest)
             time.sleep(backoff)
-
-
-def _exit(_number: int, _frame: object) -> NoReturn:
-    sys.exit(0)
 
 
 def next_action(
@@ -161,19 +156,3 @@ def next_action(
     if isinstance(action, ProbeReplicas):
         raise TypeError("the plan asks for what it was given")
     return snapshot, action
-
-
-def _log_write(log: Logger, write: Write) -> None:
-    match write:
-        case AddCA(_, reason):
-            log.info("CA added", reason=reason)
-        case StoreCAs(kept, reason):
-            cas = [fingerprint(ca.certificate) for ca in kept]
-            log.info("CAs changed", stored=cas, reason=reason)
-        case PublishCABundle(_, reason):
-            log.info("caBundle published", reason=reason)
-        case IssueServingCertificate(issuer, reason):
-            issuer_name = fingerprint(issuer.certificate)
-            log.info("serving certificate issued", issuer=issuer_name, reason=reason)
-        case _ as never:
-            assert_never(never)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from certs.report import format_span
+from certs.show import format_span
 
 
 @pytest.mark.parametrize(

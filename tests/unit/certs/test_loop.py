@@ -2,19 +2,18 @@
 
 import io
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from unit.certs.malformed import unusable_ca_secrets
 from unit.certs.stored import WRITTEN, secret
 
-from certs.actions import Contents
 from certs.cluster import Cluster, ConflictError, Snapshot
-from certs.parsing import parse_ca_secret
-from certs.rotation import Rotation
-from certs.state import RotationPolicy, State, Unusable
+from certs.loop import Rotation
+from certs.model import RotationPolicy, State, Unusable, Write
+from certs.objects import parse_ca_secret
 from webhook.cluster.client import ClusterError
 from webhook.logs import configure_logging
 
@@ -26,7 +25,7 @@ class FakeCluster:
 
     def __init__(self, *reads: Snapshot | Exception) -> None:
         self.reads = list(reads)
-        self.written: list[Contents] = []
+        self.written: list[Write] = []
 
     def read(self) -> Snapshot:
         """Return what comes next."""
@@ -39,10 +38,10 @@ class FakeCluster:
         """Find no replica."""
         return replace(snapshot, state=replace(snapshot.state, replicas=()))
 
-    def write(self, written: Contents, snapshot: Snapshot) -> None:
+    def write(self, write: Write, snapshot: Snapshot, policy: RotationPolicy) -> None:
         """Keep it."""
-        del snapshot
-        self.written.append(written)
+        del snapshot, policy
+        self.written.append(write)
 
 
 @pytest.fixture

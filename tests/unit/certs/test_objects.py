@@ -10,35 +10,17 @@ from hypothesis import strategies as st
 from unit.certs.malformed import as_pem, der_of, unusable_ca_secrets
 from unit.certs.stored import WRITTEN, managed_fields, secret, webhook_configuration
 
-from certs.actions import (
-    AddCA,
-    IssueServingCertificate,
-    Wait,
-    ca_secret_data,
-    contents,
-    tls_secret_data,
-)
 from certs.certificates import certificates_in
 from certs.issuing import issue_ca, issue_serving_certificate
-from certs.parsing import (
-    CA_SECRET_TYPES,
-    TLS_SECRET_TYPES,
-    parse_ca_bundle,
-    parse_ca_secret,
-    parse_handshake,
-    parse_tls_secret,
-    parse_webhook_configuration,
-    ready_pods,
-    secret_data,
-    write_obstacle,
-    written_at,
-)
-from certs.plan import plan
-from certs.state import (
+from certs.model import (
+    AddCA,
     CABundle,
+    IssueServingCertificate,
+    PublishCABundle,
     Replica,
     RotationPolicy,
     State,
+    StoreCAs,
     StoredCA,
     StoredServingCertificate,
     Unusable,
@@ -46,6 +28,22 @@ from certs.state import (
     ca_bundle_of,
     trusted_cas,
 )
+from certs.objects import (
+    CA_SECRET_TYPES,
+    TLS_SECRET_TYPES,
+    ca_secret_data,
+    data_to_write,
+    decoded_data,
+    parse_ca_bundle,
+    parse_ca_secret,
+    parse_handshake,
+    parse_tls_secret,
+    parse_webhook_configuration,
+    ready_pods,
+    write_obstacle,
+    written_at,
+)
+from certs.plan import plan
 from webhook.cluster.probe import Address, Handshake
 
 NOW = WRITTEN
@@ -54,7 +52,7 @@ POLICY = RotationPolicy(("hook",))
 OLD, NEW = (issue_ca(NOW) for _ in range(2))
 STORED = tuple(StoredCA(certificates_in(ca.pem)[0], ca.key) for ca in (OLD, NEW))
 SERVING = issue_serving_certificate(OLD, NOW, dns_names=["hook"])
-TLS = tls_secret_data(SERVING, STORED[0])
+TLS = {"tls.crt": SERVING.pem, "tls.key": SERVING.key, "ca.crt": OLD.pem}
 MALFORMED = unusable_ca_secrets(NOW)
 
 
@@ -167,18 +165,15 @@ def _actions_until_wait(state: State) -> list[str]:
         action = plan(NOW, State(cas, serving, webhooks, ()), POLICY)
         done.append(type(action).__name__)
         match action:
-            case Wait():
-                return done
-            case _:
-                written = contents(action, NOW, POLICY)  # type: ignore[arg-type]
-        match done[-1]:
-            case "AddCA" | "StoreCAs":
-                cas = parse_ca_secret(secret(written.data)).cas  # type: ignore[union-attr]
-            case "PublishCABundle":
-                ca_bundle = parse_ca_bundle(written.pem)  # type: ignore[union-attr]
+            case AddCA() | StoreCAs():
+                cas = parse_ca_secret(secret(data_to_write(action, NOW, POLICY))).cas
+            case IssueServingCertificate():
+                serving = parse_tls_secret(secret(data_to_write(action, NOW, POLICY)))
+            case PublishCABundle(pem):
+                ca_bundle = parse_ca_bundle(pem)
                 webhooks = WebhookConfiguration({"pod": ca_bundle}, NOW - timedelta(hours=1))
-            case "IssueServingCertificate":
-                serving = parse_tls_secret(secret(written.data))  # type: ignore[union-attr]
+            case _:
+                return done
     raise AssertionError(f"the plan does not end: {done}")
 
 
@@ -206,11 +201,11 @@ def test_a_ca_with_any_changed_bytes_raises_nothing(
     parsed = parse_ca_secret(secret(data))
     for ca in parsed.cas:
         if ca.key is not None and ca.certificate.not_valid_after_utc > NOW:
-            contents(IssueServingCertificate(ca, "it is missing"), NOW, POLICY)
+            data_to_write(IssueServingCertificate(ca, "it is missing"), NOW, POLICY)
     state = State(parsed.cas, Unusable("is missing"), None, (), parsed.problems)
     action = plan(NOW, state, POLICY)
     if isinstance(action, AddCA):
-        contents(action, NOW, POLICY)
+        data_to_write(action, NOW, POLICY)
     parse_tls_secret(secret(TLS | {"tls.crt": as_pem(changed), "ca.crt": as_pem(changed)}))
     parse_ca_bundle(OLD.pem + as_pem(changed))
 
@@ -293,9 +288,9 @@ def test_a_secret_was_written_when_any_manager_last_changed_it() -> None:
 
 
 def test_a_secret_may_be_empty() -> None:
-    assert secret_data({}) == {}
-    assert secret_data({"data": None}) == {}
-    assert secret_data({"data": {"a": "YQ==", "b": "", "c": "!"}}) == {
+    assert decoded_data({}) == {}
+    assert decoded_data({"data": None}) == {}
+    assert decoded_data({"data": {"a": "YQ==", "b": "", "c": "!"}}) == {
         "a": b"a",
         "b": b"",
         "c": b"",

@@ -1,31 +1,36 @@
-"""Kubernetes objects, as the API server sends them, into values: usable, or why they are not.
+"""What the objects in the cluster hold: parses the API server's JSON, and makes Secrets' data.
 
-Any program may have written them, so nothing that they hold raises an exception here. Pure.
+Any program may have written them, so nothing that they hold raises an exception here.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
+from msgspec import Struct
 
 from certs.certificates import (
     certificates_in,
-    check_readable,
     is_ca,
+    is_readable,
     issued_by,
     key_of,
+    pem_of,
     read_certificate,
 )
-from certs.issuing import KeyPair, load_ca
-from certs.state import (
+from certs.issuing import KeyPair, issue_ca, issue_serving_certificate, signing_key
+from certs.model import (
     MAX_CAS,
+    AddCA,
     CABundle,
+    IssueServingCertificate,
     Replica,
+    RotationPolicy,
+    SecretWrite,
+    StoreCAs,
     StoredCA,
     StoredServingCertificate,
     Unusable,
@@ -42,12 +47,11 @@ Object = dict[str, Any]
 _CERTIFICATE_KEY = re.compile(r"([0-9]{1,9})\.crt")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCAs:
+class StoredCAs(Struct, frozen=True):
     """What the CA Secret holds: the CAs, newest last, and a line for each thing ignored."""
 
-    cas: tuple[StoredCA, ...] = ()
-    problems: tuple[str, ...] = ()
+    cas: tuple[StoredCA, ...]
+    problems: tuple[str, ...]
 
 
 def parse_ca_secret(secret: Object) -> StoredCAs:
@@ -56,7 +60,7 @@ def parse_ca_secret(secret: Object) -> StoredCAs:
     A certificate that is not a CA is ignored. A CA that cannot sign what the API server accepts
     counts as one that is only trusted.
     """
-    data = secret_data(secret)
+    data = decoded_data(secret)
     matches = filter(None, map(_CERTIFICATE_KEY.fullmatch, data))
     numbers = [match[1] for match in sorted(matches, key=lambda match: (int(match[1]), match[1]))]
     cas: dict[x509.Certificate, StoredCA] = {}
@@ -69,28 +73,21 @@ def parse_ca_secret(secret: Object) -> StoredCAs:
         except ValueError as error:
             problems.append(f"{number}.crt {error}; it is ignored")
             continue
-        key, problem = _signing_key(data[f"{number}.crt"], data.get(f"{number}.key"))
-        if problem:
-            problems.append(f"{number}.crt {problem}; it is trusted, but signs nothing")
+        key = data.get(f"{number}.key")  # a CA may lack it
+        try:
+            if key is not None:
+                signing_key(certificate, key)
+        except ValueError as error:
+            key = None
+            problems.append(f"{number}.crt {error}; it is trusted, but signs nothing")
         cas.pop(certificate, None)  # the same one twice: the newer place counts
         cas[certificate] = StoredCA(certificate, key)
     return StoredCAs(tuple(cas.values()), tuple(problems))
 
 
-def _signing_key(pem: bytes, key: bytes | None) -> tuple[bytes | None, str]:
-    """Return the key of a CA if it can sign, else why it cannot; a CA may lack its key."""
-    if key is None:
-        return None, ""
-    try:
-        load_ca(KeyPair(pem, key))
-    except ValueError as error:
-        return None, str(error)
-    return key, ""
-
-
 def parse_tls_secret(secret: Object) -> StoredServingCertificate | Unusable:
     """Parse the TLS Secret: `tls.crt`, `tls.key`, and the issuer in `ca.crt`."""
-    data = secret_data(secret)
+    data = decoded_data(secret)
     for name in ("tls.crt", "tls.key", "ca.crt"):
         if not data.get(name):
             return Unusable(f"has no {name}")
@@ -107,6 +104,35 @@ def parse_tls_secret(secret: Object) -> StoredServingCertificate | Unusable:
     return StoredServingCertificate(certificate, issuer, written_at(secret))
 
 
+def data_to_write(write: SecretWrite, now: datetime, policy: RotationPolicy) -> dict[str, bytes]:
+    """Make the data of the Secret that an action writes; issue what must be issued.
+
+    What is issued is valid from an hour before `now`, the API server's time.
+    """
+    match write:
+        case AddCA(beside):
+            issued = issue_ca(now, validity=policy.ca_lifetime)
+            return ca_secret_data([*beside, StoredCA(read_certificate(issued.pem), issued.key)])
+        case StoreCAs(kept):
+            return ca_secret_data(kept)
+        case IssueServingCertificate(issuer):
+            ca = KeyPair(pem_of(issuer.certificate), issuer.key or b"")
+            served = issue_serving_certificate(
+                ca, now, dns_names=policy.names, validity=policy.serving_lifetime
+            )
+            return {"tls.crt": served.pem, "tls.key": served.key, "ca.crt": ca.pem}
+
+
+def ca_secret_data(cas: Sequence[StoredCA]) -> dict[str, bytes]:
+    """Make the data of the CA Secret, as `parse_ca_secret` reads it."""
+    data = {}
+    for number, ca in enumerate(cas, 1):
+        data[f"{number}.crt"] = pem_of(ca.certificate)
+        if ca.key is not None:
+            data[f"{number}.key"] = ca.key
+    return data
+
+
 def write_obstacle(secret: Object, types: Sequence[str]) -> str:
     """Say why a Secret cannot be written, whatever it holds; empty if it can."""
     if secret.get("immutable"):
@@ -115,7 +141,7 @@ def write_obstacle(secret: Object, types: Sequence[str]) -> str:
     return "" if kind in types else f"has the type {kind}, expected {types[0]}"
 
 
-def secret_data(secret: Object) -> dict[str, bytes]:
+def decoded_data(secret: Object) -> dict[str, bytes]:
     """Decode a Secret's data."""
     return {key: _decoded(value) for key, value in (secret.get("data") or {}).items()}
 
@@ -180,9 +206,7 @@ def parse_handshake(handshake: Handshake) -> Replica:
     if served is None:
         reason = handshake.problem or handshake.unreachable
         return Replica(name, None, f"cannot be probed: {reason}")
-    try:
-        check_readable(served)
-    except Exception:  # noqa: BLE001 - depends on the field: see certs.certificates
+    if not is_readable(served):
         return Replica(name, None, "serves a certificate that cannot be read")
     return Replica(name, served)
 
@@ -190,5 +214,5 @@ def parse_handshake(handshake: Handshake) -> Replica:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return b""
