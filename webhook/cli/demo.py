@@ -24,7 +24,7 @@ import jsonpatch
 from rich.console import Console
 
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
-from webhook.cli.manifests.blocks import block
+from webhook.cli.manifests.rewrite import to_yaml
 from webhook.cli.manifests.text import parse_yaml
 from webhook.injection.scripts import START, WAIT
 
@@ -132,7 +132,7 @@ def _send(
 def _print_difference(console: Console, before: Any, after: Any) -> None:  # noqa: ANN401 - JSON
     """Print the second document, with a + before every line that the first lacks."""
     old, new = (
-        block(json.loads(_without_scripts(json.dumps(document))), dash=2)
+        to_yaml(json.loads(_without_scripts(json.dumps(document)))).splitlines()
         for document in (before, after)
     )
     for line in difflib.unified_diff(old, new, n=len(new), lineterm=""):

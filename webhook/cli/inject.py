@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
-from webhook.cli.manifests.blocks import block
 from webhook.cli.manifests.objects import (
     KeyPath,
     Manifest,
@@ -20,7 +19,7 @@ from webhook.cli.manifests.objects import (
     namespace_labels,
     read_manifests,
 )
-from webhook.cli.manifests.rewrite import RewriteError, rewrite, round_trip
+from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
 from webhook.cli.options import input_options, read_config
 from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
@@ -135,7 +134,6 @@ def _summary(result: _Result) -> list[str]:
 
 def _written(manifest: Manifest, patches: dict[int, Operations], output: str | None) -> str:
     as_json = output == "json" or (output is None and manifest.is_json)
-    yaml = round_trip()
     texts = []
     for part in manifest.documents:
         document = part.document
@@ -152,10 +150,10 @@ def _written(manifest: Manifest, patches: dict[int, Operations], output: str | N
         if as_json:
             texts.append(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n" if data else "")
         elif manifest.is_json:
-            texts += [f"{line}\n" for line in block(data)]
+            texts.append(to_yaml(data))
         else:
             try:
-                texts.append(rewrite(yaml, document, patch, data))
+                texts.append(rewrite(document, patch, data))
             except RewriteError as error:
                 name = f"{manifest.source}: {part.objects[0].name}"
                 problem = f"{name}: cannot be written as YAML: {error}; use -o json"

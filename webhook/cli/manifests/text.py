@@ -9,7 +9,6 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,31 @@ from webhook.injection.decisions import quoted
 MAX_BYTES = 32 * 1024 * 1024  # etcd holds objects of 1.5 MiB; a file may have many
 MAX_DEPTH = 100  # a pod has 10 levels; ruamel.yaml needs several stack frames for each
 MAX_REPEATED = 100_000  # values that aliases repeat in one document; an alias bomb has billions
-#: PyYAML without libyaml has the same events, several times slower.
-LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
-_INTEGER = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)")
-_OCTAL = re.compile(r"([-+]?)0o?([0-7]+)")
-_FLOAT = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)([eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_COMMENT_LINE = re.compile(r"[ \t]*(#[^\n]*)?(\n|$)")
+_TAG = "tag:yaml.org,2002:"
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_TAG = "tag:yaml.org,2002:"
+_OCTAL = re.compile(r"([-+]?)0o?([0-7]+)")
+_REST_OF_LINE = re.compile(r"[ \t]*(#.*)?(\n|\Z)")
+
+
+# PyYAML without libyaml does the same, several times slower.
+class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+    """Parses text to nodes, and tags plain scalars with their types."""
+
+
+for _kind, _pattern in (
+    ("merge", "<<"),
+    ("null", "|~|null|Null|NULL"),
+    ("bool", "true|True|TRUE|false|False|FALSE"),
+    ("int", "[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)"),
+    ("float", r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)([eE][-+]?[0-9]+)?"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+):
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), None)
 
 
 class TextError(ValueError):
@@ -46,11 +56,9 @@ class Document(Struct, frozen=True):
 
     Attributes:
         head: up to the `---` line, with the comments above it.
-        body: from there to the end of the line on which the last value ends.
-        tail: comments and empty lines after the body.
+        tail: comments at the end that are not indented.
         line: the number of lines before the body.
         data: JSON data.
-        has_aliases: a part of the body stands for several places of the data.
     """
 
     head: str
@@ -58,7 +66,6 @@ class Document(Struct, frozen=True):
     tail: str
     line: int
     data: Any
-    has_aliases: bool = False
 
 
 def read_text(path: str) -> str:
@@ -112,7 +119,13 @@ def parse_yaml(text: str) -> list[Document]:
         TextError: it is not YAML, or not JSON data.
     """
     try:
-        return list(_Reader(text).documents())
+        starts = _document_starts(text)
+        begins = [0, *(begin for begin, _ in starts[1:]), len(text)]
+        nodes = yaml.compose_all(text, Loader=_Loader)
+        return [
+            _document(text, begins[index], start, begins[index + 1], node)
+            for index, ((_, start), node) in enumerate(zip(starts, nodes, strict=True))
+        ]
     except yaml.MarkedYAMLError as error:
         words = ", ".join(word for word in (error.context, error.problem) if word)
         raise _error(error.problem_mark or error.context_mark, words) from None
@@ -123,91 +136,87 @@ def parse_yaml(text: str) -> list[Document]:
         raise TextError(f"line {line + 1}, column {column + 1}: {problem}") from None
 
 
-def reads_as_string(text: str) -> bool:
-    """Tell whether a plain scalar of this text is a string."""
-    numbers = (_INTEGER, _FLOAT, _NOT_FINITE)
-    return text not in _CONSTANTS and not any(number.fullmatch(text) for number in numbers)
+def _document_starts(text: str) -> list[tuple[int, int]]:
+    """Find where each document begins, and where its body does.
+
+    Raises:
+        TextError: nested too deep, which would overflow the stack of libyaml's composer.
+    """
+    starts: list[tuple[int, int]] = []
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            begin, start = event.start_mark.index, event.end_mark.index
+            if not event.explicit:
+                start = begin if starts else 0
+            elif rest := _REST_OF_LINE.match(text, start):
+                start = rest.end()
+            starts.append((begin, start))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _too_deep(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return starts
 
 
-def _error(mark: Any, problem: str) -> TextError:  # noqa: ANN401 - PyYAML's
-    return TextError(f"line {mark.line + 1}, column {mark.column + 1}: {problem}")
+def _document(text: str, begin: int, start: int, stop: int, node: Any) -> Document:  # noqa: ANN401 - PyYAML's
+    end = stop - _length_of_comments(text[start:stop])
+    line = text.count("\n", 0, start)
+    return Document(
+        text[begin:start], text[start:end], text[end:stop], line, _Builder().build(node)
+    )
 
 
-class _Reader:
-    """Builds the documents of a stream from the parser's events."""
+def _length_of_comments(text: str) -> int:
+    """Measure the end of a document, from its first comment that is not indented."""
+    passed = length = 0
+    for line in reversed(text.split("\n")):
+        if line.startswith("#"):
+            length = passed + len(line)
+        elif line.strip():
+            break
+        passed += len(line) + 1
+    return length
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._events: Iterator[Any] = yaml.parse(text, Loader=LOADER)
-        self._anchors: dict[str, Any] = {}
+
+class _Builder:
+    """Builds the data of a document; a node with aliases is built for each of them."""
+
+    def __init__(self) -> None:
+        self._open: list[int] = []
+        self._built: set[int] = set()
         self._repeated = 0
-        self._end = 0  # where the last value ends
 
-    def documents(self) -> Iterator[Document]:
-        """Build one document after the other."""
-        next(self._events)  # StreamStartEvent
-        event, begin = next(self._events), 0
-        while isinstance(event, yaml.DocumentStartEvent):
-            self._anchors, self._repeated = {}, 0
-            start = self._end = event.end_mark.index if event.explicit else begin
-            data = self._value(next(self._events), 1)
-            next(self._events)  # DocumentEndEvent
-            event = next(self._events)
-            is_last = isinstance(event, yaml.StreamEndEvent)
-            stop = len(self._text) if is_last else event.start_mark.index
-            yield self._document(begin, start, stop, data)
-            begin = stop
+    def build(self, node: Any) -> Any:  # noqa: ANN401 - PyYAML's, JSON
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if id(node) in self._open:
+            raise _error(node.start_mark, "an alias within the value that it repeats")
+        if len(self._open) == MAX_DEPTH:
+            raise _too_deep(node)
+        self._repeated += len(node.value) if id(node) in self._built else 0
+        if self._repeated > MAX_REPEATED:
+            raise _error(node.start_mark, f"aliases repeat more than {MAX_REPEATED} values")
+        kind = "map" if isinstance(node, yaml.MappingNode) else "seq"
+        if node.tag != _TAG + kind:
+            raise _error(node.start_mark, f"the tag {node.tag[:60]} is not allowed")
+        self._built.add(id(node))
+        self._open.append(id(node))
+        data = self._mapping(node) if kind == "map" else [self.build(item) for item in node.value]
+        self._open.pop()
+        return data
 
-    def _document(self, begin: int, start: int, stop: int, data: object) -> Document:
-        comment = _COMMENT_LINE.match(self._text, start, stop)
-        if start > begin and comment:  # the rest of the line of ---
-            start = comment.end()
-        end = max(self._end, start)
-        if end > start and self._text[end - 1] != "\n":
-            end = self._text.find("\n", end, stop) + 1 or stop
-        head, body, tail = self._text[begin:start], self._text[start:end], self._text[end:stop]
-        line = self._text.count("\n", 0, start)
-        return Document(head, body, tail, line, data, has_aliases=self._repeated > 0)
-
-    def _value(self, event: Any, depth: int) -> Any:  # noqa: ANN401 - PyYAML's, JSON
-        if depth > MAX_DEPTH:
-            raise _error(event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
-        value: Any
-        if isinstance(event, yaml.SequenceStartEvent):
-            _require_tag(event, "seq")
-            value = [self._value(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)]
-        elif isinstance(event, yaml.MappingStartEvent):
-            _require_tag(event, "map")
-            value = self._mapping(depth)
-        else:
-            self._end = event.end_mark.index
-            if isinstance(event, yaml.AliasEvent):
-                if event.anchor not in self._anchors:
-                    raise _error(event.start_mark, f"the alias *{event.anchor} has no anchor")
-                return self._copy(self._anchors[event.anchor], event, depth)
-            value = _scalar(event)
-        if event.anchor:
-            self._anchors[event.anchor] = value
-        return value
-
-    def _until(self, end: type[yaml.CollectionEndEvent]) -> Iterator[Any]:
-        for event in self._events:
-            if isinstance(event, end):
-                if event.end_mark.index > event.start_mark.index:  # a bracket
-                    self._end = event.end_mark.index
-                return
-            yield event
-
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self, node: Any) -> dict[str, Any]:  # noqa: ANN401 - PyYAML's
         result: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        for key in self._until(yaml.MappingEndEvent):
-            if not isinstance(key, yaml.ScalarEvent):
+        for key, value_node in node.value:
+            if not isinstance(key, yaml.ScalarNode):
                 raise _error(key.start_mark, "a key that is not a string")
-            self._end = key.end_mark.index
-            name, value = key.value, self._value(next(self._events), depth + 1)
-            if name == "<<" and key.implicit[0]:
+            name, value = key.value, self.build(value_node)
+            if key.tag == f"{_TAG}merge":
                 for source in value if isinstance(value, list) else [value]:
                     if not isinstance(source, dict):
                         raise _error(key.start_mark, "<< merges mappings only")
@@ -220,41 +229,31 @@ class _Reader:
                 result[name] = value
         return merged | result
 
-    def _copy(self, value: Any, alias: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
-        """Copy what an alias repeats: a change of one must not change the other."""
-        self._repeated += 1
-        if self._repeated > MAX_REPEATED:
-            raise _error(alias.start_mark, f"aliases repeat more than {MAX_REPEATED} values")
-        if depth > MAX_DEPTH:
-            raise _error(alias.start_mark, f"nested deeper than {MAX_DEPTH} levels")
-        if isinstance(value, dict):
-            return {key: self._copy(below, alias, depth + 1) for key, below in value.items()}
-        if isinstance(value, list):
-            return [self._copy(below, alias, depth + 1) for below in value]
-        return value
+
+def _error(mark: Any, problem: str) -> TextError:  # noqa: ANN401 - PyYAML's
+    return TextError(f"line {mark.line + 1}, column {mark.column + 1}: {problem}")
 
 
-def _require_tag(event: Any, kind: str) -> None:  # noqa: ANN401 - PyYAML's
-    if event.tag not in (None, "!", _TAG + kind):
-        raise _error(event.start_mark, f"the tag {event.tag[:60]} is not allowed")
+def _too_deep(found: Any) -> TextError:  # noqa: ANN401 - PyYAML's
+    return _error(found.start_mark, f"nested deeper than {MAX_DEPTH} levels")
 
 
-def _scalar(event: Any) -> str | float | bool | None:  # noqa: ANN401 - PyYAML's
-    text: str = event.value
-    kind = event.tag.removeprefix(_TAG) if event.tag not in (None, "!") else None
-    if kind == "str" or (kind is None and (not event.implicit[0] or reads_as_string(text))):
+def _scalar(node: Any) -> str | float | bool | None:  # noqa: ANN401 - PyYAML's
+    text: str = node.value
+    kind = node.tag.removeprefix(_TAG)
+    if kind in ("str", "merge"):
         return text
-    if text in _CONSTANTS and kind in (None, "null", "bool"):
+    if kind in ("null", "bool") and text in _CONSTANTS:
         return _CONSTANTS[text]
-    if reads_as_string(text) or kind not in (None, "int", "float"):
-        raise _error(event.start_mark, f"the tag {event.tag[:60]} is not allowed for {text[:60]!r}")
+    if kind not in ("int", "float"):
+        raise _error(node.start_mark, f"the tag {node.tag[:60]} is not allowed for {text[:60]!r}")
     digits = text.replace("_", "")
     try:
-        if _INTEGER.fullmatch(text) and kind != "float":
+        if kind == "int":
             octal = _OCTAL.fullmatch(digits)
             return int(octal[1] + octal[2], 8) if octal else int(digits, 0)
         if math.isfinite(number := float(digits)):
             return number
     except ValueError:  # .inf, 08, or more digits than Python converts
         pass
-    raise _error(event.start_mark, f"{digits[:40]} is not a number that JSON can hold")
+    raise _error(node.start_mark, f"{digits[:40]} is not a number that JSON can hold")
