@@ -9,7 +9,7 @@ from webhook.cli.explain.drawing import Explanation, draw
 from webhook.cli.explain.pod_checks import explain_template
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
-from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifests
+from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifest
 from webhook.cli.options import access_options, input_options, read_config
 from webhook.config import Config
 from webhook.injection import Outcome
@@ -75,7 +75,7 @@ def _pod_name(argument: str, context: click.Context) -> str:
 def _explain_files(
     sources: Sequence[str], label: str | None, namespace: str | None, config: Config
 ) -> list[Explanation]:
-    manifests = read_manifests(sources)
+    manifests = [read_manifest(source) for source in sources]
     cluster = AssumedCluster(config, namespace or "default", label, namespace_labels(manifests))
     objects = [found for manifest in manifests for found in manifest.objects]
     explanations = [
