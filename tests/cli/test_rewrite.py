@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhook.cli.manifests import rewrite as rewriting
+from webhook.cli.manifests.objects import BOUNDS
 from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
-from webhook.cli.manifests.text import parse_yaml
+from webhook.documents import parse_yaml
 
 ITEM = {"name": "x"}
 Operation = dict[str, Any]
@@ -26,7 +27,7 @@ def remove(path: str) -> Operation:
 
 def patched(text: str, *patch: Operation) -> str:
     """Parse a document, patch it, and write it back."""
-    [document] = parse_yaml(text)
+    [document] = parse_yaml(text, BOUNDS)
     data = jsonpatch.apply_patch(copy.deepcopy(document.data), copy.deepcopy(list(patch)))
     return rewrite(document, patch, data)
 
@@ -134,7 +135,7 @@ def test_a_patch_is_written_into_the_text(text: str, patch: list[Operation], exp
 
 def test_merged_mappings_get_keys_of_their_own() -> None:
     text = patched("a: &x\n  b: 1\nc:\n  <<: *x\n", add("/c/d", 2))
-    assert parse_yaml(text)[0].data == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
+    assert parse_yaml(text, BOUNDS)[0].data == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
 
 
 def test_a_change_of_meaning_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ MAPPINGS = st.dictionaries(NAMES, TREES, min_size=1, max_size=4)
 @settings(deadline=None)
 @given(MAPPINGS)
 def test_written_data_loads_back_equal(data: dict[str, Any]) -> None:
-    [document] = parse_yaml(to_yaml(data))
+    [document] = parse_yaml(to_yaml(data), BOUNDS)
     assert document.data == data
 
 

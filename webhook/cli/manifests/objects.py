@@ -1,21 +1,27 @@
 """The Kubernetes objects of manifests: single ones, lists of them, and the pods in them."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from webhook.cli.group import BadInput
-from webhook.cli.manifests.text import Document, TextError, parse_json, parse_yaml, read_text
 from webhook.config.wording import dotted, printable, shown
+from webhook.documents import Bounds, Document, DocumentError, decode, parse_json, parse_yaml
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 32 * 1024 * 1024  # etcd holds objects of 1.5 MiB; a file may have many
+# A pod has 10 levels; ruamel.yaml needs several stack frames for each.
+BOUNDS = Bounds(depth=100, values=2_000_000)
 
 #: API version and kind, to the keys that lead to the pod.
 POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -89,22 +95,36 @@ def read_manifest(path: str) -> Manifest:
     """
     source = "standard input" if path == "-" else path
     try:
-        text = read_text(path)
+        text = decode(_read(path))
         data = parse_json(text)
         if data is None:
-            documents = parse_yaml(text.replace("\r\n", "\n"))
+            documents = parse_yaml(text.replace("\r\n", "\n"), BOUNDS)
         else:
             documents = [Document("", text, "", 0, data)]
         parts = [
             (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
             for document in documents
         ]
-    except (TextError, _ObjectError) as error:
-        raise BadInput(f"{source}: {error}") from error
+    except (DocumentError, _ObjectError) as error:
+        raise BadInput(f"{source}: {printable(str(error))}") from error
     manifest = Manifest(source, data is not None, "\r\n" in text, parts)
     if not manifest.objects:
         raise BadInput(f"{source}: no Kubernetes object")
     return manifest
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path == "-":
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise DocumentError(f"larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
+    return content
 
 
 def namespace_labels(manifests: Sequence[Manifest]) -> dict[str, str | None]:

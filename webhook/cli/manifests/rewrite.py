@@ -23,7 +23,8 @@ from ruamel.yaml.scalarstring import (
 )
 
 from webhook.cli.manifests.comments import Container, Slot, is_block, keys_of, last_slot, slot_above
-from webhook.cli.manifests.text import Document, TextError, parse_yaml
+from webhook.cli.manifests.objects import BOUNDS
+from webhook.documents import Document, DocumentError, parse_yaml
 
 Patch = Sequence[Mapping[str, Any]]
 
@@ -47,8 +48,8 @@ def rewrite(document: Document, patch: Patch, expected: object) -> str:
     try:
         separator = "\n" if document.head.endswith("---") else ""
         text = document.head + separator + _patched(document.body, patch) + document.tail
-        written = [parsed.data for parsed in parse_yaml(text)]
-    except (IndexError, RecursionError, TextError, YAMLError) as error:
+        written = [parsed.data for parsed in parse_yaml(text, BOUNDS)]
+    except (IndexError, RecursionError, DocumentError, YAMLError) as error:
         raise RewriteError(" ".join(str(error).split())) from error
     # As text: to Python, 1 == True.
     if json.dumps(written, sort_keys=True) != json.dumps([expected], sort_keys=True):

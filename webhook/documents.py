@@ -1,4 +1,4 @@
-"""Reads YAML and JSON text as JSON data; errors have a line and a column.
+"""Reads YAML and JSON documents as JSON data, within bounds; errors have a line and a column.
 
 libyaml parses the text. Plain scalars mean what YAML 1.2 says, with two rules of kubectl: a whole
 number with a leading zero is octal, and a key is always a string. Source:
@@ -8,18 +8,10 @@ sigs.k8s.io/yaml.
 import json
 import math
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
 from msgspec import Struct
-
-from webhook.injection.decisions import quoted
-
-MAX_BYTES = 32 * 1024 * 1024  # etcd holds objects of 1.5 MiB; a file may have many
-MAX_DEPTH = 100  # a pod has 10 levels; ruamel.yaml needs several stack frames for each
-MAX_REPEATED = 100_000  # values that aliases repeat in one document; an alias bomb has billions
 
 _TAG = "tag:yaml.org,2002:"
 _CONSTANTS: dict[str, bool | None] = {
@@ -47,8 +39,22 @@ for _kind, _pattern in (
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), None)
 
 
-class TextError(ValueError):
-    """The text is not YAML, or holds what JSON cannot; str() says where."""
+class DocumentError(ValueError):
+    """The text is not YAML, holds what JSON cannot, or is over a bound; str() says where."""
+
+
+class Bounds(Struct, frozen=True):
+    """What a text may have at most.
+
+    Attributes:
+        depth: mappings and lists within each other.
+        values: in a document; what an alias repeats is counted for each alias.
+        is_plain: one document, without anchors, aliases and tags.
+    """
+
+    depth: int
+    values: int
+    is_plain: bool = False
 
 
 class Document(Struct, frozen=True):
@@ -68,33 +74,24 @@ class Document(Struct, frozen=True):
     data: Any
 
 
-def read_text(path: str) -> str:
-    """Read a file, or standard input if the path is `-`.
+def decode(content: bytes) -> str:
+    """Decode UTF-8, with or without a byte order mark.
 
     Raises:
-        TextError: it cannot be read, is larger than `MAX_BYTES`, or is not UTF-8.
+        DocumentError: it is not UTF-8.
     """
     try:
-        if path == "-":
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(path).open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise TextError(f"larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
         return content.decode("utf-8-sig")
-    except OSError as error:
-        raise TextError(f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        byte = content[error.start]
-        raise TextError(f"not UTF-8 (byte 0x{byte:02x} at offset {error.start})") from None
+        problem = f"not UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
+        raise DocumentError(problem) from None
 
 
 def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON
     """Parse JSON; returns None for everything else, which `parse_yaml` parses or describes.
 
     Raises:
-        TextError: it is nested too deep.
+        DocumentError: it is nested too deep.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -108,22 +105,22 @@ def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON
     except ValueError:
         return None
     except RecursionError:
-        raise TextError("nested too deep") from None
+        raise DocumentError("nested too deep") from None
     return data
 
 
-def parse_yaml(text: str) -> list[Document]:
-    """Parse a stream of YAML documents, whose lines end in a line feed.
+def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
+    """Parse a stream of YAML documents.
 
     Raises:
-        TextError: it is not YAML, or not JSON data.
+        DocumentError: it is not YAML, not JSON data, or over a bound.
     """
     try:
-        starts = _document_starts(text)
+        starts = _check_events(text, bounds)
         begins = [0, *(begin for begin, _ in starts[1:]), len(text)]
         nodes = yaml.compose_all(text, Loader=_Loader)
         return [
-            _document(text, begins[index], start, begins[index + 1], node)
+            _document(text, (begins[index], start, begins[index + 1]), _Builder(bounds).build(node))
             for index, ((_, start), node) in enumerate(zip(starts, nodes, strict=True))
         ]
     except yaml.MarkedYAMLError as error:
@@ -133,40 +130,51 @@ def parse_yaml(text: str) -> list[Document]:
         place = text.find(chr(error.character))
         line, column = text.count("\n", 0, place), place - (text.rfind("\n", 0, place) + 1)
         problem = f"the character {chr(error.character)!r} is not allowed"
-        raise TextError(f"line {line + 1}, column {column + 1}: {problem}") from None
+        raise DocumentError(f"line {line + 1}, column {column + 1}: {problem}") from None
 
 
-def _document_starts(text: str) -> list[tuple[int, int]]:
+def _check_events(text: str, bounds: Bounds) -> list[tuple[int, int]]:
     """Find where each document begins, and where its body does.
 
-    Raises:
-        TextError: nested too deep, which would overflow the stack of libyaml's composer.
+    Rejects what is not plain, and what would overflow the stack of libyaml's composer.
     """
     starts: list[tuple[int, int]] = []
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.DocumentStartEvent):
+            if bounds.is_plain and starts:
+                raise _error(event.start_mark, "another YAML document (accepted: one)")
             begin, start = event.start_mark.index, event.end_mark.index
             if not event.explicit:
                 start = begin if starts else 0
             elif rest := _REST_OF_LINE.match(text, start):
                 start = rest.end()
             starts.append((begin, start))
-        elif isinstance(event, yaml.CollectionStartEvent):
+        elif isinstance(event, yaml.NodeEvent) and bounds.is_plain:
+            _check_plain(event)
+        if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > MAX_DEPTH:
-                raise _too_deep(event)
+            if depth > bounds.depth:
+                raise _too_deep(event, bounds)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return starts
 
 
-def _document(text: str, begin: int, start: int, stop: int, node: Any) -> Document:  # noqa: ANN401 - PyYAML's
+def _check_plain(event: Any) -> None:  # noqa: ANN401 - PyYAML's
+    if event.anchor is not None:
+        problem = "anchors and aliases are not accepted (repeat the value)"
+        raise _error(event.start_mark, problem)
+    if getattr(event, "tag", None) is not None:
+        problem = "tags are not accepted (quote a string that begins with !)"
+        raise _error(event.start_mark, problem)
+
+
+def _document(text: str, marks: tuple[int, int, int], data: object) -> Document:
+    begin, start, stop = marks
     end = stop - _length_of_comments(text[start:stop])
     line = text.count("\n", 0, start)
-    return Document(
-        text[begin:start], text[start:end], text[end:stop], line, _Builder().build(node)
-    )
+    return Document(text[begin:start], text[start:end], text[end:stop], line, data)
 
 
 def _length_of_comments(text: str) -> int:
@@ -184,25 +192,25 @@ def _length_of_comments(text: str) -> int:
 class _Builder:
     """Builds the data of a document; a node with aliases is built for each of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._open: list[int] = []
-        self._built: set[int] = set()
-        self._repeated = 0
+        self._values = 0
 
     def build(self, node: Any) -> Any:  # noqa: ANN401 - PyYAML's, JSON
+        self._values += 1
+        if self._values > self._bounds.values:
+            problem = f"too many values (accepted: at most {self._bounds.values})"
+            raise _error(node.start_mark, problem)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if id(node) in self._open:
             raise _error(node.start_mark, "an alias within the value that it repeats")
-        if len(self._open) == MAX_DEPTH:
-            raise _too_deep(node)
-        self._repeated += len(node.value) if id(node) in self._built else 0
-        if self._repeated > MAX_REPEATED:
-            raise _error(node.start_mark, f"aliases repeat more than {MAX_REPEATED} values")
+        if len(self._open) == self._bounds.depth:
+            raise _too_deep(node, self._bounds)
         kind = "map" if isinstance(node, yaml.MappingNode) else "seq"
         if node.tag != _TAG + kind:
             raise _error(node.start_mark, f"the tag {node.tag[:60]} is not allowed")
-        self._built.add(id(node))
         self._open.append(id(node))
         data = self._mapping(node) if kind == "map" else [self.build(item) for item in node.value]
         self._open.pop()
@@ -222,7 +230,8 @@ class _Builder:
                         raise _error(key.start_mark, "<< merges mappings only")
                     merged = source | merged
             elif name in lines:
-                problem = f"the key {quoted(name)} is already on line {lines[name]}"
+                written = json.dumps(name[:60], ensure_ascii=False)
+                problem = f"the key {written} is already on line {lines[name]}"
                 raise _error(key.start_mark, problem)
             else:
                 lines[name] = key.start_mark.line + 1
@@ -230,12 +239,13 @@ class _Builder:
         return merged | result
 
 
-def _error(mark: Any, problem: str) -> TextError:  # noqa: ANN401 - PyYAML's
-    return TextError(f"line {mark.line + 1}, column {mark.column + 1}: {problem}")
+def _error(mark: Any, problem: str) -> DocumentError:  # noqa: ANN401 - PyYAML's
+    return DocumentError(f"line {mark.line + 1}, column {mark.column + 1}: {problem}")
 
 
-def _too_deep(found: Any) -> TextError:  # noqa: ANN401 - PyYAML's
-    return _error(found.start_mark, f"nested deeper than {MAX_DEPTH} levels")
+def _too_deep(found: Any, bounds: Bounds) -> DocumentError:  # noqa: ANN401 - PyYAML's
+    problem = f"nested too deep (accepted: at most {bounds.depth} levels)"
+    return _error(found.start_mark, problem)
 
 
 def _scalar(node: Any) -> str | float | bool | None:  # noqa: ANN401 - PyYAML's
