@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.explain.drawing import Explanation, draw
-from webhook.cli.explain.pod_checks import explain_template
+from webhook.cli.explain.explanation import Explanation, draw, explain_admission
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
 from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifest
@@ -79,7 +78,9 @@ def _explain_files(
     cluster = AssumedCluster(config, namespace or "default", label, namespace_labels(manifests))
     objects = [found for manifest in manifests for found in manifest.objects]
     explanations = [
-        explain_template(found, found.template, cluster) for found in objects if found.template
+        explain_admission(cluster.subject(found), cluster.admission(found, found.template), config)
+        for found in objects
+        if found.template
     ]
     if not explanations:
         raise BadInput(

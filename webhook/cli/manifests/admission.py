@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from webhook.cli.manifests.objects import Object, Template, metadata_map
 from webhook.config import Config
-from webhook.config.wording import dotted
+from webhook.config.wording import dotted, printable
 from webhook.injection import Admission, Reason
 from webhook.injection.annotations import PREFIX, STATUS
 from webhook.injection.decisions import quoted
@@ -52,6 +52,12 @@ class AssumedCluster(Struct, frozen=True):
     def label_of(self, namespace: str) -> str | None:
         """Return a namespace's label dind.io/inject."""
         return self.label or self.labels.get(namespace)
+
+    def subject(self, found: Object) -> tuple[str, str]:
+        """Return an object's name, and its namespace with the label."""
+        namespace = self.namespace_of(found)
+        label = self.label_of(namespace) or "none"
+        return found.name, f"namespace {printable(namespace)}, label {INJECT}: {label}"
 
     def admission(self, found: Object, template: Template) -> Admission | NotSent:
         """Return what the API server would send, or why it would send nothing."""
