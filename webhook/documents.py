@@ -44,34 +44,21 @@ class DocumentError(ValueError):
 
 
 class Bounds(Struct, frozen=True):
-    """What a text may have at most.
+    """What a text may have at most."""
 
-    Attributes:
-        depth: mappings and lists within each other.
-        values: in a document; what an alias repeats is counted for each alias.
-        is_plain: one document, without anchors, aliases and tags.
-    """
-
-    depth: int
-    values: int
-    is_plain: bool = False
+    depth: int  # of mappings and lists within each other
+    values: int  # in a document, with those that aliases repeat
+    is_plain: bool = False  # one document, without anchors, aliases and tags
 
 
 class Document(Struct, frozen=True):
-    """One document of a text; `head + body + tail` is its part of the text.
+    """One document of a text; `head + body + tail` is its part of the text."""
 
-    Attributes:
-        head: up to the `---` line, with the comments above it.
-        tail: comments at the end that are not indented.
-        line: the number of lines before the body.
-        data: JSON data.
-    """
-
-    head: str
+    head: str  # up to the --- line, with the comments above it
     body: str
-    tail: str
-    line: int
-    data: Any
+    tail: str  # comments at the end that are not indented
+    line: int  # number of lines before the body
+    data: Any  # JSON data
 
 
 def decode(content: bytes) -> str:

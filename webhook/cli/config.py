@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 from ruamel.yaml import YAML
 
-from webhook.cli.group import BadInput, Group
+from webhook.cli.group import BadInput
 from webhook.cli.options import config_option, read_config
 from webhook.config import ConfigError, json_schema, parse_config, read_config_file
 from webhook.config.loading import LARGEST
 
 
-@click.group(cls=Group)
+@click.group()
 def config() -> None:
     """Check and show the configuration file."""
 

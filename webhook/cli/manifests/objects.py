@@ -55,22 +55,14 @@ class Template(Struct, frozen=True):
 
 
 class Object(Struct, frozen=True):
-    """A Kubernetes object.
+    """A Kubernetes object."""
 
-    Attributes:
-        name: kind and name, such as `pod/clean-ci`.
-        namespace: the one that it names, if any.
-        path: where it is in its document; empty unless that is a list.
-        template: its pod, None if it has none.
-        note: why it has none.
-    """
-
-    name: str
-    namespace: str | None
+    name: str  # with its kind, such as pod/clean-ci
+    namespace: str | None  # that it names
     data: dict[str, Any]
-    path: KeyPath = ()
+    path: KeyPath = ()  # in its document; empty unless that is a list
     template: Template | None = None
-    note: str = ""
+    note: str = ""  # why it has no template
 
 
 class Manifest(Struct, frozen=True):
