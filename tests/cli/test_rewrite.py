@@ -124,6 +124,16 @@ CASES: dict[str, tuple[str, list[Operation], str]] = {
         [add("/b", 2)],
         "# top\n--- # first\na: 1\nb: 2\n# end\n",
     ),
+    "what looks like a comment at the end of a block is its text": (
+        "l:\n- |\n  a\n  # b\n# end\n",
+        [add("/m", 1)],
+        "l:\n- |\n  a\n  # b\nm: 1\n# end\n",
+    ),
+    "empty lines at the end of a block are its text": (
+        "l:\n- |+\n  a\n\n# end\n",
+        [add("/l/0", "b")],
+        "l:\n- b\n- |+\n  a\n\n# end\n",
+    ),
     "a marker with a value": ("--- {a: 1}\n", [add("/b", 2)], "---\n{a: 1, b: 2}\n"),
 }
 
@@ -181,7 +191,7 @@ def test_written_data_loads_back_equal(data: dict[str, Any]) -> None:
 def test_a_patched_document_keeps_its_comments(
     data: dict[str, Any], key: str, value: object, dash: str
 ) -> None:
-    item = f"\n{' ' * len(dash)}".join(to_yaml(data).removesuffix("...\n").splitlines())
+    item = f"\n{' ' * len(dash)}".join(to_yaml(data).splitlines())
     text = f"# top\nfirst:\n  second:\n{dash}{item}\n# end\n"
     pointer = key.replace("~", "~0").replace("/", "~1")
     written = patched(text, add(f"/first/second/0/{pointer}", value), add("/first/second/-", value))

@@ -73,7 +73,8 @@ def _round_trip() -> YAML:
 def _dumped(yaml: YAML, tree: object) -> str:
     stream = io.StringIO()
     yaml.dump(tree, stream)
-    return stream.getvalue()
+    # ruamel.yaml ends a document after a block of text that keeps its empty lines.
+    return re.sub(r"^\.\.\.\n\Z", "", stream.getvalue(), flags=re.MULTILINE)
 
 
 def _patched(body: str, patch: Patch) -> str:
