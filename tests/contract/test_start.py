@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from service.running import COMMAND, CertificateFolder
+from kube.process import ServerProcess
+from kube.waiting import until
+from service.running import COMMAND, CertificateFolder, serving_lines
 
 
 def failed_start(folder: CertificateFolder, *arguments: str | Path) -> tuple[int, str]:
@@ -95,7 +97,38 @@ def test_ports_in_use_are_named(certificates: CertificateFolder, flag: str) -> N
         port = str(other.getsockname()[1])
         status, stderr = failed_start(certificates, flag, port)
     assert status == 78
-    assert_one_sentence(stderr, "cannot listen", port, "address already in use")
+    assert_one_sentence(stderr, "cannot listen", port, "Address already in use")
+
+
+@pytest.mark.parametrize(
+    ("flags", "addresses", "others"),
+    [
+        ([], ["127.0.0.1", "::1"], []),
+        (["--host", "127.0.0.1"], ["127.0.0.1"], ["::1"]),
+        (["--host", "::1"], ["::1"], ["127.0.0.1"]),
+    ],
+    ids=["unset", "IPv4", "IPv6"],
+)
+def test_both_ports_listen_on_the_host_or_on_every_ipv4_and_ipv6_address(
+    certificates: CertificateFolder,
+    tmp_path: Path,
+    flags: list[str],
+    addresses: list[str],
+    others: list[str],
+) -> None:
+    ports = ["--port", "0", "--admin-port", "0", "--tls-dir", str(certificates.path)]
+    process = ServerProcess([COMMAND, "serve", *ports, *flags], tmp_path)
+    try:
+        until(lambda: bool(serving_lines(process)), "the service to serve")
+        (line,) = serving_lines(process)
+        for port in (int(line[key].rpartition(":")[2]) for key in ("webhook", "admin")):
+            for address in addresses:
+                socket.create_connection((address, port)).close()
+            for address in others:
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection((address, port))
+    finally:
+        process.stop()
 
 
 def test_flags_can_be_set_by_environment_variables(

@@ -137,8 +137,8 @@ def running_service(
     """
     process = start(folder, certificates.path, *arguments)
     try:
-        until(lambda: bool(_serving(process)), "the service to serve")
-        (line,) = _serving(process)
+        until(lambda: bool(serving_lines(process)), "the service to serve")
+        (line,) = serving_lines(process)
         ports = [int(line[key].rpartition(":")[2]) for key in ("webhook", "admin")]
         service = RunningService(process, ports[0], ports[1], certificates.ca)
         with service.client, service.admin:
@@ -156,7 +156,8 @@ def start(folder: Path, tls_dir: Path, *arguments: str | Path) -> ServerProcess:
     return ServerProcess([COMMAND, "serve", *flags, *arguments], folder)
 
 
-def _serving(process: ServerProcess) -> list[dict[str, Any]]:
+def serving_lines(process: ServerProcess) -> list[dict[str, Any]]:
+    """The line of its log with the addresses on which it listens; none before that."""
     if process.ended:
         raise RuntimeError(f"the service ended while starting\n{process.log_tail()}")
     lines = process.log.read_text().splitlines()

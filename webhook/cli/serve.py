@@ -42,7 +42,7 @@ _PORT = click.IntRange(0, 65535)
 @_option(
     "--client-name", str, "Name that client certificates must have; needs --client-ca. Unset: any."
 )
-@_option("--host", str, "Address to listen on.", default="0.0.0.0")  # noqa: S104
+@_option("--host", str, "Address to listen on. Unset: every IPv4 and IPv6 address.")
 @_option("--port", _PORT, "Port of the webhook (TLS). 0: any free port.", default=8443)
 @_option(
     "--admin-port", _PORT, "Port of /healthz, /readyz and /metrics. 0: any free port.", default=8080

@@ -104,12 +104,14 @@ class ResourceList(Model):
 
     def amounts(self) -> dict[str, str]:
         """What is set, by resource name, as a container's `resources` holds it."""
-        amounts = {
-            "cpu": self.cpu,
-            "memory": self.memory,
-            "ephemeral-storage": self.ephemeral_storage,
-        }
-        return {name: str(value) for name, value in amounts.items() if value is not None}
+        amounts = {}
+        if self.cpu is not None:
+            amounts["cpu"] = str(self.cpu)
+        if self.memory is not None:
+            amounts["memory"] = str(self.memory)
+        if self.ephemeral_storage is not None:
+            amounts["ephemeral-storage"] = str(self.ephemeral_storage)
+        return amounts
 
 
 class Resources(Model):

@@ -5,8 +5,7 @@ injected), `annotations` and `settings` (what a pod may ask for), `checks` (the 
 and `node` (what is added), `inject` (the patch).
 """
 
-from webhook.injection.admission import Admission
-from webhook.injection.checks import CheckResult, NotEvaluated, Passed, decide, examine
+from webhook.injection.checks import Admission, CheckResult, NotEvaluated, Passed, decide, examine
 from webhook.injection.decisions import Audit, Decision, Denied, Injected, Problem, Skipped
 from webhook.injection.optin import Endpoint
 from webhook.injection.reasons import Outcome, Reason

@@ -4,11 +4,9 @@ The webhook sees pods before the API server validates them. Counting the items o
 costs less than decoding it.
 """
 
-from collections.abc import Iterator
-
 from webhook.injection.annotations import PREFIX, STATUS
 from webhook.injection.decisions import Problem, quoted
-from webhook.injection.pod import Container, Pod
+from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
 
 CONTAINERS = 1_000
@@ -43,54 +41,49 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
     Returns:
         One problem per exceeded bound, of all that were counted.
     """
-    problems: list[Problem] = []
-    for counts in (_list_counts, _container_counts, _text_counts):
-        problems += [
-            Problem(
-                Reason.POD_TOO_LARGE, f"the pod has {count:,} {what} (accepted: up to {bound:,})"
-            )
-            for count, what, bound in counts(pod)
-            if count > bound * factor
-        ]
-        if problems:
-            return problems
-    return _annotation_problems(pod)
-
-
-def _list_counts(pod: Pod) -> Iterator[Count]:
-    spec = pod.spec
+    spec, containers = pod.spec, pod.all_containers()
     groups = spec.security_context.supplemental_groups if spec.security_context else None
-    containers = len(pod.init_containers) + len(pod.containers)
-    yield containers, "containers, init containers included", CONTAINERS
-    yield len(pod.volumes), "volumes", VOLUMES
-    yield len(pod.annotations), "annotations", ITEMS
-    yield len(pod.metadata.owner_references or ()), "ownerReferences", ITEMS
-    yield len(spec.image_pull_secrets or ()), "imagePullSecrets", ITEMS
-    yield len(groups or ()), "supplementalGroups", ITEMS
-
-
-def _container_counts(pod: Pod) -> Iterator[Count]:
+    problems = _exceeded(
+        factor,
+        (len(containers), "containers, init containers included", CONTAINERS),
+        (len(pod.volumes), "volumes", VOLUMES),
+        (len(pod.annotations), "annotations", ITEMS),
+        (len(pod.metadata.owner_references or ()), "ownerReferences", ITEMS),
+        (len(spec.image_pull_secrets or ()), "imagePullSecrets", ITEMS),
+        (len(groups or ()), "supplementalGroups", ITEMS),
+    )
+    if problems:
+        return problems
     mounts = variables = words = 0
-    for container in pod.all_containers():
+    for container in containers:
         mounts += len(container.volume_mounts or ())
         variables += len(container.env or ())
         words += len(container.command or ()) + len(container.args or ())
-    yield mounts, "volumeMounts in all containers", MOUNTS
-    yield variables, "environment variables in all containers", VARIABLES
-    yield words, "words in command and args of all containers", WORDS
+    problems = _exceeded(
+        factor,
+        (mounts, "volumeMounts in all containers", MOUNTS),
+        (variables, "environment variables in all containers", VARIABLES),
+        (words, "words in command and args of all containers", WORDS),
+    )
+    if problems:
+        return problems
+    text = sum([len(volume.name) for volume in pod.volumes])
+    for container in containers:
+        text += len(container.name) + len(container.image or "")
+        text += sum(map(len, container.command or ())) + sum(map(len, container.args or ()))
+        for mount in container.volume_mounts or ():
+            text += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
+    what = "characters in names, images, commands, arguments and mount paths"
+    return _exceeded(factor, (text, what, TEXT)) or _annotation_problems(pod)
 
 
-def _text_counts(pod: Pod) -> Iterator[Count]:
-    text = sum(map(_text, pod.all_containers())) + sum([len(v.name) for v in pod.volumes])
-    yield text, "characters in names, images, commands, arguments and mount paths", TEXT
-
-
-def _text(container: Container) -> int:
-    text = len(container.name) + len(container.image or "")
-    text += sum(map(len, container.command or ())) + sum(map(len, container.args or ()))
-    for mount in container.volume_mounts or ():
-        text += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
-    return text
+def _exceeded(factor: int, *counts: Count) -> list[Problem]:
+    problems = []
+    for count, what, bound in counts:
+        if count > bound * factor:
+            text = f"the pod has {count:,} {what} (accepted: up to {bound:,})"
+            problems.append(Problem(Reason.POD_TOO_LARGE, text))
+    return problems
 
 
 def _annotation_problems(pod: Pod) -> list[Problem]:
@@ -98,17 +91,12 @@ def _annotation_problems(pod: Pod) -> list[Problem]:
     if len(keys) > OWN_ANNOTATIONS:
         text = f"the pod has {len(keys):,} annotations below {PREFIX} "
         return [Problem(Reason.POD_TOO_LARGE, f"{text}(accepted: up to {OWN_ANNOTATIONS})")]
-    lengths = {
-        key: max(len(key), len(pod.annotations[key]))
-        for key in keys
-        if key != STATUS  # written by the webhook, and long if the pod has many containers
-    }
-    return [
-        Problem(
-            Reason.POD_TOO_LARGE,
-            f"annotation {quoted(key)} has {length:,} characters "
-            f"(accepted: up to {ANNOTATION_LENGTH:,})",
-        )
-        for key, length in lengths.items()
-        if length > ANNOTATION_LENGTH
-    ]
+    problems = []
+    for key in keys:
+        length = max(len(key), len(pod.annotations[key]))
+        # The webhook writes the status, which is long if the pod has many containers.
+        if length > ANNOTATION_LENGTH and key != STATUS:
+            text = f"annotation {quoted(key)} has {length:,} characters "
+            text += f"(accepted: up to {ANNOTATION_LENGTH:,})"
+            problems.append(Problem(Reason.POD_TOO_LARGE, text))
+    return problems

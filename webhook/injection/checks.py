@@ -3,14 +3,15 @@
 `decide` and `examine` run the same checks, so that an explanation cannot differ from a decision.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from msgspec import Struct
 
 from webhook.config import Config, Mode, Placement
 from webhook.injection import bounds, node
-from webhook.injection.admission import Admission, Case
-from webhook.injection.annotations import PREFIX
+from webhook.injection.annotations import PREFIX, parse_annotations
 from webhook.injection.decisions import (
     Decision,
     Denied,
@@ -21,14 +22,60 @@ from webhook.injection.decisions import (
     quoted,
     warning,
 )
-from webhook.injection.existing import find_own_daemon
-from webhook.injection.optin import INJECT, MIRROR_POD, opt_in
+from webhook.injection.existing import (
+    ExistingInjection,
+    find_existing_injection,
+    find_own_daemon,
+)
+from webhook.injection.inject import inject
+from webhook.injection.optin import INJECT, MIRROR_POD, Endpoint, opt_in
+from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.selection import candidates
+from webhook.injection.settings import Resolution, resolve
+
+
+class Admission(Struct, frozen=True):
+    """A pod about to be created.
+
+    Attributes:
+        endpoint: the path of the request, which tells how the pod opted in.
+        namespace: the pod's, which its own metadata need not contain yet.
+        pod: the pod.
+    """
+
+    endpoint: Endpoint
+    namespace: str
+    pod: Pod
+
+
+@dataclass
+class Case:
+    """An admission and what follows from it, computed when the first check needs it."""
+
+    admission: Admission
+    config: Config
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        """The settings, and the problems of the annotations."""
+        parsed = parse_annotations(self.admission.pod.annotations)
+        return resolve(parsed, self.config, self.admission.namespace)
+
+    @cached_property
+    def existing(self) -> ExistingInjection | None:
+        """What an earlier injection added."""
+        return find_existing_injection(self.admission.pod)
 
 
 class Passed(Struct, frozen=True):
     """The check found nothing against an injection."""
+
+
+class Fits(Passed, frozen=True):
+    """There is room for the injection; the answer of the last check."""
+
+    injection: Injected
 
 
 class NotEvaluated(Struct, frozen=True):
@@ -72,11 +119,11 @@ def _denied_if(problems: Sequence[Problem]) -> Answer:
 
 
 def _check_mirror_pod(case: Case) -> Answer:
-    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.pod.annotations else _PASSED
+    return Skipped(Reason.MIRROR_POD) if MIRROR_POD in case.admission.pod.annotations else _PASSED
 
 
 def _check_opt_in(case: Case) -> Answer:
-    match opt_in(case.admission.endpoint, case.pod.annotations.get(INJECT)):
+    match opt_in(case.admission.endpoint, case.admission.pod.annotations.get(INJECT)):
         case None:
             return _PASSED
         case Skipped() as skipped:
@@ -86,8 +133,8 @@ def _check_opt_in(case: Case) -> Answer:
 
 
 def _check_size(case: Case) -> Answer:
-    problems = bounds.exceeded(case.pod)
-    if problems and not bounds.exceeded(case.pod, factor=bounds.INJECTED_FACTOR):
+    problems = bounds.exceeded(case.admission.pod)
+    if problems and not bounds.exceeded(case.admission.pod, factor=bounds.INJECTED_FACTOR):
         return _denied_if(problems if case.existing is None else ())
     return _denied_if(problems)
 
@@ -97,18 +144,20 @@ def _check_annotations(case: Case) -> Answer:
 
 
 def _check_containers(case: Case) -> Answer:
-    if "containers" not in case.annotations.names:
+    if f"{PREFIX}containers" not in case.admission.pod.annotations:
         return _PASSED
-    names = case.annotations.options.containers
+    settings = case.resolution.settings
+    if settings is None:
+        return _NO_SETTINGS
+    names, profile = settings.containers, settings.profile
     if names is None:
         return _NO_NAMES
-    if case.settings is None:
-        return _NO_SETTINGS
-    profile = case.settings.profile
     is_native = profile.placement is Placement.INIT_CONTAINER or profile.mode is Mode.NODE
     available = [
         candidate.container.name
-        for candidate in candidates(case.pod, profile.mode, with_init_containers=is_native)
+        for candidate in candidates(
+            case.admission.pod, profile.mode, with_init_containers=is_native
+        )
     ]
     known = set(available)
     return _denied_if(
@@ -125,7 +174,7 @@ def _check_containers(case: Case) -> Answer:
 
 
 def _check_own_daemon(case: Case) -> Answer:
-    name = find_own_daemon(case.pod, case.existing)
+    name = find_own_daemon(case.admission.pod, case.existing)
     if name is None:
         return _PASSED
     text = "container {} is a Docker daemon of the pod's own: the pod is skipped"
@@ -133,7 +182,7 @@ def _check_own_daemon(case: Case) -> Answer:
 
 
 def _check_platform(case: Case) -> Answer:
-    spec, settings = case.pod.spec, case.settings
+    spec, settings = case.admission.pod.spec, case.resolution.settings
     reasons = []
     if (spec.os is not None and spec.os.name == "windows") or (
         spec.node_selector is not None and spec.node_selector.os == "windows"
@@ -152,24 +201,28 @@ def _check_platform(case: Case) -> Answer:
 
 
 def _check_fit(case: Case) -> Answer:
-    settings = case.settings
+    settings = case.resolution.settings
     if settings is None:
         return _NO_SETTINGS
     profile = settings.profile
-    problems = []
-    own, wanted = case.pod.spec.runtime_class_name, profile.runtime_class_name
+    pod, problems = case.admission.pod, list[Problem]()
+    own, wanted = pod.spec.runtime_class_name, profile.runtime_class_name
     if profile.mode is Mode.SIDECAR and own and wanted and own != wanted:
         text = f"spec.runtimeClassName: {quoted(own)} is not the runtime class of profile "
         text += f"{settings.name} (accepted: {quoted(wanted)})"
         problems.append(Problem(Reason.RUNTIME_CLASS, text))
     # In mode sidecar, a container of the injected one's name is the pod's own daemon.
-    is_taken = any(container.name == node.NAME for container in case.pod.all_containers())
-    if profile.mode is Mode.NODE and case.existing is None and is_taken:
+    if (
+        profile.mode is Mode.NODE
+        and case.existing is None
+        and any(container.name == node.NAME for container in pod.all_containers())
+    ):
         text = f"container name {quoted(node.NAME)} is reserved for the injected container"
         problems.append(Problem(Reason.NAME_TAKEN, text))
-    if isinstance(case.injection, Denied):
-        problems += case.injection.problems
-    return _denied_if(problems)
+    injection = inject(pod, settings, case.existing)
+    if isinstance(injection, Denied):
+        return Denied([*problems, *injection.problems])
+    return Denied(problems) if problems else Fits(injection)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -191,7 +244,8 @@ def examine(admission: Admission, config: Config) -> list[CheckResult]:
         One result per check, up to the first that ends the examination: it skips the pod, or finds
         it too large.
     """
-    return list(_run_checks(Case(admission, config)))
+    answers = _run_checks(admission, config)
+    return [CheckResult(check, answer) for check, answer in zip(CHECKS, answers, strict=False)]
 
 
 def decide(admission: Admission, config: Config) -> Decision:
@@ -204,26 +258,27 @@ def decide(admission: Admission, config: Config) -> Decision:
     Returns:
         Injected with a patch, Skipped with a reason, or Denied with all problems at once.
     """
-    case = Case(admission, config)
+    answers = _run_checks(admission, config)
     problems: list[Problem] = []
-    skipped: Skipped | None = None
-    for result in _run_checks(case):
-        match result.answer:
-            case Denied(found):
-                problems += found
-            case Skipped() as skipped:
-                pass
+    for answer in answers:
+        if isinstance(answer, Denied):
+            problems += answer.problems
     if problems:
         return Denied(problems)
-    if skipped is not None:
-        return skipped
-    assert isinstance(case.injection, Injected)  # noqa: S101 - otherwise there is a problem
-    return case.injection
+    last = answers[-1]
+    if isinstance(last, Skipped):
+        return last
+    assert isinstance(last, Fits)  # noqa: S101 - otherwise there is a problem
+    return last.injection
 
 
-def _run_checks(case: Case) -> Iterator[CheckResult]:
+def _run_checks(admission: Admission, config: Config) -> list[Answer]:
+    """Return the answers of the first checks, or of all."""
+    case = Case(admission, config)
+    answers = []
     for check in CHECKS:
         answer = check.run(case)
-        yield CheckResult(check, answer)
+        answers.append(answer)
         if isinstance(answer, Skipped) or (check.is_final and isinstance(answer, Denied)):
-            return
+            break
+    return answers

@@ -63,14 +63,12 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
 
 def _injected_mode(container: Container) -> Mode | None:
     command = container.command or ()
-    script = command[_SCRIPT_NAME_AT] if len(command) > _SCRIPT_NAME_AT else None
-    match container.name, script:
-        case (sidecar.NAME, name) if name == START_NAME:
-            return Mode.SIDECAR
-        case (node.NAME, name) if name == WAIT_NAME:
-            return Mode.NODE
-        case _:
-            return None
+    if len(command) <= _SCRIPT_NAME_AT:
+        return None
+    names = (container.name, command[_SCRIPT_NAME_AT])
+    if names == (sidecar.NAME, START_NAME):
+        return Mode.SIDECAR
+    return Mode.NODE if names == (node.NAME, WAIT_NAME) else None
 
 
 def _socket_directory(arguments: Sequence[str]) -> str:

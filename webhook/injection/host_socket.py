@@ -1,6 +1,6 @@
 """Migration of pods that mount the host's Docker socket: they get the daemon's socket instead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -18,21 +18,21 @@ class Migration(Struct, frozen=True, gc=False):
     """A container's mounts of the host's socket, and what replaces them.
 
     Attributes:
-        removed: their indexes, ascending.
+        taken: paths of the container's mounts without the removed and with the added ones, as
+            `paths.real` writes them.
+        removed: indexes of the removed mounts, ascending.
         directories: paths at which the whole shared volume is mounted instead.
         file_mounts: volumeMounts of the socket file that are added instead.
         lost: paths of the socket without a replacement.
         host_directory: path at which the host's whole /var/run was mounted, None if it was not.
     """
 
+    taken: Collection[str]
     removed: Sequence[int] = ()
     directories: Sequence[str] = ()
     file_mounts: Sequence[dict[str, Any]] = ()
     lost: Sequence[str] = ()
     host_directory: str | None = None
-
-
-NO_MIGRATION = Migration()
 
 
 def find_host_volumes(volumes: Sequence[Volume]) -> dict[str, str]:
@@ -67,20 +67,23 @@ def plan_migration(
         host_volumes: what `find_host_volumes` found.
     """
     if not host_volumes:
-        return NO_MIGRATION
+        return Migration(set(candidate.mount_paths))
     mounts = candidate.container.volume_mounts or ()
-    host_paths = [mounted_host_path(mount, host_volumes) for mount in mounts]
-    removed = [index for index, path in enumerate(host_paths) if path is not None]
-    if not removed:
-        return NO_MIGRATION
-    pairs = list(zip(candidate.mount_paths, mounts, strict=True))
-    taken = {path for (path, _), host in zip(pairs, host_paths, strict=True) if host is None}
-    shared = {path for path, m in pairs if m.name == socket.volume and not m.sub_path}
+    removed: dict[int, str] = {}  # index to host path
+    taken, shared = set(), set()
+    for index, (mount, path) in enumerate(zip(mounts, candidate.mount_paths, strict=True)):
+        host_path = mounted_host_path(mount, host_volumes)
+        if host_path is None:
+            taken.add(path)
+        else:
+            removed[index] = host_path
+        if mount.name == socket.volume and not mount.sub_path:
+            shared.add(path)
     directories: dict[str, None] = {}  # ordered sets: two mounts may have the same replacement
     files: dict[str, None] = {}
-    for index in removed:
+    for index, host_path in removed.items():
         path = normal(mounts[index].mount_path)
-        is_directory = host_paths[index] == _HOST_DIRECTORY
+        is_directory = host_path == _HOST_DIRECTORY
         directory = path if is_directory else path.removesuffix("/" + SOCKET_FILE)
         may_be_whole = (is_directory or real(path) == _HOST_SOCKET) and not socket.is_on_node
         if real(directory) in shared:
@@ -90,17 +93,20 @@ def plan_migration(
         else:
             files[f"{path}/{SOCKET_FILE}" if is_directory else path] = None
     served = {real(directory) for directory in directories}
+    taken |= served
     free = [
         path
         for path in files
-        if real(path) not in taken | served
-        and real(path).removesuffix("/" + SOCKET_FILE) not in served
+        if real(path) not in taken and real(path).removesuffix("/" + SOCKET_FILE) not in served
     ]
-    whole = [mounts[index] for index in removed if host_paths[index] == _HOST_DIRECTORY]
+    whole = [mounts[i].mount_path for i, path in removed.items() if path == _HOST_DIRECTORY]
+    if not socket.daemon_starts_last:
+        taken.update(map(real, free))
     return Migration(
-        removed=removed,
+        taken=taken,
+        removed=list(removed),
         directories=list(directories),
         file_mounts=[] if socket.daemon_starts_last else [*map(socket.file_mount, free)],
         lost=free if socket.daemon_starts_last else [],
-        host_directory=whole[0].mount_path if whole else None,
+        host_directory=whole[0] if whole else None,
     )

@@ -1,6 +1,7 @@
 """The injection itself. It adds only what is missing, so that a second run changes nothing."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -8,18 +9,24 @@ from msgspec import Struct
 from webhook import __version__
 from webhook.config import Mode
 from webhook.config.image import LONGEST
-from webhook.injection import bounds
+from webhook.config.paths import real
+from webhook.injection import bounds, node, sidecar
 from webhook.injection.annotations import STATUS
-from webhook.injection.daemon import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
 from webhook.injection.existing import ExistingInjection
 from webhook.injection.host_socket import find_host_volumes, mounted_host_path
+from webhook.injection.mirror import mirror_mounts
 from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.selection import candidates, is_selected
 from webhook.injection.settings import Settings
-from webhook.injection.shared_socket import choose_shared_socket
+from webhook.injection.shared_socket import (
+    SharedSocket,
+    choose_shared_socket,
+    default_volume,
+    free_volume_name,
+)
 from webhook.injection.socket_plan import SocketPlan, least_operations, plan_container
 
 
@@ -53,19 +60,22 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         for candidate in candidates(pod, mode, with_init_containers=not socket.daemon_starts_last)
         if is_selected(candidate, settings.containers)
     ]
-    least = sum([least_operations(c.container, socket, host_volumes) for c in selected])
+    least = sum([least_operations(candidate, socket, host_volumes) for candidate in selected])
     if least > bounds.PATCH_OPERATIONS:
         return _denied(f"at least {least:,}")
     plans = [plan_container(candidate, socket, host_volumes) for candidate in selected]
-    warnings = [text for plan in plans for text in plan.warnings]
-    patch = [operation for plan in plans for operation in plan.operations()]
+    patch: list[Operation] = []
+    warnings: list[str] = []
+    for plan in plans:
+        patch += plan.operations
+        warnings += plan.warnings
     if host_volumes:
         warnings += _remaining_host_mounts(pod, plans, host_volumes)
         patch += _remove_unused_volumes(pod, plans)
     if existing is None:
-        daemon = plan_daemon(pod, settings, socket, plans)
-        warnings += daemon.warnings
-        patch += daemon.operations(pod)
+        operations, more_warnings = _add_daemon(pod, settings, socket, plans)
+        patch += operations
+        warnings += more_warnings
     image = (existing.container.image if existing else None) or settings.profile.image
     image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log
     names = [plan.candidate.container.name for plan in plans]
@@ -114,6 +124,66 @@ def _remove_unused_volumes(pod: Pod, plans: Sequence[SocketPlan]) -> list[Operat
     return [remove(f"/spec/volumes/{index}") for index in reversed(indexes_of_unused)]
 
 
+def _add_daemon(
+    pod: Pod, settings: Settings, socket: SharedSocket, plans: Sequence[SocketPlan]
+) -> tuple[list[Operation], list[str]]:
+    """Add the injected container with the volumes that it needs, and list warnings."""
+    profile = settings.profile
+    taken = {volume.name for volume in pod.volumes}
+    warnings = []
+    if socket.volume != (default := default_volume(profile.mode)):
+        text = "the pod has another volume {}: the socket's volume is {}"
+        warnings.append(warning(text, default, socket.volume))
+    if socket.is_on_node:
+        container = node.container(profile, socket.directory, socket.volume)
+        volumes = [node.socket_volume(socket.volume, socket.directory)]
+        return _operations(pod, container, volumes, is_last=False), warnings
+    storage_volume = free_volume_name(sidecar.STORAGE_VOLUME, taken)
+    volumes = [sidecar.storage_volume(storage_volume, profile.storage)]
+    if socket.volume not in taken:
+        volumes.insert(0, sidecar.socket_volume(socket.volume))
+    more_mounts: list[dict[str, Any]] = []
+    if profile.mirror_mounts:
+        more_mounts, mirror_warnings = mirror_mounts(
+            [plan.candidate for plan in plans],
+            pod.volumes,
+            socket,
+            later=() if socket.daemon_starts_last else pod.init_containers,
+        )
+        warnings += mirror_warnings
+    container = sidecar.container(
+        profile,
+        socket.directory,
+        socket.volume,
+        storage_volume,
+        more_mounts=more_mounts + _other_socket_mounts(socket, plans),
+        storage_is_limited=any(c.limits_storage() for c in pod.all_containers()),
+    )
+    return _operations(pod, container, volumes, is_last=socket.daemon_starts_last), warnings
+
+
+def _other_socket_mounts(socket: SharedSocket, plans: Sequence[SocketPlan]) -> list[dict[str, Any]]:
+    """Mount the socket in the daemon at all paths that containers have in DOCKER_HOST.
+
+    Clients pass this path on: Testcontainers starts its reaper with `--volume` of it.
+    """
+    paths = {plan.directory for plan in plans if plan.docker_host is not None}
+    return [socket.mount(path) for path in sorted(paths) if real(path) != socket.real_directory]
+
+
+def _operations(
+    pod: Pod, container: dict[str, Any], volumes: Sequence[dict[str, Any]], *, is_last: bool
+) -> list[Operation]:
+    """Add the container as the last ordinary one, or as the first init container."""
+    if is_last:
+        insertion = add("/spec/containers/-", container)
+    elif pod.spec.init_containers is None:
+        insertion = add("/spec/initContainers", [container])
+    else:
+        insertion = add("/spec/initContainers/0", container)
+    return [insertion, *append("/spec/volumes", volumes, list_exists=pod.spec.volumes is not None)]
+
+
 def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
     """Add the socket's group, the profile's pull secrets and its runtime class."""
     spec, profile = pod.spec, settings.profile
@@ -126,12 +196,12 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
         missing_groups = [] if gid in (groups or ()) else [gid]
         pointer = "/spec/securityContext/supplementalGroups"
         patch += append(pointer, missing_groups, list_exists=groups is not None)
-    present = {secret.name for secret in spec.image_pull_secrets or ()}
-    wanted = dict.fromkeys(secret.name for secret in profile.image_pull_secrets)
-    secrets = [{"name": name} for name in wanted if name not in present]
-    patch += append(
-        "/spec/imagePullSecrets", secrets, list_exists=spec.image_pull_secrets is not None
-    )
+    if profile.image_pull_secrets:
+        present = {secret.name for secret in spec.image_pull_secrets or ()}
+        wanted = dict.fromkeys(secret.name for secret in profile.image_pull_secrets)
+        secrets = [{"name": name} for name in wanted if name not in present]
+        list_exists = spec.image_pull_secrets is not None
+        patch += append("/spec/imagePullSecrets", secrets, list_exists=list_exists)
     if mode is Mode.SIDECAR and profile.runtime_class_name and not spec.runtime_class_name:
         patch.append(add("/spec/runtimeClassName", profile.runtime_class_name))
     return patch

@@ -6,6 +6,7 @@ never Secrets, ConfigMaps, projected tokens or hostPaths.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from webhook.config.paths import PROTECTED
@@ -14,15 +15,10 @@ from webhook.injection.pod import Container, Volume, VolumeMount
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SharedSocket
 
-
-def _parents(directory: str) -> list[str]:
-    """The directories above an absolute path, such as / and /var for /var/run."""
-    names = directory.split("/")
-    return ["/", *["/".join(names[:depth]) for depth in range(2, len(names))]]
-
-
 _PROTECTED = tuple(f"{directory}/" for directory in PROTECTED)
-_ABOVE_PROTECTED = frozenset(parent for directory in PROTECTED for parent in _parents(directory))
+_ABOVE_PROTECTED = frozenset(
+    str(parent) for directory in PROTECTED for parent in PurePosixPath(directory).parents
+)
 
 
 def mirror_mounts(
@@ -44,22 +40,32 @@ def mirror_mounts(
     Returns:
         The volumeMounts, in the order of the containers' own, and warnings.
     """
-    eligible = {volume.name for volume in volumes if _holds_job_files(volume)} - {socket.volume}
+    eligible = {
+        volume.name
+        for volume in volumes
+        if volume.empty_dir or volume.persistent_volume_claim or volume.ephemeral
+    }
+    eligible.discard(socket.volume)
     if not eligible:
         return [], []
     filled_later = {m.name for container in later for m in container.volume_mounts or ()}
     # A mount at, below or above a protected directory would hide files of the daemon.
-    protected = (*_PROTECTED, f"{socket.real_directory}/")
-    above_protected = _ABOVE_PROTECTED.union(_parents(socket.real_directory))
+    of_socket = f"{socket.real_directory}/"
     by_path: dict[str, list[VolumeMount]] = {}
     for candidate in candidates:
         mounts = candidate.container.volume_mounts or ()
         for path, mount in zip(candidate.mount_paths, mounts, strict=True):
             if mount.name not in eligible:
                 continue
+            below = f"{path}/"
             if path in by_path:
                 by_path[path].append(mount)
-            elif path not in above_protected and not f"{path}/".startswith(protected):
+            elif not (
+                path in _ABOVE_PROTECTED
+                or below.startswith(_PROTECTED)
+                or below.startswith(of_socket)
+                or of_socket.startswith(below)
+            ):
                 by_path[path] = [mount]
     mirrored, warnings = [], []
     for path, same_path in by_path.items():
@@ -70,11 +76,6 @@ def mirror_mounts(
             text = "{} is not mirrored in dind: {}"
             warnings.append(warning(text, same_path[0].mount_path, obstacle))
     return mirrored, warnings
-
-
-def _holds_job_files(volume: Volume) -> bool:
-    sources = (volume.empty_dir, volume.persistent_volume_claim, volume.ephemeral)
-    return any(source is not None for source in sources)
 
 
 def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> str | None:

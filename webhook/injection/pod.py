@@ -163,4 +163,4 @@ class Pod(Struct, gc=False):
 
     def all_containers(self) -> Sequence[Container]:
         """Init containers, then ordinary ones: the order in which they start."""
-        return [*self.init_containers, *self.containers]
+        return [*(self.spec.init_containers or ()), *(self.spec.containers or ())]

@@ -34,7 +34,7 @@ class Resolution(Struct, frozen=True):
     """Settings, None if the profile is not valid, and all problems."""
 
     settings: Settings | None
-    problems: tuple[Problem, ...]
+    problems: list[Problem]
 
 
 def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolution:
@@ -49,7 +49,7 @@ def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolu
     name = config.default_profile if options.profile is None else options.profile
     problems = [*parsed.problems, *_policy_problems(parsed, config.policy)]
     if problem := _profile_problem(name, config, namespace):
-        return Resolution(None, (*problems, problem))
+        return Resolution(None, [*problems, problem])
     profile = config.profiles[name]
     if options.mode is not None and options.mode is not profile.mode:
         # The profile's directory is meant for the profile's mode.
@@ -58,7 +58,7 @@ def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolu
     problems += _mode_problems(options, profile.mode)
     if not problems:
         profile = _apply(options, profile)
-    return Resolution(Settings(name, profile, options.containers), tuple(problems))
+    return Resolution(Settings(name, profile, options.containers), problems)
 
 
 def _profile_problem(name: str, config: Config, namespace: str) -> Problem | None:

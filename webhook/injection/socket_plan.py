@@ -5,7 +5,6 @@ earlier injection changed keeps what it has.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 
@@ -14,10 +13,9 @@ from webhook.injection.decisions import warning
 from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
 from webhook.injection.patch import Operation, append, remove
 from webhook.injection.pod import Container
-from webhook.injection.selection import Candidate
+from webhook.injection.selection import DOCKER_HOST, Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
 
-DOCKER_HOST = "DOCKER_HOST"
 _OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
 _PATH_MAX = 4096  # limits.h
 
@@ -28,7 +26,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
     Attributes:
         candidate: the container.
         removed: indexes of the volumeMounts that are removed, ascending.
-        mounts: the volumeMounts that are added.
+        operations: the patch.
         directory: where the container finds the socket.
         docker_host: the value that DOCKER_HOST gets, None if the container has the variable.
         warnings: for the user.
@@ -36,32 +34,23 @@ class SocketPlan(Struct, frozen=True, gc=False):
 
     candidate: Candidate
     removed: Sequence[int]
-    mounts: Sequence[dict[str, Any]]
+    operations: Sequence[Operation]
     directory: str
     docker_host: str | None
     warnings: Sequence[str]
 
-    def operations(self) -> list[Operation]:
-        """The plan as patch operations."""
-        container, pointer = self.candidate.container, self.candidate.pointer
-        mounts, variables = f"{pointer}/volumeMounts", []
-        if self.docker_host is not None:
-            variables = [{"name": DOCKER_HOST, "value": self.docker_host}]
-        return [
-            *(remove(f"{mounts}/{index}") for index in reversed(self.removed)),
-            *append(mounts, self.mounts, list_exists=container.volume_mounts is not None),
-            *append(f"{pointer}/env", variables, list_exists=container.env is not None),
-        ]
-
 
 def least_operations(
-    container: Container, socket: SharedSocket, host_volumes: Mapping[str, str]
+    candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
 ) -> int:
     """Count operations that a container's plan has in any case, without making the plan."""
-    mounts = container.volume_mounts or ()
-    removed = len([mount for mount in mounts if mounted_host_path(mount, host_volumes)])
-    added = 0 if [mount for mount in mounts if mount.name == socket.volume] else 1
-    return removed + added + (container.variable(DOCKER_HOST) is None)
+    removed, added = 0, 1
+    for mount in candidate.container.volume_mounts or ():
+        if mount.name == socket.volume:
+            added = 0
+        if mounted_host_path(mount, host_volumes):
+            removed += 1
+    return removed + added + (candidate.docker_host is None)
 
 
 def plan_container(
@@ -85,25 +74,26 @@ def plan_container(
     ]
     added = list(migration.directories)
     if not directories:
-        directory = _choose_directory(candidate, socket, migration)
+        directory = _choose_directory(socket, migration)
         if directory != socket.directory and directory not in migration.directories:
             text = "container {} already mounts a volume at {}: its socket is in {}"
             warnings.append(warning(text, container.name, socket.directory, directory))
         others = [path for path in migration.directories if path != directory]
         directories = added = [directory, *others]
-    variable = container.variable(DOCKER_HOST)
+    variable = candidate.docker_host
     if variable is not None:
         file_paths = [mount["mountPath"] for mount in migration.file_mounts]
         if not _leads_to(variable.value or "", {*map(real, directories), *map(real, file_paths)}):
             warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
-    return SocketPlan(
-        candidate=candidate,
-        removed=migration.removed,
-        mounts=[*map(socket.mount, added), *migration.file_mounts],
-        directory=directories[0],
-        docker_host=None if variable is not None else socket_address(directories[0]),
-        warnings=warnings,
-    )
+    pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
+    patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
+    mounts = [*map(socket.mount, added), *migration.file_mounts]
+    patch += append(pointer, mounts, list_exists=container.volume_mounts is not None)
+    if variable is None:
+        docker_host = socket_address(directories[0])
+        value = [{"name": DOCKER_HOST, "value": docker_host}]
+        patch += append(f"{candidate.pointer}/env", value, list_exists=container.env is not None)
+    return SocketPlan(candidate, migration.removed, patch, directories[0], docker_host, warnings)
 
 
 def _migration_warnings(container: Container, migration: Migration) -> list[str]:
@@ -115,16 +105,13 @@ def _migration_warnings(container: Container, migration: Migration) -> list[str]
     return warnings
 
 
-def _choose_directory(candidate: Candidate, socket: SharedSocket, migration: Migration) -> str:
+def _choose_directory(socket: SharedSocket, migration: Migration) -> str:
     """Choose where a container finds the socket: a directory that it does not use otherwise."""
     for path in migration.directories:
         if real(path) == socket.real_directory:
             return path
-    removed = set(migration.removed)
-    taken = {path for index, path in enumerate(candidate.mount_paths) if index not in removed}
-    taken.update([real(mount["mountPath"]) for mount in migration.file_mounts])
-    taken.update(map(real, migration.directories))
-    if taken.isdisjoint((socket.real_directory, f"{socket.real_directory}/{SOCKET_FILE}")):
+    path, taken = socket.real_directory, migration.taken
+    if path not in taken and f"{path}/{SOCKET_FILE}" not in taken:
         return socket.directory
     other, number = _OTHER_DIRECTORY, 1
     while real(other) in taken or real(other) == socket.real_directory:

@@ -5,12 +5,18 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.exceptions import HTTPException
 
+from webhook.serving.app import NO_TELEMETRY
 from webhook.serving.service import Service
 
 
 def create_admin_app(service: Service) -> FastAPI:
     """Make the application with `/healthz`, `/readyz` and `/metrics`."""
-    app = FastAPI(title="dind-webhook admin", openapi_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="dind-webhook admin",
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+    )
 
     @app.get("/healthz")
     async def healthz() -> Response:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Lifespan
@@ -19,6 +20,13 @@ from webhook.serving.service import Service
 #: review of a CREATE request holds the object once, with managedFields, so 7 MiB is more than any
 #: API server sends, and is controller-runtime's limit too.
 BODY_LIMIT: Final = 7 * 1024 * 1024
+#: Otherwise FastAPI looks for OpenTelemetry's exporters at every request. Metrics are Prometheus's.
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "auto_configure": False,
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+}
 _PATHS: Final = ", ".join(f"/inject/{endpoint}" for endpoint in Endpoint)
 
 
@@ -42,7 +50,13 @@ def create_app(service: Service, lifespan: Lifespan[FastAPI] | None = None) -> F
         service: what decides.
         lifespan: what runs while the application does.
     """
-    app = FastAPI(title="dind-webhook", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
+    app = FastAPI(
+        title="dind-webhook",
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry=NO_TELEMETRY,
+    )
     app.router.route_class = RawRoute
 
     @app.post("/inject/{endpoint}", max_body_size=BODY_LIMIT)  # noqa: FAST003 - read from the request

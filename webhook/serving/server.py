@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import signal
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -49,7 +50,7 @@ class Options(Struct, frozen=True, kw_only=True):
         client_ca: CA certificates (PEM) used to verify client certificates; None: clients are not
             authenticated.
         client_name: name that a client's certificate must have; None accepts every name.
-        host: address that both listeners bind.
+        host: address that both listeners bind; None: every IPv4 and IPv6 address.
         port: of the webhook; 0 lets the system choose.
         admin_port: of health and metrics; 0 lets the system choose.
         poll_interval: seconds between readings of the mounted files.
@@ -61,7 +62,7 @@ class Options(Struct, frozen=True, kw_only=True):
     tls_dir: Path
     client_ca: Path | None = None
     client_name: str | None = None
-    host: str = "0.0.0.0"  # noqa: S104 - a pod serves on every address that it has
+    host: str | None = None
     port: int = 8443
     admin_port: int = 8080
     poll_interval: float = 1.0
@@ -73,12 +74,15 @@ class Server(uvicorn.Server):
     """uvicorn's server with our HTTP limits and a deadline for TLS handshakes."""
 
     def __init__(
-        self, app: FastAPI, service: Service, host: str, port: int, tls: ssl.SSLContext | None
+        self,
+        app: FastAPI,
+        service: Service,
+        host: str | None,
+        port: int,
+        tls: ssl.SSLContext | None,
     ) -> None:
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             http=LimitedProtocol,
             ws="none",
             log_config=None,
@@ -92,6 +96,8 @@ class Server(uvicorn.Server):
         self.servers = []
         self.incomplete = IncompleteRequests()
         self._service = service
+        self._host = host
+        self._port = port
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - uvicorn's
         """Listen; uvicorn's own method has no way to set the deadlines of TLS.
@@ -107,8 +113,7 @@ class Server(uvicorn.Server):
             lambda: LimitedProtocol(
                 config, self.server_state, self.lifespan.state, self._service, self.incomplete
             ),
-            host=config.host,
-            port=config.port,
+            sock=_bind(self._host, self._port),
             backlog=config.backlog,
             ssl=config.ssl,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if config.ssl else None,
@@ -140,6 +145,20 @@ class Server(uvicorn.Server):
         """Where it listens, as host:port."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bind(host: str | None, port: int) -> socket.socket:
+    """Bind an address; without one, every IPv4 and IPv6 address that the machine has.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    if host is not None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 async def serve(options: Options, log: Logger) -> None:
