@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 import msgspec
-from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, V1Pod
+from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
+from kubernetes.client import V1Namespace, V1Pod
 from msgspec import Struct
 
 from webhook.cli.check.configuration import excluded_namespaces, is_ours, webhook_faults
@@ -53,7 +54,7 @@ class _Case(Struct, frozen=True):
     template: Template
     pod: V1Pod
     namespace: V1Namespace
-    configurations: Sequence[V1MutatingWebhookConfiguration]  # of dind-webhook
+    configurations: Sequence[WebhookConfiguration]  # of dind-webhook
     cluster: AssumedCluster
 
 
