@@ -26,12 +26,12 @@ from webhook.injection.existing import (
     ExistingInjection,
     find_existing_injection,
     find_own_daemon,
+    injected_name,
 )
 from webhook.injection.inject import inject
 from webhook.injection.optin import INJECT, MIRROR_POD, Endpoint, opt_in
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
-from webhook.injection.selection import candidates
 from webhook.injection.settings import Resolution, resolve
 
 
@@ -153,12 +153,9 @@ def _check_containers(case: Case) -> Answer:
     if names is None:
         return _NO_NAMES
     is_native = profile.placement is Placement.INIT_CONTAINER or profile.mode is Mode.NODE
-    available = [
-        candidate.container.name
-        for candidate in candidates(
-            case.admission.pod, profile.mode, with_init_containers=is_native
-        )
-    ]
+    pod, injected = case.admission.pod, injected_name(profile.mode)
+    containers = pod.all_containers() if is_native else pod.containers
+    available = [container.name for container in containers if container.name != injected]
     known = set(available)
     return _denied_if(
         [

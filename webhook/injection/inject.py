@@ -19,7 +19,7 @@ from webhook.injection.mirror import mirror_mounts
 from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
-from webhook.injection.selection import candidates, is_selected
+from webhook.injection.selection import select_containers
 from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import (
     SharedSocket,
@@ -55,11 +55,9 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
     mode = existing.mode if existing else settings.profile.mode
     socket = choose_shared_socket(pod, settings, existing)
     host_volumes = find_host_volumes(pod.volumes)
-    selected = [
-        candidate
-        for candidate in candidates(pod, mode, with_init_containers=not socket.daemon_starts_last)
-        if is_selected(candidate, settings.containers)
-    ]
+    selected = select_containers(
+        pod, mode, settings.containers, with_init_containers=not socket.daemon_starts_last
+    )
     least = sum([least_operations(candidate, socket, host_volumes) for candidate in selected])
     if least > bounds.PATCH_OPERATIONS:
         return _denied(f"at least {least:,}")

@@ -13,47 +13,44 @@ DOCKER_HOST = "DOCKER_HOST"
 
 
 class Candidate(Struct, frozen=True, gc=False):
-    """A container that can get the socket.
+    """A container that gets the socket.
 
     Attributes:
         container: the container.
         pointer: JSON Pointer to it.
-        is_init: it is an init container.
         mount_paths: the paths of its volumeMounts as `paths.real` writes them, in their order.
         docker_host: its own variable DOCKER_HOST, None if it has none.
     """
 
     container: Container
     pointer: str
-    is_init: bool
     mount_paths: Sequence[str]
     docker_host: EnvVar | None
 
 
-def candidates(pod: Pod, mode: Mode, *, with_init_containers: bool) -> list[Candidate]:
-    """All containers but the injected one, init containers first.
+def select_containers(
+    pod: Pod, mode: Mode, names: Collection[str] | None, *, with_init_containers: bool
+) -> list[Candidate]:
+    """The containers that get the socket, init containers first; never the injected one.
 
     Args:
         pod: the pod.
         mode: where the daemon runs.
+        names: from the annotation; None selects all but the user's own native sidecars.
         with_init_containers: the daemon starts before the pod's own init containers.
     """
     inits = pod.init_containers if with_init_containers else ()
     injected = injected_name(mode)
-    found = []
+    selected = []
     for field, containers in (("initContainers", inits), ("containers", pod.containers)):
         for index, container in enumerate(containers):
-            if container.name != injected:
-                is_init = field == "initContainers"
+            if names is None:
+                is_selected = field == "containers" or container.restart_policy != "Always"
+            else:
+                is_selected = container.name in names
+            if is_selected and container.name != injected:
+                pointer = f"/spec/{field}/{index}"
                 paths = [real(mount.mount_path) for mount in container.volume_mounts or ()]
                 docker_host = container.variable(DOCKER_HOST)
-                pointer = f"/spec/{field}/{index}"
-                found.append(Candidate(container, pointer, is_init, paths, docker_host))
-    return found
-
-
-def is_selected(candidate: Candidate, names: Collection[str] | None) -> bool:
-    """Tell whether a container gets the socket: without names, all but native sidecars do."""
-    if names is not None:
-        return candidate.container.name in names
-    return not (candidate.is_init and candidate.container.restart_policy == "Always")
+                selected.append(Candidate(container, pointer, paths, docker_host))
+    return selected
