@@ -211,11 +211,9 @@ def _template(
 def _require(value: Any, kind: type[T], expected: str, path: KeyPath, where: str) -> T:  # noqa: ANN401
     if isinstance(value, kind) and value != "":
         return value
-    is_missing = value is None
-    problem = (
-        "required field is missing" if is_missing else f"expected {expected}, got {shown(value)}"
-    )
-    raise _ObjectError(where, path, problem)
+    if value is None:
+        raise _ObjectError(where, path, "required field is missing")
+    raise _ObjectError(where, path, f"expected {expected}, got {shown(value)}")
 
 
 def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
