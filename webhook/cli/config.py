@@ -7,13 +7,11 @@ from pathlib import Path
 import click
 from ruamel.yaml import YAML
 
-from webhook.cli.group import BadInput, Group
 from webhook.cli.options import config_option, read_config
-from webhook.config import ConfigError, json_schema, parse_config, read_config_file
-from webhook.config.loading import LARGEST
+from webhook.config import json_schema
 
 
-@click.group(cls=Group)
+@click.group()
 def config() -> None:
     """Check and show the configuration file."""
 
@@ -22,13 +20,8 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 def check(file: Path) -> None:
     """Check FILE, and report every problem in a line of its own; - reads standard input."""
-    is_stdin = file == Path("-")
-    source = "standard input" if is_stdin else str(file)
-    try:
-        content = sys.stdin.buffer.read(LARGEST + 1) if is_stdin else read_config_file(file)
-        found = parse_config(content, source)
-    except ConfigError as error:
-        raise BadInput(str(error)) from error
+    found = read_config(file)
+    source = "standard input" if file == Path("-") else file
     names = ", ".join(found.profiles)
     click.echo(f"{source}: valid (profiles: {names}; default: {found.default_profile})")
 

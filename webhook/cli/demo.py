@@ -24,8 +24,9 @@ import jsonpatch
 from rich.console import Console
 
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
-from webhook.cli.manifests.blocks import block
-from webhook.cli.manifests.text import parse_yaml
+from webhook.cli.manifests.objects import BOUNDS
+from webhook.cli.manifests.rewrite import to_yaml
+from webhook.documents import parse_yaml
 from webhook.injection.scripts import START, WAIT
 
 _REQUESTS = 200  # after the first
@@ -41,7 +42,7 @@ def demo() -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     text = (files(__package__) / "demo-pod.yaml").read_text(encoding="utf-8")
-    pod = parse_yaml(text)[0].data
+    pod = parse_yaml(text, BOUNDS)[0].data
     _heading(console, "Pod, as written")
     console.print(text.strip(), markup=False)
     with tempfile.TemporaryDirectory(prefix="dind-webhook-") as directory:
@@ -132,7 +133,7 @@ def _send(
 def _print_difference(console: Console, before: Any, after: Any) -> None:  # noqa: ANN401 - JSON
     """Print the second document, with a + before every line that the first lacks."""
     old, new = (
-        block(json.loads(_without_scripts(json.dumps(document))), dash=2)
+        to_yaml(json.loads(_without_scripts(json.dumps(document)))).splitlines()
         for document in (before, after)
     )
     for line in difflib.unified_diff(old, new, n=len(new), lineterm=""):

@@ -36,8 +36,15 @@ class Command(Struct, frozen=True):
     help: str
 
 
-class Group(click.Group):
-    """A group whose errors have the exit codes of sysexits.h: 64 for bad usage, 74 for output."""
+class Commands(click.Group):
+    """A group whose commands are imported by name.
+
+    Errors have the exit codes of sysexits.h: 64 for bad usage, 74 for output.
+    """
+
+    def __init__(self, *args: Any, commands_by_name: Mapping[str, Command], **more: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*args, **more)
+        self._commands = commands_by_name
 
     def make_context(
         self,
@@ -54,14 +61,6 @@ class Group(click.Group):
         """Parse a command's options, and run it."""
         with _errors():
             return super().invoke(ctx)
-
-
-class Commands(Group):
-    """A group whose commands are imported by name."""
-
-    def __init__(self, *args: Any, commands_by_name: Mapping[str, Command], **more: Any) -> None:  # noqa: ANN401 - click's
-        super().__init__(*args, **more)
-        self._commands = commands_by_name
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the names, in the help's order."""

@@ -11,16 +11,15 @@ from msgspec import Struct
 
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
-from webhook.cli.manifests.blocks import block
 from webhook.cli.manifests.objects import (
     KeyPath,
     Manifest,
     Object,
     Template,
     namespace_labels,
-    read_manifests,
+    read_manifest,
 )
-from webhook.cli.manifests.rewrite import RewriteError, rewrite, round_trip
+from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
 from webhook.cli.options import input_options, read_config
 from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
@@ -62,7 +61,7 @@ def inject(  # noqa: PLR0917 - click passes options by name
     happened to each object. If one pod is denied, nothing is printed and the exit code is 2.
     """
     config = read_config(config_file)
-    manifests = read_manifests(sources)
+    manifests = [read_manifest(source) for source in sources]
     labels = namespace_labels(manifests)
     cluster = AssumedCluster(config, namespace or "default", namespace_label, labels)
     results = {
@@ -135,13 +134,11 @@ def _summary(result: _Result) -> list[str]:
 
 def _written(manifest: Manifest, patches: dict[int, Operations], output: str | None) -> str:
     as_json = output == "json" or (output is None and manifest.is_json)
-    yaml = round_trip()
     texts = []
-    for part in manifest.documents:
-        document = part.document
+    for document, objects in manifest.documents:
         patch = [
             operation
-            for found in part.objects
+            for found in objects
             for operation in _below(found.path, patches.get(id(found), []))
         ]
         if as_json == manifest.is_json and not patch:
@@ -152,16 +149,16 @@ def _written(manifest: Manifest, patches: dict[int, Operations], output: str | N
         if as_json:
             texts.append(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n" if data else "")
         elif manifest.is_json:
-            texts += [f"{line}\n" for line in block(data)]
+            texts.append(to_yaml(data))
         else:
             try:
-                texts.append(rewrite(yaml, document, patch, data))
+                texts.append(rewrite(document, patch, data))
             except RewriteError as error:
-                name = f"{manifest.source}: {part.objects[0].name}"
+                name = f"{manifest.source}: {objects[0].name}"
                 problem = f"{name}: cannot be written as YAML: {error}; use -o json"
                 raise BadInput(problem) from error
     text = "".join(texts)
-    return text.replace("\n", "\r\n") if manifest.crlf and not as_json else text
+    return text.replace("\n", "\r\n") if manifest.has_crlf and not as_json else text
 
 
 def _joined(texts: Sequence[str]) -> str:

@@ -28,6 +28,10 @@ class Unavailable(click.ClickException):
     exit_code = os.EX_UNAVAILABLE
 
 
+class _NotFound(Unavailable):
+    """The API server has no such object, or is none."""
+
+
 class NotAllowed(click.ClickException):
     """The cluster does not let the user read what is needed."""
 
@@ -51,9 +55,7 @@ class LiveCluster:
             raise Unavailable(f"{error}; --kubeconfig names a file with access") from error
         self._access.configuration.client_side_validation = False
         self._server = self._access.configuration.host
-        self._version = client.VersionApi(self._access)
         self._core = client.CoreV1Api(self._access)
-        self._discovery = client.DiscoveryV1Api(self._access)
         self._admission = client.AdmissionregistrationV1Api(self._access)
         self.namespace_of_context = _namespace_of_context(kubeconfig, context)
 
@@ -63,12 +65,12 @@ class LiveCluster:
 
     def version(self) -> client.VersionInfo:
         """Read the API server's version."""
-        return self._read("the version", self._version.get_code)
+        return self._read("the version", client.VersionApi(self._access).get_code)
 
     def namespaces(self, selector: str) -> list[client.V1Namespace]:
         """List namespaces by their labels."""
         request = partial(self._core.list_namespace, label_selector=selector)
-        return self._list("list namespaces", request)
+        return self._list("namespaces", request)
 
     def namespace(self, name: str) -> client.V1Namespace | None:
         """Read a namespace."""
@@ -77,7 +79,7 @@ class LiveCluster:
     def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
         """List the pods of a namespace by their labels."""
         request = partial(self._core.list_namespaced_pod, namespace, label_selector=selector)
-        return self._list(f"list pods in namespace {namespace}", request)
+        return self._list(f"pods in namespace {namespace}", request)
 
     def pod(self, namespace: str, name: str) -> client.V1Pod | None:
         """Read a pod."""
@@ -91,45 +93,41 @@ class LiveCluster:
 
     def endpoint_slices(self, namespace: str, service: str) -> list[client.V1EndpointSlice]:
         """List the endpoints of a Service."""
-        request = partial(
-            self._discovery.list_namespaced_endpoint_slice,
-            namespace,
-            label_selector=f"kubernetes.io/service-name={service}",
-        )
-        return self._list(f"list endpointslices in namespace {namespace}", request)
+        api = client.DiscoveryV1Api(self._access)
+        selector = f"kubernetes.io/service-name={service}"
+        request = partial(api.list_namespaced_endpoint_slice, namespace, label_selector=selector)
+        return self._list(f"endpointslices in namespace {namespace}", request)
 
     def configurations(self) -> list[client.V1MutatingWebhookConfiguration]:
         """List every MutatingWebhookConfiguration."""
         request = self._admission.list_mutating_webhook_configuration
-        return self._list("list mutatingwebhookconfigurations", request)
+        return self._list("mutatingwebhookconfigurations", request)
 
     def configuration(self, name: str) -> client.V1MutatingWebhookConfiguration | None:
         """Read a MutatingWebhookConfiguration."""
         request = partial(self._admission.read_mutating_webhook_configuration, name)
         return self._find(f"read mutatingwebhookconfiguration {name}", request)
 
-    def _list(self, action: str, request: Callable[..., Any]) -> list[Any]:
-        return self._read(action, request).items or []
+    def _list(self, what: str, request: Callable[..., Any]) -> list[Any]:
+        return self._read(f"list {what}", request).items or []
 
     def _find(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
         """Read an object; None if it does not exist."""
         try:
-            return fetch(request)
-        except ClusterError as error:
-            if isinstance(error, RejectedError) and error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise self._problem(action, error) from error
+            return self._read(action, request)
+        except _NotFound:
+            return None
 
     def _read(self, action: str, request: Callable[..., Any]) -> Any:  # noqa: ANN401 - models
         """Send one request; `action` completes "you may not ..."."""
         try:
             return fetch(request)
+        except RejectedError as error:
+            raise self._rejection(action, error) from error
         except ClusterError as error:
-            raise self._problem(action, error) from error
+            raise Unavailable(f"{self._server} cannot be reached: {error}") from error
 
-    def _problem(self, action: str, error: ClusterError) -> click.ClickException:
-        if not isinstance(error, RejectedError):
-            return Unavailable(f"{self._server} cannot be reached: {error}")
+    def _rejection(self, action: str, error: RejectedError) -> click.ClickException:
         if error.status == HTTPStatus.FORBIDDEN:
             return NotAllowed(
                 f"you may not {action}; the chart's checker.create=true creates a ClusterRole for "
@@ -141,7 +139,8 @@ class LiveCluster:
                 "the kubeconfig"
             )
         answer = f"{error.status} {error.reason}".rstrip()
-        return Unavailable(f"{self._server} answered {answer}; is it a Kubernetes API server?")
+        kind = _NotFound if error.status == HTTPStatus.NOT_FOUND else Unavailable
+        return kind(f"{self._server} answered {answer}; is it a Kubernetes API server?")
 
 
 def is_ready(pod: client.V1Pod) -> bool:

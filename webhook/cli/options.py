@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import click
 
 from webhook.cli.group import BadInput
 from webhook.config import Config, ConfigError, parse_config, read_config_file
+from webhook.config.loading import LARGEST
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -84,7 +86,7 @@ def input_options(*, required: bool) -> Decorator:
 
 
 def read_config(path: Path | None) -> Config:
-    """Read the configuration file; without one, return the defaults.
+    """Read the configuration file, or standard input for `-`; without one, return the defaults.
 
     Raises:
         BadInput: it is not valid.
@@ -92,6 +94,8 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
+        if path == Path("-"):
+            return parse_config(sys.stdin.buffer.read(LARGEST + 1), "standard input")
         return parse_config(read_config_file(path), str(path))
     except ConfigError as error:
         raise BadInput(str(error)) from error

@@ -21,8 +21,6 @@ _KINDS = {
     "tuple_type": "a list",
 }
 _SENTENCES = {
-    # Of all that YAML can say, JSON in UTF-8 lacks this only.
-    "json_invalid": "a string holds half of a surrogate pair",
     "missing": "required field is missing",
 }
 _KEY = "[key]"  # pydantic's last step of the path to a mapping's key

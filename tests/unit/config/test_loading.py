@@ -7,7 +7,7 @@ import pytest
 from unit.config.files import FIVE_ERRORS
 
 from webhook.config import Config, ConfigError, Mode, parse_config, read_config_file
-from webhook.config.loading import LARGEST, MOST_PROBLEMS, MOST_VALUES
+from webhook.config.loading import BOUNDS, LARGEST, MOST_PROBLEMS
 
 
 def parsed(text: str) -> Config:
@@ -45,11 +45,9 @@ def test_json_is_yaml() -> None:
     assert parsed(text).profiles["fast"].start_timeout == 5
 
 
-def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
-    pattern = json.dumps("\U0001f600")
-    assert list(parsed(f"policy: {{profiles: {{{pattern}: []}}}}").policy.profiles) == [
-        "\U0001f600"
-    ]
+@pytest.mark.parametrize("text", ['"\\U0001f600"', "\U0001f600"])
+def test_characters_beyond_the_basic_plane_are_read(text: str) -> None:
+    assert list(parsed(f"policy: {{profiles: {{{text}: []}}}}").policy.profiles) == ["\U0001f600"]
 
 
 def test_a_quantity_may_be_a_number() -> None:
@@ -178,17 +176,11 @@ BAD = {
     ),
     "not YAML": (
         "profiles:\n  fast: [\n",
-        (
-            "line 3, column 1: while parsing a flow node, expected the node content, but found "
-            "'<stream end>'"
-        ),
+        "line 3, column 1: while parsing a flow node, did not find expected node content",
     ),
     "duplicate key": (
         "policy: {}\nprofiles: {}\npolicy: {}\n",
-        (
-            'line 3, column 1: while constructing a mapping, found duplicate key "policy" with '
-            'value "{}" (original value: "{}")'
-        ),
+        'line 3, column 1: the key "policy" is already on line 1',
     ),
     "empty": ("", "empty file (accepted: {} keeps every default)"),
     "comments only": ("# soon\n---\n# more\n", "empty file (accepted: {} keeps every default)"),
@@ -222,23 +214,26 @@ BAD = {
         "defaultProfile: !!binary aGk=",
         "line 1, column 17: tags are not accepted (quote a string that begins with !)",
     ),
-    "a key that is no string": ("? [a]\n: b", "a key of a mapping is not a string (quote it)"),
-    "a list in a key": ("? - [a]\n? [a]\n", "a key of a mapping is not a string (quote it)"),
+    "a key that is no string": ("? [a]\n: b", "line 1, column 3: a key that is not a string"),
+    "a list in a key": ("? - [a]\n? [a]\n", "line 1, column 3: a key that is not a string"),
     "a block scalar without text": (
         "defaultProfile: |\n  \u2028  \u2028",
-        "line 2, column 7: more indented follow up line than first in a block scalar",
+        'defaultProfile: unknown profile "" (profiles: none)',
     ),
     "a key that is a mapping": (
         "? {a: b}\n: c",
-        "line 1, column 3: while constructing a mapping, found unhashable key",
+        "line 1, column 3: a key that is not a string",
     ),
     "control character": (
         "ab: \x07",
-        "line 1: unacceptable character #x0007: special characters are not allowed",
+        "line 1, column 5: the character '\\x07' is not allowed",
     ),
-    "half a surrogate pair": (
+    "a surrogate": (
         '{"profiles": {"\\ud83d": {}}}',
-        "top level: a string holds half of a surrogate pair",
+        (
+            "line 1, column 18: while parsing a quoted scalar, found invalid Unicode character "
+            "escape code"
+        ),
     ),
     "a number of twenty digits": (
         fast("{startTimeout: 99999999999999999999}"),
@@ -246,7 +241,7 @@ BAD = {
     ),
     "infinity": (
         "policy: {maximum: {cpu: .inf}}",
-        "policy.maximum.cpu: Infinity is not a Kubernetes quantity (such as 500m, 2 or 4Gi)",
+        "line 1, column 25: .inf is not a number that JSON can hold",
     ),
     "nested too deep": (
         "[" * 21 + "]" * 21,
@@ -254,7 +249,7 @@ BAD = {
     ),
     "a date that is none": (
         "defaultProfile: 2026-13-45",
-        "a value cannot be read: month must be in 1..12",
+        'defaultProfile: unknown profile "2026-13-45" (profiles: none)',
     ),
 }
 
@@ -281,7 +276,7 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
     ]
 
 
-@pytest.mark.parametrize(("key", "path"), [("~", ".null"), ("1.5", '["1.5"]'), ("true", ".true")])
+@pytest.mark.parametrize(("key", "path"), [("~", '["~"]'), ("1.5", '["1.5"]'), ("true", ".true")])
 def test_unknown_profiles_of_keys_that_are_no_strings_are_named(key: str, path: str) -> None:
     assert problems(f"policy: {{profiles: {{{key}: [nope]}}}}") == [
         f'policy.profiles{path}[0]: unknown profile "nope" (profiles: default)'
@@ -335,11 +330,11 @@ def bomb() -> str:
 BOMBS = {
     "ten megabytes": ("#" * 10_000_000, "more than 262144 bytes"),
     "aliases": (bomb(), "anchors and aliases are not accepted"),
-    "keys": ("\n".join(f"{n}: " for n in range(30_000)), f"at most {MOST_VALUES}"),
+    "keys": ("\n".join(f"{n}: " for n in range(30_000)), f"at most {BOUNDS.values}"),
     "lists in lists": ("[" * LARGEST, "nested too deep"),
     "mappings in mappings": ("a: " + "{a: " * 50_000, "nested too deep"),
     "documents": ("---\n" * 60_000, "another YAML document"),
-    "a number": ("a: " + "9" * (LARGEST - 3), "cannot be read"),
+    "a number": ("a: " + "9" * (LARGEST - 3), "is not a number"),
 }
 
 

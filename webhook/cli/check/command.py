@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, VersionInfo
+from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
+from kubernetes.client import V1Namespace, VersionInfo
 
 from webhook.cli.check import configuration, replicas, report
 from webhook.cli.check.report import EXIT_CODES, Finding, Report, Status
@@ -65,7 +66,12 @@ def check(
 
 def _reports(cluster: LiveCluster, name: str | None, now: datetime) -> list[Report]:
     version = _check_version(cluster.version())
-    configurations = _configurations(cluster, name)
+    if name is None:
+        configurations = [
+            found for found in cluster.configurations() if configuration.is_ours(found)
+        ]
+    else:
+        configurations = list(filter(None, [cluster.configuration(name)]))
     namespaces = cluster.namespaces(INJECT)
     excluded: set[str] = set().union(*map(configuration.excluded_namespaces, configurations))
     findings = [
@@ -74,27 +80,15 @@ def _reports(cluster: LiveCluster, name: str | None, now: datetime) -> list[Repo
         _check_pod_security(namespaces),
         _check_labels(namespaces, excluded),
     ]
-    return [
-        Report("cluster", findings),
-        *(
-            Report(
-                f"MutatingWebhookConfiguration {found.metadata.name}",
-                [*_findings(cluster, found, now)],
-            )
-            for found in configurations
-        ),
-    ]
-
-
-def _configurations(cluster: LiveCluster, name: str | None) -> list[V1MutatingWebhookConfiguration]:
-    if name is None:
-        return [found for found in cluster.configurations() if configuration.is_ours(found)]
-    named = cluster.configuration(name)
-    return [named] if named is not None else []
+    reports = [Report("cluster", findings)]
+    for found in configurations:
+        subject = f"MutatingWebhookConfiguration {found.metadata.name}"
+        reports.append(Report(subject, list(_findings(cluster, found, now))))
+    return reports
 
 
 def _findings(
-    cluster: LiveCluster, found: V1MutatingWebhookConfiguration, now: datetime
+    cluster: LiveCluster, found: WebhookConfiguration, now: datetime
 ) -> Iterator[Finding]:
     yield from configuration.check_webhooks(found)
     yield configuration.check_failure_policy(found)
@@ -118,7 +112,7 @@ def _check_version(version: VersionInfo) -> Finding:
 
 
 def _check_installation(
-    configurations: Sequence[V1MutatingWebhookConfiguration], name: str | None
+    configurations: Sequence[WebhookConfiguration], name: str | None
 ) -> Finding:
     check = "installation"
     match [found.metadata.name for found in configurations]:

@@ -4,14 +4,11 @@ import base64
 from collections.abc import Iterator
 from datetime import datetime
 
-from kubernetes.client import (
-    AdmissionregistrationV1ServiceReference,
-    V1LabelSelectorRequirement,
-    V1MutatingWebhook,
-    V1MutatingWebhookConfiguration,
-)
+from kubernetes.client import AdmissionregistrationV1ServiceReference as ServiceReference
+from kubernetes.client import V1LabelSelectorRequirement, V1MutatingWebhook
+from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
 
-from certs.certificates import certificates_in, fingerprint, pem_of
+from certs.certificates import certificates_in, fingerprint
 from webhook.cli.check.expected import WEBHOOKS
 from webhook.cli.check.report import Finding, Status, check_validity
 from webhook.injection.decisions import listed
@@ -28,20 +25,20 @@ _RESTORE = (
 )
 
 
-def is_ours(configuration: V1MutatingWebhookConfiguration) -> bool:
+def is_ours(configuration: WebhookConfiguration) -> bool:
     """Tell whether a configuration is dind-webhook's, by its label or by its webhooks."""
     key, value = _PRODUCT
     labelled = (configuration.metadata.labels or {}).get(key) == value
     return labelled or any(webhook.name in _EXPECTED for webhook in configuration.webhooks or ())
 
 
-def excluded_namespaces(configuration: V1MutatingWebhookConfiguration) -> set[str]:
+def excluded_namespaces(configuration: WebhookConfiguration) -> set[str]:
     """Return the namespaces that all webhooks exclude."""
     excluded = [_excluded(webhook) for webhook in _our_webhooks(configuration)]
     return set.intersection(*excluded) if excluded else set()
 
 
-def check_webhooks(configuration: V1MutatingWebhookConfiguration) -> Iterator[Finding]:
+def check_webhooks(configuration: WebhookConfiguration) -> Iterator[Finding]:
     """Check that the webhooks are the chart's."""
     faults = list(webhook_faults(configuration))
     changes = list(_changes(configuration))
@@ -54,7 +51,7 @@ def check_webhooks(configuration: V1MutatingWebhookConfiguration) -> Iterator[Fi
         yield Finding("webhooks", Status.OK, f"{listed(list(_EXPECTED))}: as the chart makes them")
 
 
-def webhook_faults(configuration: V1MutatingWebhookConfiguration) -> Iterator[str]:
+def webhook_faults(configuration: WebhookConfiguration) -> Iterator[str]:
     """Name what keeps the API server from sending pods as it should."""
     found = {webhook.name for webhook in configuration.webhooks or ()}
     missing = [name for name in _EXPECTED if name not in found]
@@ -79,7 +76,7 @@ def webhook_faults(configuration: V1MutatingWebhookConfiguration) -> Iterator[st
             yield f"{webhook.name} does not select namespaces by the label {INJECT}"
 
 
-def _changes(configuration: V1MutatingWebhookConfiguration) -> Iterator[str]:
+def _changes(configuration: WebhookConfiguration) -> Iterator[str]:
     """Name what differs from the chart and may be intended."""
     for webhook in configuration.webhooks or ():
         if webhook.name not in _EXPECTED:
@@ -111,7 +108,7 @@ def _changes_of(webhook: V1MutatingWebhook) -> Iterator[str]:
         yield "a different matchPolicy or reinvocationPolicy"
 
 
-def _our_webhooks(configuration: V1MutatingWebhookConfiguration) -> list[V1MutatingWebhook]:
+def _our_webhooks(configuration: WebhookConfiguration) -> list[V1MutatingWebhook]:
     return [webhook for webhook in configuration.webhooks or () if webhook.name in _EXPECTED]
 
 
@@ -129,7 +126,7 @@ def _excluded(webhook: V1MutatingWebhook) -> set[str]:
     }
 
 
-def check_failure_policy(configuration: V1MutatingWebhookConfiguration) -> Finding:
+def check_failure_policy(configuration: WebhookConfiguration) -> Finding:
     """Check what happens to opted-in pods while the webhook is unavailable."""
     ignoring = [w.name for w in configuration.webhooks or () if w.failure_policy == "Ignore"]
     if not ignoring:
@@ -143,7 +140,7 @@ def check_failure_policy(configuration: V1MutatingWebhookConfiguration) -> Findi
     )
 
 
-def ca_bundles(configuration: V1MutatingWebhookConfiguration) -> dict[bytes, list[str]]:
+def ca_bundles(configuration: WebhookConfiguration) -> dict[bytes, list[str]]:
     """Return each caBundle (PEM) with the names of the webhooks that have it."""
     found: dict[bytes, list[str]] = {}
     for webhook in configuration.webhooks or ():
@@ -152,15 +149,8 @@ def ca_bundles(configuration: V1MutatingWebhookConfiguration) -> dict[bytes, lis
     return found
 
 
-def readable_certificates(ca_bundle: bytes) -> str:
-    """Return the certificates of a caBundle that can be parsed, as PEM."""
-    return b"".join(map(pem_of, certificates_in(ca_bundle))).decode()
-
-
 def check_ca_bundle(
-    configuration: V1MutatingWebhookConfiguration,
-    service: AdmissionregistrationV1ServiceReference,
-    now: datetime,
+    configuration: WebhookConfiguration, service: ServiceReference, now: datetime
 ) -> Finding:
     """Check which CAs the API server trusts."""
     name, fix = "caBundle", certificate_fix(configuration, service)
@@ -186,10 +176,7 @@ def check_ca_bundle(
     return Finding(name, status, message, fix if status is not Status.OK else "")
 
 
-def certificate_fix(
-    configuration: V1MutatingWebhookConfiguration,
-    service: AdmissionregistrationV1ServiceReference,
-) -> str:
+def certificate_fix(configuration: WebhookConfiguration, service: ServiceReference) -> str:
     """Say who repairs the caBundle and the certificate, and where the reason of a failure is."""
     namespace, name = service.namespace, configuration.metadata.name
     if _CERT_MANAGER in (configuration.metadata.annotations or {}):

@@ -3,21 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from kubernetes.client import (
-    AdmissionregistrationV1ServiceReference,
-    V1EndpointSlice,
-    V1MutatingWebhookConfiguration,
-    V1Pod,
-    V1Service,
-    V1ServicePort,
-)
+from kubernetes.client import AdmissionregistrationV1ServiceReference as ServiceReference
+from kubernetes.client import V1EndpointSlice, V1Pod, V1Service, V1ServicePort
+from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
 
+from certs.certificates import certificates_in, pem_of
 from certs.objects import FIELD_MANAGER
-from webhook.cli.check.configuration import (
-    ca_bundles,
-    certificate_fix,
-    readable_certificates,
-)
+from webhook.cli.check.configuration import ca_bundles, certificate_fix
 from webhook.cli.check.report import Finding, Status, check_validity
 from webhook.cli.live import LiveCluster, is_ready, pod_state
 from webhook.cluster.probe import Address, Handshake, handshakes
@@ -30,8 +22,8 @@ _DEFAULT_PORT = 443
 
 def check_replicas(
     cluster: LiveCluster,
-    configuration: V1MutatingWebhookConfiguration,
-    reference: AdmissionregistrationV1ServiceReference,
+    configuration: WebhookConfiguration,
+    reference: ServiceReference,
     now: datetime,
 ) -> Iterator[Finding]:
     """Check which pods the API server reaches, and whether it trusts them."""
@@ -50,7 +42,7 @@ def check_replicas(
 
 
 def _check_service(
-    service: V1Service | None, reference: AdmissionregistrationV1ServiceReference
+    service: V1Service | None, reference: ServiceReference
 ) -> tuple[Finding, V1ServicePort | None]:
     name = f"{reference.namespace}/{reference.name}"
     wanted = reference.port or _DEFAULT_PORT
@@ -79,9 +71,7 @@ def _ready_addresses(slices: Sequence[V1EndpointSlice], port: V1ServicePort) -> 
 
 
 def _check_endpoints(
-    addresses: Sequence[Address],
-    pods: Sequence[V1Pod],
-    reference: AdmissionregistrationV1ServiceReference,
+    addresses: Sequence[Address], pods: Sequence[V1Pod], reference: ServiceReference
 ) -> Finding:
     name = "endpoints"
     unready = [f"{pod.metadata.name} {pod_state(pod)}" for pod in pods if not is_ready(pod)]
@@ -102,15 +92,15 @@ def _check_endpoints(
 
 
 def _check_certificates(
-    configuration: V1MutatingWebhookConfiguration,
+    configuration: WebhookConfiguration,
     addresses: Sequence[Address],
-    reference: AdmissionregistrationV1ServiceReference,
+    reference: ServiceReference,
     now: datetime,
 ) -> Iterator[Finding]:
     server_name = f"{reference.name}.{reference.namespace}.svc"
     fix = certificate_fix(configuration, reference)
     for ca_bundle in ca_bundles(configuration):
-        pem = readable_certificates(ca_bundle)
+        pem = b"".join(map(pem_of, certificates_in(ca_bundle))).decode()
         if not pem:
             continue  # check_ca_bundle reports it
         for handshake in handshakes(addresses, server_name, ca_bundle=pem):
@@ -133,9 +123,7 @@ def _check_certificate(handshake: Handshake, now: datetime, fix: str) -> Finding
 
 
 def _check_rotation(
-    cluster: LiveCluster,
-    configuration: V1MutatingWebhookConfiguration,
-    reference: AdmissionregistrationV1ServiceReference,
+    cluster: LiveCluster, configuration: WebhookConfiguration, reference: ServiceReference
 ) -> Iterator[Finding]:
     """Check the pod that renews certificates, if the chart runs one."""
     metadata = configuration.metadata

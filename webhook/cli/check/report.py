@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from cryptography import x509
 from msgspec import Struct
 
-from webhook.cli.explain.drawing import wrapped
+from webhook.cli.explain.explanation import wrapped
 
 _EXPIRES_SOON = timedelta(days=3)  # or a quarter of the lifetime, if that is shorter
 
@@ -55,13 +56,7 @@ def as_text(reports: Sequence[Report]) -> str:
 def as_data(reports: Sequence[Report]) -> dict[str, Any]:
     """Write reports as data for JSON."""
     findings = [
-        {
-            "subject": report.subject,
-            "check": finding.check,
-            "status": finding.status.value,
-            "message": finding.message,
-            "fix": finding.fix,
-        }
+        {"subject": report.subject, **msgspec.to_builtins(finding)}
         for report in reports
         for finding in report.findings
     ]

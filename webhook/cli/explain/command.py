@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.explain.drawing import Explanation, draw
-from webhook.cli.explain.pod_checks import explain_template
+from webhook.cli.explain.explanation import Explanation, draw, explain_admission
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
-from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifests
+from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifest
 from webhook.cli.options import access_options, input_options, read_config
 from webhook.config import Config
 from webhook.injection import Outcome
@@ -75,11 +74,13 @@ def _pod_name(argument: str, context: click.Context) -> str:
 def _explain_files(
     sources: Sequence[str], label: str | None, namespace: str | None, config: Config
 ) -> list[Explanation]:
-    manifests = read_manifests(sources)
+    manifests = [read_manifest(source) for source in sources]
     cluster = AssumedCluster(config, namespace or "default", label, namespace_labels(manifests))
     objects = [found for manifest in manifests for found in manifest.objects]
     explanations = [
-        explain_template(found, found.template, cluster) for found in objects if found.template
+        explain_admission(cluster.subject(found), cluster.admission(found, found.template), config)
+        for found in objects
+        if found.template
     ]
     if not explanations:
         raise BadInput(

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from kubernetes.client import V1MutatingWebhookConfiguration, V1ObjectMeta
+from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
+from kubernetes.client import V1ObjectMeta
 from msgspec import Struct
 
 from webhook.cli.check.report import utc
@@ -24,7 +25,7 @@ class Cause(Struct, frozen=True):
 def find_cause(
     pod: V1ObjectMeta,
     namespace: V1ObjectMeta,
-    configurations: Sequence[V1MutatingWebhookConfiguration],
+    configurations: Sequence[WebhookConfiguration],
     admission: Admission,
 ) -> Cause:
     """Find what differed when a pod was created.

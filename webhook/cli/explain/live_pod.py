@@ -6,12 +6,19 @@ from pathlib import Path
 
 import click
 import msgspec
-from kubernetes.client import V1MutatingWebhookConfiguration, V1Namespace, V1Pod
+from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
+from kubernetes.client import V1Namespace, V1Pod
 from msgspec import Struct
 
 from webhook.cli.check.configuration import excluded_namespaces, is_ours, webhook_faults
-from webhook.cli.explain import pod_checks
-from webhook.cli.explain.drawing import Answer, Explanation, Note, Row, reason_notes
+from webhook.cli.explain.explanation import (
+    Answer,
+    Explanation,
+    Note,
+    Row,
+    explain_admission,
+    reason_notes,
+)
 from webhook.cli.explain.history import find_cause
 from webhook.cli.live import (
     POD_SECURITY,
@@ -47,7 +54,7 @@ class _Case(Struct, frozen=True):
     template: Template
     pod: V1Pod
     namespace: V1Namespace
-    configurations: Sequence[V1MutatingWebhookConfiguration]  # of dind-webhook
+    configurations: Sequence[WebhookConfiguration]  # of dind-webhook
     cluster: AssumedCluster
 
 
@@ -77,14 +84,16 @@ def explain_pod(
     existing = find_existing_injection(template.pod)
     if existing is not None:
         return _explain_injected(case, existing)
-    admission = _admission(case)
-    if isinstance(admission, NotSent):
-        subject = pod_checks.subject_of(case.found, case.cluster)
-        return pod_checks.explain_not_sent(subject, admission)
     source = "the default configuration; --config names a file"
     if config_file is not None:
         source = f"the configuration file {config_file}"
-    return _explain_skipped(case, admission, ("", f"the checks below use {source}"))
+    admission = _admission(case)
+    notes = [("", f"the checks below use {source}"), *_cluster_hints(case)]
+    subject = case.cluster.subject(case.found)
+    explanation = explain_admission(subject, admission, config, *notes)
+    if isinstance(admission, NotSent) or explanation.outcome is Outcome.SKIPPED:
+        return explanation
+    return _with_past(case, admission, explanation)
 
 
 def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
@@ -115,8 +124,8 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
         found = InjectionStatus("", existing.mode.value, "", image, containers)
         notes += [("hint", text) for text in _contradictions(status, found)]
     row = Row("this pod", "Does it have Docker?", Answer.YES, notes)
-    subject = pod_checks.subject_of(case.found, case.cluster)
-    return Explanation(*subject, Outcome.INJECTED, detail, [row])
+    subject = case.cluster.subject(case.found)
+    return Explanation(subject, Outcome.INJECTED, detail, [row])
 
 
 def _contradictions(status: InjectionStatus, found: InjectionStatus) -> Iterator[str]:
@@ -168,28 +177,22 @@ def _admission(case: _Case) -> Admission | NotSent:
     )
 
 
-def _explain_skipped(case: _Case, admission: Admission, config_note: Note) -> Explanation:
-    config = case.cluster.config
-    decision = decide(admission, config)
-    outcome, detail = decision.reason.outcome, pod_checks.detail_of(decision)
-    rows = [
-        pod_checks.sent_row(admission, config_note, *_cluster_hints(case)),
-        *pod_checks.check_rows(admission, config),
-    ]
+def _with_past(case: _Case, admission: Admission, explanation: Explanation) -> Explanation:
+    """Add why a pod has no Docker although the webhook would not skip it today."""
+    outcome, detail, rows = explanation.outcome, explanation.detail, [*explanation.rows]
+    decision = decide(admission, case.cluster.config)
     if isinstance(decision, Injected):
         rows.append(_pod_security_row(case, decision))
         if rows[-1].answer is Answer.DENIED:
             outcome, detail = Outcome.DENIED, "pod-security"
-    if outcome is not Outcome.SKIPPED:
-        metadata = case.pod.metadata, case.namespace.metadata
-        cause = find_cause(*metadata, case.configurations, admission)
-        notes = reason_notes(cause.sentence, cause.fix)
-        question = "Was this the same when it was created?"
-        rows.append(Row("this pod", question, Answer.SKIPPED, notes))
-        if outcome is Outcome.INJECTED:
-            outcome, detail = Outcome.SKIPPED, cause.slug
-    subject = pod_checks.subject_of(case.found, case.cluster)
-    return Explanation(*subject, outcome, detail, rows, pod_checks.warnings_of(decision))
+    metadata = case.pod.metadata, case.namespace.metadata
+    cause = find_cause(*metadata, case.configurations, admission)
+    question = "Was this the same when it was created?"
+    notes = reason_notes(cause.sentence, cause.fix)
+    rows.append(Row("this pod", question, Answer.SKIPPED, notes))
+    if outcome is Outcome.INJECTED:
+        outcome, detail = Outcome.SKIPPED, cause.slug
+    return msgspec.structs.replace(explanation, outcome=outcome, detail=detail, rows=rows)
 
 
 def _cluster_hints(case: _Case) -> Iterator[Note]:

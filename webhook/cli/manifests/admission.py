@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from webhook.cli.manifests.objects import Object, Template, metadata_map
 from webhook.config import Config
-from webhook.config.wording import dotted
+from webhook.config.wording import dotted, printable
 from webhook.injection import Admission, Reason
 from webhook.injection.annotations import PREFIX, STATUS
 from webhook.injection.decisions import quoted
@@ -18,32 +18,21 @@ _SIMILAR = 0.8  # from which a name counts as misspelt; "dind.io/profile" is 0.6
 
 
 class NotSent(Struct, frozen=True):
-    """The API server would create the pod without calling the webhook.
-
-    Attributes:
-        slug: why, in a word.
-        hints: likely attempts to opt in that have no effect.
-    """
+    """Why the API server would create the pod without calling the webhook."""
 
     slug: str
     sentence: str
     fix: str
-    hints: Sequence[str] = ()
+    hints: Sequence[str] = ()  # likely attempts to opt in that have no effect
 
 
 class AssumedCluster(Struct, frozen=True):
-    """What is assumed about the cluster in which the pods are created.
-
-    Attributes:
-        namespace: the namespace of objects that name none.
-        label: the label dind.io/inject of every namespace; None: see `labels`.
-        labels: the label of each namespace that is known; the others have none.
-    """
+    """What is assumed about the cluster in which the pods are created."""
 
     config: Config
-    namespace: str
-    label: str | None = None
-    labels: Mapping[str, str | None] = {}
+    namespace: str  # of objects that name none
+    label: str | None = None  # dind.io/inject of every namespace; None: see `labels`
+    labels: Mapping[str, str | None] = {}  # of the namespaces that are known
 
     def namespace_of(self, found: Object) -> str:
         """Return the namespace in which an object's pods are created."""
@@ -52,6 +41,12 @@ class AssumedCluster(Struct, frozen=True):
     def label_of(self, namespace: str) -> str | None:
         """Return a namespace's label dind.io/inject."""
         return self.label or self.labels.get(namespace)
+
+    def subject(self, found: Object) -> tuple[str, str]:
+        """Return an object's name, and its namespace with the label."""
+        namespace = self.namespace_of(found)
+        label = self.label_of(namespace) or "none"
+        return found.name, f"namespace {printable(namespace)}, label {INJECT}: {label}"
 
     def admission(self, found: Object, template: Template) -> Admission | NotSent:
         """Return what the API server would send, or why it would send nothing."""
@@ -62,11 +57,14 @@ class AssumedCluster(Struct, frozen=True):
         endpoint = route(annotations, self.label_of(namespace))
         if endpoint is not None:
             return Admission(endpoint, namespace, template.pod)
+        reason, hints = Reason.NOT_OPTED_IN, list[str]()
         if MIRROR_POD in annotations:
-            return _not_sent(Reason.MIRROR_POD)
-        if annotations.get(INJECT) == "false":
-            return _not_sent(Reason.OPTED_OUT)
-        return _not_sent(Reason.NOT_OPTED_IN, tuple(_hints(found, template)))
+            reason = Reason.MIRROR_POD
+        elif annotations.get(INJECT) == "false":
+            reason = Reason.OPTED_OUT
+        else:
+            hints = list(_hints(found, template))
+        return NotSent(reason.slug, reason.sentence, reason.fix, hints)
 
 
 def excluded(namespace: str) -> NotSent:
@@ -76,10 +74,6 @@ def excluded(namespace: str) -> NotSent:
         f"The webhook is never called for pods in {namespace}.",
         "Use another namespace.",
     )
-
-
-def _not_sent(reason: Reason, hints: Sequence[str] = ()) -> NotSent:
-    return NotSent(reason.slug, reason.sentence, reason.fix, hints)
 
 
 def _hints(found: Object, template: Template) -> Iterator[str]:

@@ -4,7 +4,6 @@ ruamel.yaml attaches the comments below a value to that value, so that they woul
 is added there.
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from msgspec import Struct
@@ -19,15 +18,18 @@ Container = CommentedMap | CommentedSeq
 
 
 class Slot(Struct, frozen=True):
-    """Where ruamel.yaml keeps the comments after a value: those on its line and those below.
+    """A value's place in a mapping or list, where ruamel.yaml keeps the comments after the value.
 
-    Attributes:
-        node: the mapping or list that has the value.
-        key: of the value.
+    One token has those on the value's last line and those below it.
     """
 
     node: Any
-    key: int | str
+    key: Any
+
+    @property
+    def value(self) -> Any:  # noqa: ANN401 - ruamel.yaml's
+        """The value at this place."""
+        return self.node[self.key]
 
     def take(self) -> str:
         """Remove the comments below the value, and return them as lines."""
@@ -40,7 +42,7 @@ class Slot(Struct, frozen=True):
         if token is None:
             return above_first
         on_line, below = "", str(token.value)
-        if not self._is_block_text() or below.startswith("\n"):
+        if not isinstance(self.value, LiteralScalarString) or below.startswith("\n"):
             on_line, _, below = below.partition("\n")
         elif below:
             below = _with_column(token)
@@ -57,41 +59,32 @@ class Slot(Struct, frozen=True):
         text, column = "\n" + below, 0
         if token is not None:
             text, column = token.value.rstrip("\n") + text, token.start_mark.column
-        elif self._is_block_text():
+        elif isinstance(self.value, LiteralScalarString):
             text = below.lstrip(" ")
             column = len(below) - len(text)
         tokens[self._index()] = CommentToken(text, CommentMark(column), None)
-
-    def _is_block_text(self) -> bool:
-        return isinstance(self.node[self.key], LiteralScalarString)
 
     def _index(self) -> int:
         return 0 if isinstance(self.node, CommentedSeq) else 2
 
 
-def last_slot(node: Container, key: Any) -> Slot:  # noqa: ANN401 - int or str
+def last_slot(slot: Slot) -> Slot:
     """Return the slot of the last line of a value."""
-    value = node[key]
-    while is_block(value):
-        node, key = value, len(value) - 1 if isinstance(value, CommentedSeq) else list(value)[-1]
-        value = node[key]
-    return Slot(node, key)
+    while is_block(value := slot.value):
+        slot = Slot(value, keys_of(value)[-1])
+    return slot
 
 
-def slot_above(parents: Sequence[Container], keys: Sequence[Any], key: int | str) -> Slot:
-    """Return the slot of the line above the one where a value is, or is to be added.
+def slot_above(slot: Slot, parent: Slot) -> Slot:
+    """Return the slot of the line above a value, or above where it is to be added."""
+    keys = keys_of(slot.node)
+    before = keys[: keys.index(slot.key)] if slot.key in keys else keys
+    return last_slot(Slot(slot.node, before[-1])) if before else parent
 
-    Args:
-        parents: the containers around the value, from the document's root.
-        keys: of all parents but the first.
-        key: of the value in the last parent.
-    """
-    parent = parents[-1]
-    siblings: list[Any] = list(range(len(parent)) if isinstance(parent, CommentedSeq) else parent)
-    before = siblings[: siblings.index(key)] if key in siblings else siblings
-    if before:
-        return last_slot(parent, before[-1])
-    return Slot(parents[-2], keys[-1]) if keys else Slot(CommentedMap({"": None}), "")
+
+def keys_of(node: Container) -> list[Any]:
+    """List the keys of a mapping, or the indexes of a list."""
+    return list(node) if isinstance(node, CommentedMap) else list(range(len(node)))
 
 
 def is_block(node: object) -> TypeGuard[Container]:

@@ -1,21 +1,27 @@
 """The Kubernetes objects of manifests: single ones, lists of them, and the pods in them."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from webhook.cli.group import BadInput
-from webhook.cli.manifests.text import Document, TextError, parse_json, parse_yaml, read_text
-from webhook.config.wording import dotted, printable
+from webhook.config.wording import dotted, printable, shown
+from webhook.documents import Bounds, Document, DocumentError, decode, parse_json, parse_yaml
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 32 * 1024 * 1024  # etcd holds objects of 1.5 MiB; a file may have many
+# A pod has 10 levels; ruamel.yaml needs several stack frames for each.
+BOUNDS = Bounds(depth=100, values=2_000_000)
 
 #: API version and kind, to the keys that lead to the pod.
 POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -49,74 +55,68 @@ class Template(Struct, frozen=True):
 
 
 class Object(Struct, frozen=True):
-    """A Kubernetes object.
+    """A Kubernetes object."""
 
-    Attributes:
-        name: kind and name, such as `pod/clean-ci`.
-        namespace: the one that it names, if any.
-        path: where it is in its document; empty unless that is a list.
-        template: its pod, None if it has none.
-        note: why it has none.
-    """
-
-    name: str
-    namespace: str | None
+    name: str  # with its kind, such as pod/clean-ci
+    namespace: str | None  # that it names
     data: dict[str, Any]
-    path: KeyPath = ()
+    path: KeyPath = ()  # in its document; empty unless that is a list
     template: Template | None = None
-    note: str = ""
-
-
-class ManifestDocument(Struct, frozen=True):
-    """A document and the objects in it."""
-
-    document: Document
-    objects: Sequence[Object]
+    note: str = ""  # why it has no template
 
 
 class Manifest(Struct, frozen=True):
-    """A file: its name for messages, JSON or YAML, its line ends, and its documents in order."""
+    """A file: its name for messages, and its documents, each with the objects in it."""
 
     source: str
     is_json: bool
-    crlf: bool
-    documents: Sequence[ManifestDocument]
+    has_crlf: bool
+    documents: Sequence[tuple[Document, Sequence[Object]]]
 
     @property
     def objects(self) -> list[Object]:
         """Every object, in order."""
-        return [found for part in self.documents for found in part.objects]
+        return [found for _, objects in self.documents for found in objects]
 
 
-def read_manifests(paths: Sequence[str]) -> list[Manifest]:
-    """Read files, or standard input for the path `-`.
+def read_manifest(path: str) -> Manifest:
+    """Read a file, or standard input for the path `-`.
 
     Raises:
-        BadInput: one cannot be read or parsed, or is not made of Kubernetes objects.
+        BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
     """
-    return [_read_manifest(path) for path in paths]
-
-
-def _read_manifest(path: str) -> Manifest:
     source = "standard input" if path == "-" else path
     try:
-        text = read_text(path)
+        text = decode(_read(path))
         data = parse_json(text)
         if data is None:
-            documents = parse_yaml(text.replace("\r\n", "\n"))
+            documents = parse_yaml(text.replace("\r\n", "\n"), BOUNDS)
         else:
             documents = [Document("", text, "", 0, data)]
         parts = [
-            ManifestDocument(
-                document, list(_objects(document.data, f"line {document.line + 1}", (), {}))
-            )
+            (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
             for document in documents
         ]
-    except (TextError, _ObjectError) as error:
-        raise BadInput(f"{source}: {error}") from error
-    if not any(part.objects for part in parts):
+    except (DocumentError, _ObjectError) as error:
+        raise BadInput(f"{source}: {printable(str(error))}") from error
+    manifest = Manifest(source, data is not None, "\r\n" in text, parts)
+    if not manifest.objects:
         raise BadInput(f"{source}: no Kubernetes object")
-    return Manifest(source, data is not None, "\r\n" in text, parts)
+    return manifest
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path == "-":
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise DocumentError(f"larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
+    return content
 
 
 def namespace_labels(manifests: Sequence[Manifest]) -> dict[str, str | None]:
@@ -137,7 +137,10 @@ def metadata_map(data: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 class _ObjectError(ValueError):
-    """What is wrong with an object; the message lacks the file's name."""
+    """What is wrong with an object, and where; the message lacks the file's name."""
+
+    def __init__(self, where: str, path: KeyPath, problem: str) -> None:
+        super().__init__(": ".join(filter(None, (where, dotted(path), problem))))
 
 
 def _objects(
@@ -179,7 +182,7 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
     supported = [known for known, holder in POD_PATHS if holder == kind]
     if supported and "." not in group:  # not a custom resource
         problem = f"unknown version {quoted(version)} of {kind} (supported: {', '.join(supported)})"
-        raise _ObjectError(f"{where}: {dotted((*path, 'apiVersion'))}: {problem}")
+        raise _ObjectError(where, (*path, "apiVersion"), problem)
     _require_strings(data, path, where)
     note = _NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
     return msgspec.structs.replace(found, note=_CONTROLLERS.get(group, note))
@@ -198,20 +201,19 @@ def _template(
     try:
         decoded = msgspec.convert({**pod, "metadata": pod.get("metadata") or {}}, Pod)
     except msgspec.ValidationError as error:
-        raise _ObjectError(": ".join(filter(None, (where, dotted(within), str(error))))) from error
+        raise _ObjectError(where, within, str(error)) from error
     if not decoded.containers:
-        name = dotted((*within, "spec", "containers"))
-        raise _ObjectError(f"{where}: {name}: at least one container is required")
+        problem = "at least one container is required"
+        raise _ObjectError(where, (*within, "spec", "containers"), problem)
     return Template(pod_path, pod, decoded)
 
 
 def _require(value: Any, kind: type[T], expected: str, path: KeyPath, where: str) -> T:  # noqa: ANN401
     if isinstance(value, kind) and value != "":
         return value
-    problem = "required field is missing"
-    if value is not None:
-        problem = f"expected {expected}, got {_described(value)}"
-    raise _ObjectError(": ".join(filter(None, (where, dotted(path), problem))))
+    if value is None:
+        raise _ObjectError(where, path, "required field is missing")
+    raise _ObjectError(where, path, f"expected {expected}, got {shown(value)}")
 
 
 def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
@@ -219,19 +221,7 @@ def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
     for kind in ("labels", "annotations"):
         for key, value in metadata_map(data, kind).items():
             if not isinstance(value, str):
-                name = dotted((*path, "metadata", kind, key))
-                hint = f'; put it in quotes: "{json.dumps(value)}"'
-                problem = f"expected a string, got {_described(value)}"
-                is_scalar = isinstance(value, bool | int | float)
-                raise _ObjectError(f"{where}: {name}: {problem}{hint if is_scalar else ''}")
-
-
-def _described(value: object) -> str:
-    match value:
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case str():
-            return quoted(value)
-    return json.dumps(value)
+                problem = f"expected a string, got {shown(value)}"
+                if isinstance(value, bool | int | float):
+                    problem += f'; put it in quotes: "{json.dumps(value)}"'
+                raise _ObjectError(where, (*path, "metadata", kind, key), problem)

@@ -1,4 +1,4 @@
-"""Writes patched data back into YAML with its comments, and checks the result by parsing it.
+"""Writes JSON data as YAML, and patches YAML so that its comments stay.
 
 ruamel.yaml keeps comments, quotes and key order; indentation within a line may change.
 """
@@ -12,43 +12,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsonpatch
+import yaml as pyyaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import (
+    DoubleQuotedScalarString,
+    LiteralScalarString,
+    SingleQuotedScalarString,
+)
 
-from webhook.cli.manifests.blocks import block
-from webhook.cli.manifests.comments import Container, is_block, last_slot, slot_above
-from webhook.cli.manifests.text import Document, TextError, parse_yaml
+from webhook.cli.manifests.comments import Container, Slot, is_block, keys_of, last_slot, slot_above
+from webhook.cli.manifests.objects import BOUNDS
+from webhook.documents import Document, DocumentError, parse_yaml
 
 Patch = Sequence[Mapping[str, Any]]
 
-_PLACEHOLDER = "DIND-ADDED-"
-_NUMBERED = re.compile(_PLACEHOLDER + r"([0-9]+)-")
-_LINE_WITH_PLACEHOLDER = re.compile(
-    r"(?P<start>(?P<indent> *(?:- +)*)(?P<key>.*?: )??)"
-    rf"{_PLACEHOLDER}(?P<number>[0-9]+)-(?P<comment> *#.*)?"
-)
+_YAML_1_1 = pyyaml.SafeLoader("")
+# To readers of YAML 1.2, or to Go's of YAML 1.1; PyYAML knows the other ones.
+_NOT_STRINGS = re.compile(r"[-+]?(0o?[0-9_]+|[0-9_.]+[eE][-+]?[0-9]+)|[yYnN]")
 
 
 class RewriteError(ValueError):
     """The document cannot be written back; str() says why."""
 
 
-class _AddedString(str):
-    """Tells the strings of the patch from those of the document."""
-
-    __slots__ = ()
-
-
-def round_trip() -> YAML:
-    """Return ruamel.yaml's reader and writer; one serves all documents of a file."""
-    yaml = YAML(typ="rt", pure=True)
-    yaml.preserve_quotes = True
-    yaml.width = sys.maxsize  # lines are not wrapped
-    return yaml
-
-
-def rewrite(yaml: YAML, document: Document, patch: Patch, expected: object) -> str:
+def rewrite(document: Document, patch: Patch, expected: object) -> str:
     """Write a document with a patch applied to it, of `add` and `remove` operations.
 
     `expected` is the document's data after the patch.
@@ -57,11 +46,10 @@ def rewrite(yaml: YAML, document: Document, patch: Patch, expected: object) -> s
         RewriteError: the text would not have the expected data.
     """
     try:
-        body = _rewritten(yaml, document, patch)
         separator = "\n" if document.head.endswith("---") else ""
-        text = document.head + separator + body + document.tail
-        written = [parsed.data for parsed in parse_yaml(text)]
-    except (IndexError, RecursionError, TextError, YAMLError) as error:
+        text = document.head + separator + _patched(document.body, patch) + document.tail
+        written = [parsed.data for parsed in parse_yaml(text, BOUNDS)]
+    except (IndexError, RecursionError, DocumentError, YAMLError) as error:
         raise RewriteError(" ".join(str(error).split())) from error
     # As text: to Python, 1 == True.
     if json.dumps(written, sort_keys=True) != json.dumps([expected], sort_keys=True):
@@ -69,19 +57,36 @@ def rewrite(yaml: YAML, document: Document, patch: Patch, expected: object) -> s
     return text
 
 
-def _rewritten(yaml: YAML, document: Document, patch: Patch) -> str:
-    tree = yaml.load(document.body)
-    mapping, dash = _indentation(tree)
-    yaml.indent(mapping=mapping, sequence=dash + 2, offset=dash)
-    if document.has_aliases:
-        _write_out_aliases(tree, set())
-    for operation in json.loads(json.dumps(patch)):  # later operations change what it adds
-        _apply_operation(tree, operation)
-    added: list[Any] = []
-    _take_added(tree, added)
+def to_yaml(data: object) -> str:
+    """Write JSON data as YAML in block style, with readable strings of several lines."""
+    return _dumped(_round_trip(), _node(data))
+
+
+def _round_trip() -> YAML:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = sys.maxsize  # lines are not wrapped
+    yaml.brace_single_entry_mapping_in_flow_sequence = True
+    return yaml
+
+
+def _dumped(yaml: YAML, tree: object) -> str:
     stream = io.StringIO()
     yaml.dump(tree, stream)
-    return _put_added(stream.getvalue(), added, mapping, dash)
+    # ruamel.yaml ends a document after a block of text that keeps its empty lines.
+    return re.sub(r"^\.\.\.\n\Z", "", stream.getvalue(), flags=re.MULTILINE)
+
+
+def _patched(body: str, patch: Patch) -> str:
+    yaml = _round_trip()
+    tree = yaml.load(body)
+    mapping, dash = _indentation(tree)
+    yaml.indent(mapping=mapping, sequence=dash + 2, offset=dash)
+    if "&" in body:
+        _write_out_aliases(tree, set())
+    for operation in patch:
+        _apply(tree, operation)
+    return _dumped(yaml, tree)
 
 
 def _indentation(tree: object) -> tuple[int, int]:
@@ -91,102 +96,74 @@ def _indentation(tree: object) -> tuple[int, int]:
     nodes = [tree]
     while nodes and not (mappings and lists):
         node = nodes.pop(0)
+        if not isinstance(node, Container):
+            continue
+        children = [node[key] for key in keys_of(node)]
+        nodes += children
         if isinstance(node, CommentedMap):
-            for child in filter(is_block, node.values()):
+            for child in filter(is_block, children):
                 if child.yaml_anchor() is None:  # else the column is the anchor's
                     found = lists if isinstance(child, CommentedSeq) else mappings
                     found.append(child.lc.col - node.lc.col)
-        if isinstance(node, Container):
-            nodes += node.values() if isinstance(node, CommentedMap) else node
     return max((mappings or [2])[0], 1), max((lists or [0])[0], 0)
 
 
-def _write_out_aliases(node: Any, seen: set[int]) -> None:  # noqa: ANN401 - ruamel.yaml's
+def _write_out_aliases(node: Container, seen: set[int]) -> None:
     """Give every place a node of its own: a patch changes one of them."""
     seen.add(id(node))
     node.yaml_set_anchor(None)
-    for key, child in node.items() if isinstance(node, CommentedMap) else enumerate(node):
-        if isinstance(child, Container):
-            if id(child) in seen:
-                node[key] = copy.deepcopy(child)
+    for key in keys_of(node):
+        if isinstance(node[key], Container):
+            if id(node[key]) in seen:
+                node[key] = copy.deepcopy(node[key])
             _write_out_aliases(node[key], seen)
 
 
-def _apply_operation(tree: Container, operation: Mapping[str, Any]) -> None:
+def _apply(tree: Container, operation: Mapping[str, Any]) -> None:
     """Apply one operation, and keep each comment above the value that it was above."""
-    *steps, last = jsonpatch.JsonPointer(operation["path"]).parts
-    parents: list[Any] = [tree]
-    keys = []
-    for step in steps:
-        keys.append(_key(parents[-1], step))
-        parents.append(parents[-1][keys[-1]])
-    parent, key, value = parents[-1], _key(parents[-1], last), operation.get("value")
-    if not isinstance(parent, Container):  # added by an earlier operation
-        _add(parent, key, value)
-        return
-    above = slot_above(parents, keys, key)
+    slot = Slot(CommentedMap({"": tree}), "")
+    for step in jsonpatch.JsonPointer(operation["path"]).parts:
+        parent, node = slot, slot.value
+        if isinstance(node, CommentedMap):
+            slot = Slot(node, step)
+        else:
+            slot = Slot(node, len(node) if step == "-" else int(step))
+    above = slot_above(slot, parent)
     if operation["op"] == "remove":
-        comments = last_slot(parent, key).take()
-        del parent[key]
+        comments = last_slot(slot).take()
+        del node[slot.key]
         above.put(comments)
         return
-    is_replaced = isinstance(parent, CommentedMap) and key in parent
-    comments = (last_slot(parent, key) if is_replaced else above).take()
-    if not parent:
-        parent.fa.set_block_style()
-    if value == {}:
-        value = CommentedMap()
-    elif isinstance(value, str):
-        value = _AddedString(value)
-    _add(parent, key, value)
-    last_slot(parent, key).put(comments)
-
-
-def _add(parent: Any, key: Any, value: object) -> None:  # noqa: ANN401 - list or mapping
-    if isinstance(parent, list):
-        parent.insert(key, value)
+    is_replaced = isinstance(node, CommentedMap) and slot.key in node
+    comments = (last_slot(slot) if is_replaced else above).take()
+    if not node:
+        node.fa.set_block_style()
+    value = _node(operation["value"])
+    if isinstance(node, CommentedSeq):
+        node.insert(slot.key, value)
     else:
-        parent[key] = value
+        node[_string(slot.key)] = value
+    last_slot(slot).put(comments)
 
 
-def _key(parent: object, step: str) -> int | str:
-    if isinstance(parent, list):
-        return len(parent) if step == "-" else int(step)
-    return step
+def _node(value: object) -> Any:  # noqa: ANN401 - ruamel.yaml's
+    """Turn JSON data into ruamel.yaml's."""
+    match value:
+        case dict():
+            return CommentedMap((_string(key), _node(child)) for key, child in value.items())
+        case list():
+            return CommentedSeq(map(_node, value))
+        case str():
+            return _string(value)
+    return value
 
 
-def _take_added(node: Container, added: list[Any]) -> None:
-    """Replace what the patch added by placeholders: libyaml writes it ten times as fast."""
-    items = node.items() if isinstance(node, CommentedMap) else enumerate(node)
-    for key, value in list(items):
-        if isinstance(value, Container):
-            _take_added(value, added)
-        elif type(value) in (dict, list, _AddedString):
-            node[key] = f"{_PLACEHOLDER}{len(added)}-"
-            added.append(str(value) if isinstance(value, str) else value)
-
-
-def _put_added(text: str, added: Sequence[Any], mapping: int, dash: int) -> str:
-    lines = []
-    for line in text.splitlines():
-        if _PLACEHOLDER not in line:
-            lines.append(line)
-        elif match := _LINE_WITH_PLACEHOLDER.fullmatch(line):
-            lines += _with_value(match, added[int(match["number"])], mapping, dash)
-        else:  # within a flow mapping or list
-            parts = _NUMBERED.split(line)
-            parts[1::2] = [json.dumps(added[int(number)]) for number in parts[1::2]]
-            lines.append("".join(parts))
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _with_value(match: re.Match[str], value: Any, mapping: int, dash: int) -> list[str]:  # noqa: ANN401 - JSON
-    first, *rest = block(value, dash=dash)
-    columns = len(match["indent"])
-    start, comment = match["start"], match["comment"] or ""
-    if match["key"] is None or isinstance(value, str) or not value:
-        first = f"{start}{first}{comment}"
-    else:
-        first, rest = f"{start.rstrip()}{comment}", [first, *rest]
-        columns += dash if isinstance(value, list) else mapping
-    return [first, *(" " * columns + line if line else line for line in rest)]
+def _string(text: str) -> Any:  # noqa: ANN401 - ruamel.yaml's
+    """Choose literal blocks for several lines, and quotes where a reader finds no string."""
+    if "\n" in text:
+        is_readable = not text[0].isspace() and re.sub(r"[\t\n]", "", text).isprintable()
+        return LiteralScalarString(text) if is_readable else DoubleQuotedScalarString(text)
+    tag = _YAML_1_1.resolve(pyyaml.ScalarNode, text, (True, False))
+    if _NOT_STRINGS.fullmatch(text) or tag != "tag:yaml.org,2002:str":
+        return SingleQuotedScalarString(text)
+    return text
