@@ -95,6 +95,66 @@ def test_injecting_its_own_json_changes_nothing() -> None:
     assert run("inject", "-f", "-", stdin=once).stdout == once
 
 
+@pytest.mark.parametrize("volumes", [[], [{"name": "other", "emptyDir": {}}], None])
+def test_pvcs_of_a_stateful_set_are_mirrored(volumes: list[dict[str, Any]] | None) -> None:
+    stateful_set = stateful_set_with(["data", "other"], volumes)
+    result = run("inject", "-f", "-", stdin=json.dumps(stateful_set))
+    assert result.exit_code == 0, result.stderr
+    injected = json.loads(result.stdout)
+    spec = injected["spec"]["template"]["spec"]
+    mounts = {
+        mount["name"]: mount["mountPath"] for mount in spec["initContainers"][0]["volumeMounts"]
+    }
+    assert (mounts["data"], mounts["other"]) == ("/data", "/other")
+    assert "data" not in {volume["name"] for volume in spec["volumes"]}
+    assert injected["spec"]["volumeClaimTemplates"] == stateful_set["spec"]["volumeClaimTemplates"]
+    assert run("inject", "-f", "-", stdin=result.stdout).stdout == result.stdout
+
+
+def test_a_pvc_replaces_the_volume_of_its_name() -> None:
+    stateful_set = stateful_set_with(["data"], [{"name": "data", "secret": {"secretName": "x"}}])
+    result = run("inject", "-f", "-", stdin=json.dumps(stateful_set))
+    sidecar = json.loads(result.stdout)["spec"]["template"]["spec"]["initContainers"][0]
+    assert {"name": "data", "mountPath": "/data"} in sidecar["volumeMounts"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "problem"),
+    [
+        (1, "spec.volumeClaimTemplates: expected a list, got 1"),
+        (["a"], 'spec.volumeClaimTemplates[0]: expected an object, got "a"'),
+        ([{}], "spec.volumeClaimTemplates[0].metadata: required field is missing"),
+        (
+            [{"metadata": {"name": 1}}],
+            "spec.volumeClaimTemplates[0].metadata.name: expected a string, got 1",
+        ),
+    ],
+)
+def test_bad_pvc_templates_are_errors(claims: object, problem: str) -> None:
+    stateful_set = stateful_set_with([], [])
+    stateful_set["spec"]["volumeClaimTemplates"] = claims
+    result = run("inject", "-f", "-", stdin=json.dumps(stateful_set))
+    assert result.exit_code == 65
+    assert result.stderr == f"Error: standard input: statefulset/web (line 1): {problem}\n"
+
+
+def stateful_set_with(claims: list[str], volumes: list[dict[str, Any]] | None) -> dict[str, Any]:
+    mounts = [{"name": name, "mountPath": f"/{name}"} for name in claims]
+    container = {"name": "web", "image": "web", "volumeMounts": mounts}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "web"},
+        "spec": {
+            "template": {
+                "metadata": {"annotations": {"dind.io/inject": "true"}},
+                "spec": {"containers": [container], "volumes": volumes},
+            },
+            "volumeClaimTemplates": [{"metadata": {"name": name}} for name in claims],
+        },
+    }
+
+
 def test_documents_without_a_pod_stay_as_they_are() -> None:
     text = f"# head\n---\n{SERVICE}\n---\n# nothing here\n---\n{POD}---\n{SERVICE}"
     result = run("inject", "-f", "-", stdin=text)

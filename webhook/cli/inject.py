@@ -98,6 +98,8 @@ def _patch(template: Template, injected: Injected) -> Operations:
     patch = [*injected.patch]
     if template.data.get("metadata") is None:  # the pod's patch expects metadata
         patch.insert(0, {"op": "add", "path": "/metadata", "value": {}})
+    if template.pod.volumes and not template.data["spec"].get("volumes"):  # only PVC templates
+        patch.insert(0, {"op": "add", "path": "/spec/volumes", "value": []})
     return _below(template.path, patch)
 
 

@@ -14,7 +14,7 @@ from webhook.config.wording import dotted, printable, shown
 from webhook.documents import Bounds, Document, DocumentError, decode, parse_json, parse_yaml
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
-from webhook.injection.pod import Pod
+from webhook.injection.pod import Pod, Present, Volume
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
@@ -47,7 +47,10 @@ _CONTROLLERS = {
 
 
 class Template(Struct, frozen=True):
-    """A pod, or the template of the pods that a workload creates: its place, JSON, and type."""
+    """A pod, or the template of the pods that a workload creates: its place, JSON, and type.
+
+    Only the type has the volumes of a StatefulSet's volumeClaimTemplates.
+    """
 
     path: KeyPath
     data: dict[str, Any]
@@ -177,6 +180,8 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
     pod_path = POD_PATHS.get((version, kind))
     if pod_path is not None and "workloadRef" not in (data.get("spec") or {}):
         template = _template(data, pod_path, path, where)
+        if kind == "StatefulSet":
+            _add_claims(data["spec"].get("volumeClaimTemplates"), template.pod, path, where)
         return msgspec.structs.replace(found, template=template)
     group = version.rpartition("/")[0]
     supported = [known for known, holder in POD_PATHS if holder == kind]
@@ -206,6 +211,24 @@ def _template(
         problem = "at least one container is required"
         raise _ObjectError(where, (*within, "spec", "containers"), problem)
     return Template(pod_path, pod, decoded)
+
+
+def _add_claims(templates: object, pod: Pod, path: KeyPath, where: str) -> None:
+    """Give the pod the PVCs that its StatefulSet's controller adds, after its own volumes.
+
+    A PVC replaces the volume of its name. Source: updateStorage in stateful_set_utils.go.
+    """
+    if templates is None:
+        return
+    place = (*path, "spec", "volumeClaimTemplates")
+    volumes = {volume.name: volume for volume in pod.volumes}
+    for index, template in enumerate(_require(templates, list, "a list", place, where)):
+        item = (*place, index)
+        metadata = _require(template, dict, "an object", item, where).get("metadata")
+        metadata = _require(metadata, dict, "an object", (*item, "metadata"), where)
+        name = _require(metadata.get("name"), str, "a string", (*item, "metadata", "name"), where)
+        volumes[name] = Volume(name=name, persistent_volume_claim=Present())
+    pod.spec.volumes = list(volumes.values())
 
 
 def _require(value: Any, kind: type[T], expected: str, path: KeyPath, where: str) -> T:  # noqa: ANN401
