@@ -1,6 +1,7 @@
 """The service's two ASGI applications in the process of the test, without sockets."""
 
 import asyncio
+import datetime as dt
 from typing import Any
 
 import httpx
@@ -39,13 +40,16 @@ class Application(ServiceUnderTest):
     Attributes:
         service: what both applications call.
         log: what it logs.
+        certificate_expiry: what the admin port knows of the serving certificate.
     """
 
     def __init__(self, log: MemoryLog, config: Config | None = None) -> None:
         self.log = log
         self.service = Service(config or Config(), Metrics(), log.logger)
         self.client = ApplicationClient(create_app(self.service))
-        self.admin = ApplicationClient(create_admin_app(self.service))
+        self.certificate_expiry = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+        admin = create_admin_app(self.service, lambda: self.certificate_expiry)
+        self.admin = ApplicationClient(admin)
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log so far, of one event or of all."""

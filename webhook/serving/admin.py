@@ -1,5 +1,8 @@
 """The admin port's application: health for the kubelet, metrics for Prometheus, in plain text."""
 
+import datetime as dt
+from collections.abc import Callable
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -9,8 +12,13 @@ from webhook.serving.app import NO_TELEMETRY
 from webhook.serving.service import Service
 
 
-def create_admin_app(service: Service) -> FastAPI:
-    """Make the application with `/healthz`, `/readyz` and `/metrics`."""
+def create_admin_app(service: Service, expiry: Callable[[], dt.datetime]) -> FastAPI:
+    """Make the application with `/healthz`, `/readyz` and `/metrics`.
+
+    Args:
+        service: that is watched.
+        expiry: returns when the serving certificate expires.
+    """
     app = FastAPI(
         title="dind-webhook admin",
         openapi_url=None,
@@ -26,6 +34,8 @@ def create_admin_app(service: Service) -> FastAPI:
     async def readyz() -> Response:
         if service.draining:
             return PlainTextResponse("stopping\n", 503)
+        if expiry() <= dt.datetime.now(dt.UTC):
+            return PlainTextResponse("the serving certificate has expired\n", 503)
         return PlainTextResponse("ok\n")
 
     @app.get("/metrics")

@@ -44,7 +44,7 @@ def read_client_ca(path: Path) -> str:
     try:
         x509.load_pem_x509_certificates(content)
         return content.decode("ascii")
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ClientCAError(f"{path} does not hold certificates in PEM form") from None
 
 

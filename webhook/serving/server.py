@@ -175,7 +175,11 @@ async def serve(options: Options, log: Logger) -> None:
         create_app(service, _lifespan(followed, options.poll_interval, log)),
         *(service, options.host, options.port, certificate.listening),
     )
-    admin = Server(create_admin_app(service), service, options.host, options.admin_port, tls=None)
+    admin = Server(
+        create_admin_app(service, lambda: certificate.expiry),
+        *(service, options.host, options.admin_port),
+        tls=None,
+    )
     service.metrics.incomplete_requests.set_function(lambda: len(webhook.incomplete))
     signals = _signals()
     async with webhook.listening(), admin.listening():

@@ -91,7 +91,7 @@ def _serving_certificate(pair: KeyPair) -> x509.Certificate:
     """Parse both parts, since OpenSSL's own errors hardly say which of them is wrong."""
     try:
         certificate, *_chain = x509.load_pem_x509_certificates(pair.certificate)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise CertificateError("tls.crt does not hold certificates in PEM form") from None
     try:
         load_pem_private_key(pair.key, password=None)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 
 import pytest
 from service.application import Application
@@ -100,3 +101,11 @@ def test_bad_requests_to_the_admin_port_get_their_status(
 ) -> None:
     assert_rejected(application.admin.request(method, path), status, message)
     assert application.metric("dind_webhook_rejected_requests_total") == 0
+
+
+def test_the_service_is_ready_only_while_its_certificate_is_valid(application: Application) -> None:
+    assert application.admin.request("GET", "/readyz").status_code == 200
+    application.certificate_expiry = datetime.now(UTC)
+    answer = application.admin.request("GET", "/readyz")
+    assert (answer.status_code, answer.text) == (503, "the serving certificate has expired\n")
+    assert application.admin.request("GET", "/healthz").status_code == 200

@@ -11,6 +11,11 @@ from webhook.serving.tls import CertificateError, KeyPair, read_key_pair, server
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ISSUED = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"], validity=timedelta(days=2))
 OTHER = issue_serving_certificate(issue_ca(NOW), NOW, dns_names=["x"])
+VERSION_9 = ssl.DER_cert_to_PEM_cert(
+    ssl.PEM_cert_to_DER_cert(ISSUED.pem.decode()).replace(
+        b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x08", 1
+    )
+).encode()
 FOREIGN_BLOCK = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
@@ -38,6 +43,7 @@ def test_valid_pairs_are_served_over_tls_1_2_at_least() -> None:
         (ISSUED.pem[:99], ISSUED.key, "tls.crt does not hold certificates in PEM form"),
         (ISSUED.key, ISSUED.key, "tls.crt does not hold certificates in PEM form"),
         (ISSUED.pem + FOREIGN_BLOCK, ISSUED.key, "tls.crt does not hold certificates in PEM form"),
+        (VERSION_9, ISSUED.key, "tls.crt does not hold certificates in PEM form"),
         (ISSUED.pem, b"", "tls.key does not hold a private key in PEM form"),
         (ISSUED.pem, b"\xff\x00", "tls.key does not hold a private key in PEM form"),
         (ISSUED.pem, ISSUED.key[:99], "tls.key does not hold a private key in PEM form"),
@@ -50,7 +56,14 @@ def test_valid_pairs_are_served_over_tls_1_2_at_least() -> None:
     ],
     ids=[
         *("another's key", "no certificate", "garbage", "half a certificate", "a key instead"),
-        *("a broken chain", "no key", "garbage as key", "half a key", "a certificate instead"),
+        *(
+            "a broken chain",
+            "X.509 version 9",
+            "no key",
+            "garbage as key",
+            "half a key",
+            "a certificate instead",
+        ),
         "an encrypted key",
     ],
 )
