@@ -90,11 +90,11 @@ def containerd_events(cluster: Cluster) -> Iterator[Path]:
     """Write containerd's events to a file while the block runs."""
     command: list[str | Path] = [
         ensure("ctr"),
-        f"--address={cluster.folder / SOCKET}",
+        f"--address={cluster.directory / SOCKET}",
         "--namespace=k8s.io",
         "events",
     ]
-    process = ServerProcess(command, cluster.folder, name="containerd-events")
+    process = ServerProcess(command, cluster.directory, name="containerd-events")
     try:
         yield process.log
     finally:

@@ -1,4 +1,4 @@
-"""One control plane for all tests of this folder, one namespace for each."""
+"""One control plane for all tests of this directory, one namespace for each."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from kube.controlplane import ControlPlane
 from kube.registration import registered, webhook_configuration
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 
 @pytest.fixture(scope="session")
@@ -24,14 +24,14 @@ def namespace(control_plane: ControlPlane) -> str:
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> CertificateFolder:
-    return CertificateFolder(tmp_path_factory.mktemp("certificates") / "tls")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> CertificateDirectory:
+    return CertificateDirectory(tmp_path_factory.mktemp("certificates") / "tls")
 
 
 @pytest.fixture(scope="module")
 def injector(
     control_plane: ControlPlane,
-    certificates: CertificateFolder,
+    certificates: CertificateDirectory,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningService]:
     """The service with all defaults, called by the API server."""

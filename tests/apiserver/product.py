@@ -63,22 +63,22 @@ class Installed:
 
 @contextmanager
 def installed_product(
-    cluster: ControlPlane, settings: Settings, folder: Path, *flags: str
+    cluster: ControlPlane, settings: Settings, directory: Path, *flags: str
 ) -> Iterator[Installed]:
     """The chart with its defaults, from two ready replicas until nothing remains.
 
     Args:
         cluster: where; it has a node.
         settings: how the pods run.
-        folder: for Helm and for the pods.
+        directory: for Helm and for the pods.
         flags: more, for `helm install`.
     """
-    helm = Helm("helm", folder / "helm", cluster.kubeconfig)
+    helm = Helm("helm", directory / "helm", cluster.kubeconfig)
     namespace = f"test-{uuid4().hex[:8]}"
     cluster.create_namespace(namespace)
     helm.run("install", RELEASE, CHART, "--create-namespace", *flags)
     try:
-        with stand_in_node(cluster, NAMESPACE, folder / "node", settings) as node:
+        with stand_in_node(cluster, NAMESPACE, directory / "node", settings) as node:
             # A Service learns of a ready pod a moment after the pod is ready.
             until(lambda: node.endpoints("webhook") == 2, "two ready replicas", seconds=60)
             yield Installed(cluster, node, namespace)

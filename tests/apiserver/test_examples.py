@@ -10,7 +10,7 @@ from examples.loading import Example, all_examples
 from kube.controlplane import ControlPlane
 from kube.pods import as_sent_again, names, sees_socket
 from kube.registration import registered, webhook_configuration
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 from webhook.injection import Outcome
 
@@ -23,14 +23,14 @@ EXAMPLES = sorted(all_examples(), key=lambda example: str(example.config))
 def service(
     request: pytest.FixtureRequest,
     control_plane: ControlPlane,
-    certificates: CertificateFolder,
+    certificates: CertificateDirectory,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningService]:
     """The service with the operator's file of an example, called by the API server."""
     config: Path | None = request.param
     flags = () if config is None else ("--config", config)
-    folder = tmp_path_factory.mktemp("service")
-    with running_service(folder, certificates, *flags) as running:
+    directory = tmp_path_factory.mktemp("service")
+    with running_service(directory, certificates, *flags) as running:
         configuration = webhook_configuration(running.port, certificates.ca.pem)
         with registered(control_plane, configuration):
             yield running

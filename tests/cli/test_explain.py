@@ -68,50 +68,52 @@ def test_a_misspelt_opt_in_is_pointed_out() -> None:
 
 def test_a_denial_names_its_check_the_reason_and_the_fix() -> None:
     text = POD.replace("dind.io/inject", "dind.io/cpu: 2x\n    dind.io/inject")
-    status, told = explained(text)
+    status, output = explained(text)
     assert status == 2
-    assert "\n  annotations  Are its dind.io annotations valid and allowed?    no, denied\n" in told
-    assert "\n               why: annotation dind.io/cpu: " in told
-    assert "\n               fix: Correct the value, or remove the annotation" in told
-    assert told.endswith("\nDecided by: annotations\n")
+    assert (
+        "\n  annotations  Are its dind.io annotations valid and allowed?    no, denied\n" in output
+    )
+    assert "\n               why: annotation dind.io/cpu: " in output
+    assert "\n               fix: Correct the value, or remove the annotation" in output
+    assert output.endswith("\nDecided by: annotations\n")
 
 
 def test_every_denying_check_is_shown_and_the_first_decides() -> None:
     text = POD.replace("dind.io/inject", "dind.io/containers: x\n    dind.io/inject")
-    status, told = explained(text.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
+    status, output = explained(text.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
     assert status == 2
-    assert told.count("no, denied") == 2
-    assert told.endswith("Decided by: containers\n")
+    assert output.count("no, denied") == 2
+    assert output.endswith("Decided by: containers\n")
 
 
 def test_a_check_that_was_not_evaluated_is_no_yes() -> None:
     text = POD.replace("dind.io/inject", "dind.io/profile: x\n    dind.io/inject")
-    status, told = explained(text.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
+    status, output = explained(text.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
     assert status == 2
     assert (
         "\n  platform     Can a daemon run in such a pod?                   not evaluated\n"
         "               the pod has no valid profile\n"
-    ) in told
+    ) in output
 
 
 def test_a_message_that_contains_the_fix_is_not_followed_by_it() -> None:
-    _, told = explained(POD.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
-    assert told.count("Remove hostNetwork") == 1
+    _, output = explained(POD.replace("spec:\n", "spec:\n  hostNetwork: true\n"))
+    assert output.count("Remove hostNetwork") == 1
 
 
 def test_a_skipping_check_is_the_last_one() -> None:
-    status, told = explained(POD.replace("name: build", "name: dind"))
+    status, output = explained(POD.replace("name: build", "name: dind"))
     assert status == 1
-    assert "own daemon   Does it come without a Docker daemon of its own?  no, skipped" in told
-    assert "platform" not in told
-    assert "\nWarning: container dind is a Docker daemon of the pod's own" in told
-    assert told.endswith("Decided by: own daemon\n")
+    assert "own daemon   Does it come without a Docker daemon of its own?  no, skipped" in output
+    assert "platform" not in output
+    assert "\nWarning: container dind is a Docker daemon of the pod's own" in output
+    assert output.endswith("Decided by: own daemon\n")
 
 
 def test_an_injected_pod_has_nothing_to_add() -> None:
-    status, told = explained(run("inject", "-f", "-", stdin=POD).stdout)
+    status, output = explained(run("inject", "-f", "-", stdin=POD).stdout)
     assert status == 0
-    assert told.startswith(
+    assert output.startswith(
         "pod/clean-ci: injected (profile default, mode sidecar, nothing to add)\n"
     )
 
@@ -129,19 +131,19 @@ def test_the_first_check_is_the_filter_of_the_api_server(
     annotation: str, label: str | None, by: str
 ) -> None:
     options = [] if label is None else ["--namespace-label", label]
-    _, told = explained(POD.replace('"true"', f'"{annotation}"'), *options)
-    assert by in told
+    _, output = explained(POD.replace('"true"', f'"{annotation}"'), *options)
+    assert by in output
 
 
 def test_a_mirror_pod_is_not_sent() -> None:
-    _, told = explained(POD.replace("dind.io/inject", "kubernetes.io/config.mirror"))
-    assert "skipped (mirror-pod)" in told
+    _, output = explained(POD.replace("dind.io/inject", "kubernetes.io/config.mirror"))
+    assert "skipped (mirror-pod)" in output
 
 
 def test_pods_of_a_system_namespace_are_not_sent() -> None:
-    status, told = explained(POD, "--namespace", "kube-system")
+    status, output = explained(POD, "--namespace", "kube-system")
     assert status == 1
-    assert "why: The webhook is never called for pods in kube-system." in told
+    assert "why: The webhook is never called for pods in kube-system." in output
 
 
 @pytest.mark.parametrize(
@@ -189,8 +191,8 @@ def test_an_opt_in_without_effect_is_pointed_out(
 
 @pytest.mark.parametrize("key", ["dind.example.com/x", "app", "inject", "sidecar.istio.io/inject"])
 def test_other_annotations_are_no_hint(key: str) -> None:
-    _, told = explained(POD.replace("dind.io/inject", key))
-    assert "hint" not in told
+    _, output = explained(POD.replace("dind.io/inject", key))
+    assert "hint" not in output
 
 
 def test_the_worst_of_several_counts_and_other_kinds_do_not() -> None:
@@ -204,8 +206,8 @@ def test_the_worst_of_several_counts_and_other_kinds_do_not() -> None:
 
 def test_names_cannot_drive_the_terminal() -> None:
     name = '"\\e[31mred"'
-    _, told = explained(POD.replace("clean-ci", f"{name}\n  namespace: {name}"))
-    assert told.startswith(
+    _, output = explained(POD.replace("clean-ci", f"{name}\n  namespace: {name}"))
+    assert output.startswith(
         "pod/\\x1b[31mred: injected (profile default, mode sidecar)\nnamespace \\x1b[31mred,"
     )
 
@@ -236,8 +238,8 @@ def test_pods_of_several_files_are_explained(tmp_path: Path) -> None:
 def test_output_fits_80_columns() -> None:
     text = POD.replace("dind.io/inject", "dind.io/containers: x\n    dind.io/injekt")
     for label in ("true", "false"):
-        _, told = explained(text, "--namespace-label", label)
-        assert max(map(len, told.splitlines())) <= 80
+        _, output = explained(text, "--namespace-label", label)
+        assert max(map(len, output.splitlines())) <= 80
 
 
 def test_a_terminal_gets_colours(tmp_path: Path) -> None:

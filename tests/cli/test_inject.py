@@ -427,12 +427,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("command", ["inject", "explain"])
-@pytest.mark.parametrize(("text", "told"), BAD.values(), ids=BAD)
-def test_bad_input_is_one_line_and_exit_code_65(command: str, text: str | bytes, told: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_exit_code_65(
+    command: str, text: str | bytes, expected: str
+) -> None:
     result = run(command, "-f", "-", stdin=text)
     assert result.exit_code == 65
     assert result.stdout == ""
-    assert result.stderr.startswith(f"Error: standard input: {told}")
+    assert result.stderr.startswith(f"Error: standard input: {expected}")
     assert result.stderr.count("\n") == 1
 
 

@@ -62,7 +62,7 @@ def test_every_command_has_a_help(name: str, flag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["inject"], "Missing option '-f' / '--filename'."),
         (["explain"], "Give either POD or -f FILE."),
@@ -84,11 +84,11 @@ def test_every_command_has_a_help(name: str, flag: str) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_usage_is_exit_code_64(arguments: list[str], told: str) -> None:
+def test_bad_usage_is_exit_code_64(arguments: list[str], expected: str) -> None:
     """Exit code 2, which click would give, means that a pod is denied."""
     result = run(*arguments)
     assert result.exit_code == 64
-    assert told in result.stderr
+    assert expected in result.stderr
     assert result.stderr.splitlines()[-1].startswith("Try 'dind-webhook")
     assert result.stdout == ""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from service.fixtures import certificates, mounted_config, own_service
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 __all__ = ["certificates", "mounted_config", "own_service"]
 
@@ -12,6 +12,6 @@ __all__ = ["certificates", "mounted_config", "own_service"]
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A service with all defaults."""
-    folder = tmp_path_factory.mktemp("service")
-    with running_service(folder, CertificateFolder(folder / "tls")) as running:
+    directory = tmp_path_factory.mktemp("service")
+    with running_service(directory, CertificateDirectory(directory / "tls")) as running:
         yield running

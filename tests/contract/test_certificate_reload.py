@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from service.mounting import MountedFolder
+from service.mounting import MountedDirectory
 from service.reviews import review
-from service.running import CertificateFolder, RunningService
+from service.running import CertificateDirectory, RunningService
 from service.traffic import traffic
 from service.wire import connect, receive, request
 
@@ -29,7 +29,7 @@ def der(certificate: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"], ids=["without SNI", "with SNI"])
 def test_new_handshakes_get_the_new_certificate(
-    own_service: RunningService, certificates: CertificateFolder, name: str
+    own_service: RunningService, certificates: CertificateDirectory, name: str
 ) -> None:
     new = certificates.issue()
     assert served(own_service, name) != der(new[0])
@@ -40,7 +40,7 @@ def test_new_handshakes_get_the_new_certificate(
 
 
 def test_requests_do_not_fail_while_certificates_change(
-    own_service: RunningService, certificates: CertificateFolder
+    own_service: RunningService, certificates: CertificateDirectory
 ) -> None:
     with traffic(own_service) as running:
         for count in range(1, 6):
@@ -51,7 +51,7 @@ def test_requests_do_not_fail_while_certificates_change(
 
 
 def test_open_connections_outlive_a_new_certificate(
-    own_service: RunningService, certificates: CertificateFolder
+    own_service: RunningService, certificates: CertificateDirectory
 ) -> None:
     with connect(own_service) as connection:
         certificates.put(*certificates.issue())
@@ -61,7 +61,7 @@ def test_open_connections_outlive_a_new_certificate(
 
 
 def test_the_expiry_metric_follows_the_certificate(
-    own_service: RunningService, certificates: CertificateFolder
+    own_service: RunningService, certificates: CertificateDirectory
 ) -> None:
     def expires(certificate: bytes) -> float:
         return x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
@@ -73,21 +73,21 @@ def test_the_expiry_metric_follows_the_certificate(
     assert own_service.metric(EXPIRY) == expires(new[0])
 
 
-def mismatched(folder: CertificateFolder) -> None:
-    folder.put(folder.issue()[0], folder.issue()[1])
+def mismatched(directory: CertificateDirectory) -> None:
+    directory.put(directory.issue()[0], directory.issue()[1])
 
 
-def expired(folder: CertificateFolder) -> None:
-    folder.put(*folder.issue_expired())
+def expired(directory: CertificateDirectory) -> None:
+    directory.put(*directory.issue_expired())
 
 
-def garbage(folder: CertificateFolder) -> None:
-    folder.put(b"garbage\x00\xff", folder.issue()[1])
+def garbage(directory: CertificateDirectory) -> None:
+    directory.put(b"garbage\x00\xff", directory.issue()[1])
 
 
-def half_written(folder: CertificateFolder) -> None:
-    certificate, key = folder.issue()
-    folder.put(certificate, key[:100])
+def half_written(directory: CertificateDirectory) -> None:
+    certificate, key = directory.issue()
+    directory.put(certificate, key[:100])
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def half_written(folder: CertificateFolder) -> None:
         (expired, "the certificate in tls.crt expired at 20"),
         (garbage, "tls.crt does not hold certificates in PEM form"),
         (half_written, "tls.key does not hold a private key in PEM form"),
-        (CertificateFolder.lose_key, "tls.key: No such file or directory"),
+        (CertificateDirectory.lose_key, "tls.key: No such file or directory"),
     ],
 )
 def test_broken_pairs_change_nothing_and_are_logged_once(
     own_service: RunningService,
-    certificates: CertificateFolder,
-    mounted_config: MountedFolder,
-    put: Callable[[CertificateFolder], None],
+    certificates: CertificateDirectory,
+    mounted_config: MountedDirectory,
+    put: Callable[[CertificateDirectory], None],
     sentence: str,
 ) -> None:
     before, expiry = served(own_service), own_service.metric(EXPIRY)

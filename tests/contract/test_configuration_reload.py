@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from service.mounting import MountedFolder
+from service.mounting import MountedDirectory
 from service.reviews import patch_of, review
-from service.running import CertificateFolder, RunningService
+from service.running import CertificateDirectory, RunningService
 from service.traffic import traffic
 
 RELOADS = "dind_webhook_configuration_reloads_total"
@@ -25,7 +25,7 @@ def image(service: RunningService) -> str:
 
 
 def test_new_files_take_effect_without_failed_requests(
-    own_service: RunningService, mounted_config: MountedFolder
+    own_service: RunningService, mounted_config: MountedDirectory
 ) -> None:
     assert image(own_service) == "docker:29-dind"
     with traffic(own_service) as running:
@@ -38,25 +38,25 @@ def test_new_files_take_effect_without_failed_requests(
     assert own_service.metric(RELOADS, result="success") == 5
 
 
-def unknown_key(folder: MountedFolder) -> None:
-    folder.show({"config.yaml": b"policy: {annotation: []}\n"})
+def unknown_key(directory: MountedDirectory) -> None:
+    directory.show({"config.yaml": b"policy: {annotation: []}\n"})
 
 
-def bad_yaml(folder: MountedFolder) -> None:
-    folder.show({"config.yaml": b"policy: [\n"})
+def bad_yaml(directory: MountedDirectory) -> None:
+    directory.show({"config.yaml": b"policy: [\n"})
 
 
-def not_text(folder: MountedFolder) -> None:
-    folder.show({"config.yaml": b"\xff\xfe\x00"})
+def not_text(directory: MountedDirectory) -> None:
+    directory.show({"config.yaml": b"\xff\xfe\x00"})
 
 
-def missing(folder: MountedFolder) -> None:
-    folder.show({})
+def missing(directory: MountedDirectory) -> None:
+    directory.show({})
 
 
-def unreadable(folder: MountedFolder) -> None:
-    (folder.path / "..folder" / "config.yaml").mkdir(parents=True)
-    folder.turn_to("..folder")
+def unreadable(directory: MountedDirectory) -> None:
+    (directory.path / "..directory" / "config.yaml").mkdir(parents=True)
+    directory.turn_to("..directory")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def unreadable(folder: MountedFolder) -> None:
 )
 def test_broken_files_change_nothing_and_are_logged_once(
     own_service: RunningService,
-    mounted_config: MountedFolder,
-    certificates: CertificateFolder,
-    put: Callable[[MountedFolder], None],
+    mounted_config: MountedDirectory,
+    certificates: CertificateDirectory,
+    put: Callable[[MountedDirectory], None],
     cause: str,
 ) -> None:
     put(mounted_config)
@@ -89,7 +89,7 @@ def test_broken_files_change_nothing_and_are_logged_once(
 
 
 def test_valid_files_after_broken_ones_take_effect(
-    own_service: RunningService, mounted_config: MountedFolder
+    own_service: RunningService, mounted_config: MountedDirectory
 ) -> None:
     unknown_key(mounted_config)
     own_service.await_event(NOT_RELOADED)
@@ -101,7 +101,9 @@ def test_valid_files_after_broken_ones_take_effect(
 
 
 def test_equal_content_in_new_files_is_no_change(
-    own_service: RunningService, mounted_config: MountedFolder, certificates: CertificateFolder
+    own_service: RunningService,
+    mounted_config: MountedDirectory,
+    certificates: CertificateDirectory,
 ) -> None:
     mounted_config.show({"config.yaml": b"{}\n"})
     for count in (1, 2):

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from service.reviews import pod, review
-from service.running import COMMAND, CertificateFolder, RunningService
+from service.running import COMMAND, CertificateDirectory, RunningService
 
 OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "build", "uid": "u", "controller": True}
 FORGED = 'job\n{"event":"injected","reason":"forged"}\r\n\x1b[2Jforged'
@@ -96,7 +96,7 @@ def test_fields_that_users_choose_are_cut_at_253_characters(service: RunningServ
 
 
 @pytest.fixture
-def terminal(certificates: CertificateFolder) -> Iterator["Terminal"]:
+def terminal(certificates: CertificateDirectory) -> Iterator["Terminal"]:
     """A service whose stderr is a terminal."""
     ours, theirs = pty.openpty()
     flags = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]

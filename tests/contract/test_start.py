@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from kube.process import ServerProcess
 from kube.waiting import until
-from service.running import COMMAND, CertificateFolder, serving_lines
+from service.running import COMMAND, CertificateDirectory, serving_lines
 
 
-def failed_start(folder: CertificateFolder, *arguments: str | Path) -> tuple[int, str]:
+def failed_start(directory: CertificateDirectory, *arguments: str | Path) -> tuple[int, str]:
     """Exit status and stderr of a service that cannot start."""
     flags: list[str | Path] = [
         "--host",
@@ -21,7 +21,7 @@ def failed_start(folder: CertificateFolder, *arguments: str | Path) -> tuple[int
         "--admin-port",
         "0",
         "--tls-dir",
-        folder.path,
+        directory.path,
     ]
     ended = subprocess.run(
         [COMMAND, "serve", *flags, *arguments],
@@ -42,25 +42,25 @@ def assert_one_sentence(stderr: str, *parts: str) -> None:
         assert part in stderr
 
 
-def mismatched(folder: CertificateFolder) -> None:
-    folder.put(folder.issue()[0], folder.issue()[1])
+def mismatched(directory: CertificateDirectory) -> None:
+    directory.put(directory.issue()[0], directory.issue()[1])
 
 
-def expired(folder: CertificateFolder) -> None:
-    folder.put(*folder.issue_expired())
+def expired(directory: CertificateDirectory) -> None:
+    directory.put(*directory.issue_expired())
 
 
 @pytest.mark.parametrize(
     ("put", "file", "cause"),
     [
-        (CertificateFolder.lose_key, "tls/tls.key", "No such file or directory"),
+        (CertificateDirectory.lose_key, "tls/tls.key", "No such file or directory"),
         (mismatched, "tls.key", "is not the key of the certificate in tls.crt"),
         (expired, "tls.crt", "expired at 20"),
     ],
 )
 def test_the_service_does_not_start_without_a_valid_certificate(
-    certificates: CertificateFolder,
-    put: Callable[[CertificateFolder], None],
+    certificates: CertificateDirectory,
+    put: Callable[[CertificateDirectory], None],
     file: str,
     cause: str,
 ) -> None:
@@ -81,7 +81,7 @@ def test_the_service_does_not_start_without_a_valid_certificate(
     ids=["an unknown key", "a profile that is not there", "not YAML", "no file"],
 )
 def test_the_service_does_not_start_with_a_bad_configuration_file(
-    certificates: CertificateFolder, tmp_path: Path, content: bytes | None, cause: str
+    certificates: CertificateDirectory, tmp_path: Path, content: bytes | None, cause: str
 ) -> None:
     config = tmp_path / "config.yaml"
     if content is not None:
@@ -92,7 +92,7 @@ def test_the_service_does_not_start_with_a_bad_configuration_file(
 
 
 @pytest.mark.parametrize("flag", ["--port", "--admin-port"])
-def test_ports_in_use_are_named(certificates: CertificateFolder, flag: str) -> None:
+def test_ports_in_use_are_named(certificates: CertificateDirectory, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         status, stderr = failed_start(certificates, flag, port)
@@ -110,7 +110,7 @@ def test_ports_in_use_are_named(certificates: CertificateFolder, flag: str) -> N
     ids=["unset", "IPv4", "IPv6"],
 )
 def test_both_ports_listen_on_the_host_or_on_every_ipv4_and_ipv6_address(
-    certificates: CertificateFolder,
+    certificates: CertificateDirectory,
     tmp_path: Path,
     flags: list[str],
     addresses: list[str],
@@ -132,7 +132,7 @@ def test_both_ports_listen_on_the_host_or_on_every_ipv4_and_ipv6_address(
 
 
 def test_flags_can_be_set_by_environment_variables(
-    certificates: CertificateFolder, monkeypatch: pytest.MonkeyPatch
+    certificates: CertificateDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIND_WEBHOOK_CONFIG", "nowhere/config.yaml")
     status, stderr = failed_start(certificates)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kube.waiting import until
 from service.reviews import review
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 from service.traffic import traffic
 from service.wire import connect, dial, is_closed, receive, request
 
@@ -19,7 +19,7 @@ FOREVER = "60"
 
 
 @pytest.fixture
-def start(tmp_path: Path, certificates: CertificateFolder) -> Start:
+def start(tmp_path: Path, certificates: CertificateDirectory) -> Start:
     """Start a service with a quiet period and a deadline, in seconds."""
 
     @contextlib.contextmanager

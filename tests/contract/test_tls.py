@@ -5,7 +5,7 @@ import ssl
 import pytest
 import trustme
 from service.reviews import review
-from service.running import CertificateFolder, RunningService
+from service.running import CertificateDirectory, RunningService
 from service.wire import connect, dial, is_closed, receive, request
 
 V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -51,7 +51,7 @@ def test_tls_1_1_is_rejected_by_the_server(service: RunningService) -> None:
 
 
 def test_the_certificate_chain_is_served(
-    own_service: RunningService, certificates: CertificateFolder
+    own_service: RunningService, certificates: CertificateDirectory
 ) -> None:
     """A client that trusts only the root CA can verify the certificate."""
     root = trustme.CA()

@@ -7,7 +7,7 @@ A header is a comment in two parts, with an empty `#` line between them: prose, 
     socket            containers that get the socket, separated by commas
     warning           an admission warning, word for word; once for each
     namespace-label   value of the namespace's label dind.io/inject
-    config            the configuration file, a name in the same folder
+    config            the configuration file, a name in the same directory
 """
 
 import itertools
@@ -21,8 +21,8 @@ from ruamel.yaml import YAML
 
 from webhook.injection import Outcome, Reason
 
-FOLDER = Path(__file__).parents[2] / "examples"
-CONFIGURATION = FOLDER / "config.yaml"  # a configuration, not an example of a pod
+DIRECTORY = Path(__file__).parents[2] / "examples"
+CONFIGURATION = DIRECTORY / "config.yaml"  # a configuration, not an example of a pod
 _KEYS = ("expect", "socket", "warning", "namespace-label", "config")
 _TEMPLATES = {  # kind to the keys that lead to its pod
     "Pod": (),
@@ -89,7 +89,7 @@ def all_examples() -> list[Example]:
     Raises:
         ValueError: a file's header is missing or cannot be read; the message names both.
     """
-    return [read(path) for path in sorted(FOLDER.glob("*.yaml")) if path != CONFIGURATION]
+    return [read(path) for path in sorted(DIRECTORY.glob("*.yaml")) if path != CONFIGURATION]
 
 
 def read(path: Path) -> Example:

@@ -8,7 +8,7 @@ from typing import Any
 import jsonpatch
 import msgspec
 import pytest
-from examples.loading import CONFIGURATION, FOLDER, Example, all_examples, read
+from examples.loading import CONFIGURATION, DIRECTORY, Example, all_examples, read
 from ruamel.yaml import YAML
 
 from webhook.config import Config
@@ -20,7 +20,7 @@ from webhook.injection.pod import Pod
 NAMESPACE = "ci"
 EXAMPLES = all_examples()
 INJECTED = [example for example in EXAMPLES if example.expectation is Reason.INJECTED]
-README = (FOLDER / "README.md").read_text(encoding="utf-8")
+README = (DIRECTORY / "README.md").read_text(encoding="utf-8")
 
 
 def each(examples: list[Example]) -> pytest.MarkDecorator:
@@ -92,7 +92,7 @@ def test_the_readme_has_a_row_with_the_answer_and_the_commands(example: Example)
 
 def test_the_readme_links_to_every_file_and_to_no_other() -> None:
     linked = set(re.findall(r"\]\(([^)]+\.yaml)\)", README))
-    assert linked == {path.name for path in FOLDER.glob("*.yaml")}
+    assert linked == {path.name for path in DIRECTORY.glob("*.yaml")}
 
 
 def test_examples_cover_every_outcome() -> None:

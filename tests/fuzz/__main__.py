@@ -1,6 +1,6 @@
 """Guided fuzzing: `python -m fuzz review|config`, with tests/ on PYTHONPATH; needs atheris.
 
-Starts from the kept corpus. New inputs that reach new code, and whatever fails, go to the folder
+Starts from the kept corpus. New inputs that reach new code, and whatever fails, go to the directory
 `--found`. `python -m fuzz.keeping` adds such inputs to the corpus.
 Everything after `--` goes to libFuzzer as it is, such as `-seed=1`.
 """

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from examples.loading import CONFIGURATION
 from fuzz import mutation
-from golden.cases import FOLDER
+from golden.cases import DIRECTORY
 from property.generated import NONSENSE, PATHS, READABLE
 from ruamel.yaml import YAML
 from unit.config.test_loading import BAD
@@ -38,25 +38,27 @@ def run(text: bytes) -> None:
     """Read a file, and decide about a pod under it.
 
     Raises:
-        AssertionError: a problem is not told in one line.
+        AssertionError: a problem takes more than one line.
         Exception: whatever else is raised beside ConfigError.
     """
     try:
         config = parse_config(text, _SOURCE)
     except ConfigError as error:
-        told = str(error).splitlines()
+        problems = str(error).splitlines()
     else:
         assert Config.model_validate_json(config.model_dump_json()) == config
         decide(_ADMISSION, config)
         return
-    assert told
-    assert all(line.startswith(f"{_SOURCE}: ") and line.isprintable() for line in told), told
+    assert problems
+    assert all(line.startswith(f"{_SOURCE}: ") and line.isprintable() for line in problems), (
+        problems
+    )
 
 
 def seeds() -> list[bytes]:
     """The configuration files that other tests know, good and bad ones, as YAML and as JSON."""
     yaml = YAML(typ="safe", pure=True)
-    cases = [path.read_text().partition("\n---\n")[0] for path in sorted(FOLDER.glob("*.yaml"))]
+    cases = [path.read_text().partition("\n---\n")[0] for path in sorted(DIRECTORY.glob("*.yaml"))]
     configs = [yaml.load(text).get("config") for text in cases]
     return [
         b"{}\n",

@@ -1,7 +1,7 @@
 """Adds inputs to a corpus: `python -m fuzz.keeping review|config DIR`, with tests/ on PYTHONPATH.
 
 Only those are added that reach lines, or ways between lines, that the corpus does not: it stays
-small, and reaches all that fuzzing ever reached. `DIR` is the folder `--found` of a run.
+small, and reaches all that fuzzing ever reached. `DIR` is the directory `--found` of a run.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ def keep(target: str, found: Iterable[Path]) -> int:
         How many were added.
     """
     run: Callable[[bytes], None] = importlib.import_module(f"fuzz.{target}").run
-    folder = corpus(target)
+    directory = corpus(target)
     reached: set[_Step] = set()
-    for path in folder.iterdir():
+    for path in directory.iterdir():
         reached |= _steps(run, path.read_bytes())
     added = 0
     for text in sorted({path.read_bytes() for path in found}, key=len):
@@ -38,7 +38,7 @@ def keep(target: str, found: Iterable[Path]) -> int:
             continue
         reached |= steps
         name = hashlib.sha1(text, usedforsecurity=False).hexdigest()
-        (folder / name).write_bytes(text)
+        (directory / name).write_bytes(text)
         added += 1
     return added
 

@@ -6,5 +6,5 @@ TARGETS = ("review", "config")
 
 
 def corpus(target: str) -> Path:
-    """The folder of a target's inputs, each named by its SHA-1."""
+    """The directory of a target's inputs, each named by its SHA-1."""
     return Path(__file__).with_name("corpus") / target

@@ -30,7 +30,7 @@ from webhook.injection.scripts import START, WAIT
 
 Json = dict[str, Any]
 
-FOLDER = Path(__file__).parent / "cases"
+DIRECTORY = Path(__file__).parent / "cases"
 RESULTS = (".injected.yaml", ".denied.txt", ".skipped.txt")
 _HEADER = {"config", "namespaceLabel"}
 _PLACEHOLDERS = {"<dind-start.sh>": START, "<dind-wait.sh>": WAIT, "<version>": __version__}
@@ -72,7 +72,7 @@ def read(path: Path) -> Case:
 
 def cases() -> list[Case]:
     """Every case, by name."""
-    names = sorted(path for path in FOLDER.iterdir() if not path.name.endswith(RESULTS))
+    names = sorted(path for path in DIRECTORY.iterdir() if not path.name.endswith(RESULTS))
     return [read(path) for path in names]
 
 

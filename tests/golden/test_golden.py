@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from golden.cases import FOLDER, RESULTS, Case, cases, patched, rendered
+from golden.cases import DIRECTORY, RESULTS, Case, cases, patched, rendered
 from unit.injection.rules import breaches
 
 from webhook.injection import Injected, Reason
@@ -47,7 +47,7 @@ def test_pods_are_valid_before_and_after(case: Case) -> None:
 
 def test_every_result_belongs_to_a_case() -> None:
     expected = {case.result(rendered(case)[0]) for case in CASES}
-    stale = {path for path in FOLDER.iterdir() if path.name.endswith(RESULTS)} - expected
+    stale = {path for path in DIRECTORY.iterdir() if path.name.endswith(RESULTS)} - expected
     if UPDATE:
         for path in stale:
             path.unlink()

@@ -30,7 +30,7 @@ class Access:
     client: httpx.Client
     """Takes paths such as /api/v1/pods."""
 
-    _folder: Path
+    _directory: Path
     _kubectl: Path
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Access:
     @property
     def kubeconfig(self) -> Path:
         """A kubeconfig file with the administrator's access."""
-        return self._folder / "kubeconfig"
+        return self._directory / "kubeconfig"
 
     def kubectl(
         self,
@@ -76,7 +76,7 @@ class Access:
             [
                 self._kubectl,
                 f"--kubeconfig={self.kubeconfig}",
-                f"--cache-dir={self._folder / 'kubectl-cache'}",
+                f"--cache-dir={self._directory / 'kubectl-cache'}",
                 *args,
             ],
             input=input,
@@ -96,7 +96,7 @@ class Access:
         return httpx.Client(
             base_url=cluster["cluster"]["server"],
             headers={"Authorization": f"Bearer {ADMINISTRATOR_TOKEN}"},
-            verify=ssl.create_default_context(cafile=self._folder / "ca.crt"),
+            verify=ssl.create_default_context(cafile=self._directory / "ca.crt"),
             trust_env=False,
             timeout=60,  # a busy kubelet takes long to return a log
         )
@@ -141,19 +141,19 @@ class Access:
             params={"dryRun": "All"} if dry_run else {},
         )
 
-    def _open_access(self, stack: ExitStack, folder: Path, port: int, kubectl: Path) -> None:
+    def _open_access(self, stack: ExitStack, directory: Path, port: int, kubectl: Path) -> None:
         """Sets up `client`, `kubeconfig` and `kubectl` for the API server at a port of loopback.
 
         Args:
             stack: closes the client.
-            folder: contains the CA's ca.crt; the kubeconfig is written into it.
+            directory: contains the CA's ca.crt; the kubeconfig is written into it.
             port: where the API server listens, or will.
             kubectl: the program.
         """
-        self._folder = folder
+        self._directory = directory
         self._kubectl = kubectl
         address = f"https://127.0.0.1:{port}"
-        access = kubeconfig(address, folder / "ca.crt", ADMINISTRATOR_TOKEN)
+        access = kubeconfig(address, directory / "ca.crt", ADMINISTRATOR_TOKEN)
         self.kubeconfig.write_text(json.dumps(access))
         self.client = stack.enter_context(self.new_client())
 

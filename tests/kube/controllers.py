@@ -17,7 +17,7 @@ _CONTROLLERS = "*,-node-lifecycle-controller"
 @contextmanager
 def controllers(control_plane: ControlPlane) -> Iterator[None]:
     """Runs kube-controller-manager and kube-scheduler while the block runs."""
-    folder = control_plane.kubeconfig.parent
+    directory = control_plane.kubeconfig.parent
     access = f"--kubeconfig={control_plane.kubeconfig}"
     quiet = ("--leader-elect=false", "--secure-port=0")
     commands: list[list[str | Path]] = [
@@ -29,7 +29,7 @@ def controllers(control_plane: ControlPlane) -> Iterator[None]:
         ],
         [ensure("kube-scheduler"), access, *quiet],
     ]
-    processes = [ServerProcess(command, folder) for command in commands]
+    processes = [ServerProcess(command, directory) for command in commands]
     try:
         until(lambda: _serves_accounts(control_plane), "the controllers to work", seconds=180)
         yield

@@ -14,7 +14,7 @@ from kube.process import ServerProcess
 
 from tools.build import ensure
 
-_ETCD = "unix://etcd.sock:0"  # below the folder in which both processes run
+_ETCD = "unix://etcd.sock:0"  # below the directory in which both processes run
 
 #: Flags with which the API server calls webhooks at their Service's own address, on loopback, where
 #: a test may listen: without a node there are no endpoints.
@@ -65,13 +65,13 @@ class ControlPlane(Access):
             self._await("kube-apiserver to be ready again", self._api_server_is_ready)
 
     def _start(self, stack: ExitStack) -> None:
-        self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="dind-webhook-")))
+        self._directory = Path(stack.enter_context(TemporaryDirectory(prefix="dind-webhook-")))
         ca = trustme.CA()
-        ca.cert_pem.write_to_path(self._folder / "ca.crt")
+        ca.cert_pem.write_to_path(self._directory / "ca.crt")
         serving = ca.issue_cert("127.0.0.1", "localhost")
-        serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
-        (self._folder / "accounts.key").write_bytes(new_key())
-        (self._folder / "tokens.csv").write_text(
+        serving.private_key_and_cert_chain_pem.write_to_path(self._directory / "serving.pem")
+        (self._directory / "accounts.key").write_bytes(new_key())
+        (self._directory / "tokens.csv").write_text(
             f"{ADMINISTRATOR_TOKEN},admin,admin,system:masters\n"
         )
 
@@ -81,13 +81,13 @@ class ControlPlane(Access):
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
         self._port = port = held.getsockname()[1]
-        self._open_access(stack, self._folder, port, self._binaries["kubectl"])
+        self._open_access(stack, self._directory, port, self._binaries["kubectl"])
         self._run(stack, "etcd", _etcd_flags())
         self._run(stack, "kube-apiserver", self._server_flags(port))
         self._await("kube-apiserver to be ready", self._api_server_is_ready)
 
     def _run(self, stack: ExitStack, name: str, flags: Sequence[str]) -> None:
-        process = ServerProcess([self._binaries[name], *flags], self._folder)
+        process = ServerProcess([self._binaries[name], *flags], self._directory)
         stack.callback(process.stop)
         self._processes[name] = process
 

@@ -20,5 +20,5 @@ def names(containers: list[dict[str, Any]] | None) -> list[str]:
 def sees_socket(container: Mapping[str, Any], volume: str = "cache-dir") -> bool:
     """Whether a container mounts the shared volume and knows where the daemon is."""
     mounted = any(mount["name"] == volume for mount in container.get("volumeMounts", []))
-    told = any(variable["name"] == "DOCKER_HOST" for variable in container.get("env", []))
-    return mounted and told
+    has_variable = any(variable["name"] == "DOCKER_HOST" for variable in container.get("env", []))
+    return mounted and has_variable

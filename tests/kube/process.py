@@ -20,7 +20,7 @@ class ServerProcess:
 
     Args:
         command: program and arguments.
-        folder: its working directory, in which its log is written.
+        directory: its working directory, in which its log is written.
         environment: variables in addition to those of this process.
         name: name of its log; by default the program's name.
         pass_fds: descriptors that it inherits.
@@ -29,18 +29,18 @@ class ServerProcess:
     def __init__(
         self,
         command: Sequence[str | Path],
-        folder: Path,
+        directory: Path,
         environment: Mapping[str, str] | None = None,
         *,
         name: str | None = None,
         pass_fds: Sequence[int] = (),
     ) -> None:
         self.name = name or Path(command[0]).name
-        self.log = folder / f"{self.name}.log"
+        self.log = directory / f"{self.name}.log"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                cwd=folder,
+                cwd=directory,
                 env=os.environ | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -49,7 +49,7 @@ class StandInNode:
         self,
         control_plane: ControlPlane,
         namespace: str,
-        folder: Path,
+        directory: Path,
         settings: Settings,
     ) -> None:
         self.settings = settings
@@ -57,7 +57,7 @@ class StandInNode:
         self.errors: list[str] = []
         self._control_plane = control_plane
         self._namespace = namespace
-        self._folder = folder
+        self._directory = directory
         self._numbers = itertools.count(1)
         self._balancers: dict[str, Balancer] = {}
         self._stopping = threading.Event()
@@ -118,7 +118,7 @@ class StandInNode:
             self.pods[name] = StandInPod(
                 self._control_plane,
                 item,
-                self._folder / name,
+                self._directory / name,
                 next(self._numbers),
                 self.settings,
             )
@@ -128,7 +128,7 @@ class StandInNode:
             return
         if pod.process is None or pod.process.ended:
             self._gone(name)
-            shutil.rmtree(self._folder / name, ignore_errors=True)
+            shutil.rmtree(self._directory / name, ignore_errors=True)
         elif not pod.terminating:
             pod.terminate()
 
@@ -158,10 +158,10 @@ class StandInNode:
 
 @contextmanager
 def stand_in_node(
-    control_plane: ControlPlane, namespace: str, folder: Path, settings: Settings
+    control_plane: ControlPlane, namespace: str, directory: Path, settings: Settings
 ) -> Iterator[StandInNode]:
     """Runs the pods of a namespace while the block runs; needs `register_node` first."""
-    node = StandInNode(control_plane, namespace, folder, settings)
+    node = StandInNode(control_plane, namespace, directory, settings)
     thread = threading.Thread(target=node.run)
     thread.start()
     try:

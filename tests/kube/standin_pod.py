@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from kube.controlplane import ControlPlane
 from kube.process import ServerProcess
-from service.mounting import MountedFolder
+from service.mounting import MountedDirectory
 from service.running import COMMAND
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
@@ -79,15 +79,15 @@ class StandInPod:
         self,
         control_plane: ControlPlane,
         pod: Mapping[str, Any],
-        folder: Path,
+        directory: Path,
         number: int,
         settings: Settings,
     ) -> None:
         self._control_plane = control_plane
         self._pod = pod
         self._namespace: str = pod["metadata"]["namespace"]
-        self._folder = folder
-        self._mounts: dict[str, MountedFolder] = {}  # by the volume's name
+        self._directory = directory
+        self._mounts: dict[str, MountedDirectory] = {}  # by the volume's name
         self._shown: dict[str, dict[str, bytes]] = {}
         self._coming: list[tuple[float, str, dict[str, bytes]]] = []  # time, volume, files
         self.name: str = pod["metadata"]["name"]
@@ -98,7 +98,7 @@ class StandInPod:
         self.ready = False
         self.terminating = False
         self._settings = settings
-        folder.mkdir(parents=True)
+        directory.mkdir(parents=True)
 
     def sync(self, delivery: float) -> None:
         """One round of the kubelet's work; changed volumes appear after `delivery` seconds."""
@@ -108,7 +108,7 @@ class StandInPod:
                 continue
             name = volume["name"]
             if name not in self._mounts:
-                self._mounts[name] = MountedFolder(self._folder / name, files)
+                self._mounts[name] = MountedDirectory(self._directory / name, files)
             elif files != self._shown[name]:
                 self._coming.append((time.monotonic() + delivery, name, files))
             else:
@@ -158,7 +158,7 @@ class StandInPod:
         words = [*container["command"], *container.get("args", ())]
         for mount in container.get("volumeMounts", ()):
             if mount["name"] in self._mounts:
-                place = str(self._folder / mount["name"])
+                place = str(self._directory / mount["name"])
                 words = [word.replace(mount["mountPath"], place) for word in words]
         program = self._settings.programs.get(words[0], [COMMAND.with_name(words[0])])
         words = [*map(str, program), *words[1:]]
@@ -168,13 +168,13 @@ class StandInPod:
             if "value" in variable
         }
         environment |= {**self._place(), **self._settings.environment}
-        return ServerProcess(words, self._folder, environment)
+        return ServerProcess(words, self._directory, environment)
 
     def _place(self) -> dict[str, str]:
         """Variables that replace the container's own network and files."""
         if self._pod["spec"].get("automountServiceAccountToken") is False:
             return {"DIND_WEBHOOK_HOST": self.address}
-        access = self._folder / "kubeconfig"
+        access = self._directory / "kubeconfig"
         account = self._pod["spec"]["serviceAccountName"]
         answer = self._control_plane.client.post(
             f"/api/v1/namespaces/{self._namespace}/serviceaccounts/{account}/token", json={}

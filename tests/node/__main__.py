@@ -51,14 +51,14 @@ def up() -> int:
             return 1
     note = _running()
     assert note is not None
-    folder = note["folder"]
+    directory = note["directory"]
     tools = f"{ensure('kubectl').parent}:{ensure('helm').parent}"
     sys.stdout.write(
-        f"export KUBECONFIG={folder}/kubeconfig PATH={tools}:$PATH\n"
+        f"export KUBECONFIG={directory}/kubeconfig PATH={tools}:$PATH\n"
         "kubectl get nodes,pods --all-namespaces\n"
         "kubectl apply -f tests/node/shell.yaml\n"
         "kubectl wait --for=condition=Ready pod/shell && kubectl exec -it shell -- sh\n"
-        f"# logs: {folder}/*.log\n"
+        f"# logs: {directory}/*.log\n"
     )
     return 0
 
@@ -68,7 +68,7 @@ def hold() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with Cluster() as cluster:
         Product(cluster).install()
-        note = {"pid": os.getpid(), "folder": str(cluster.folder)}
+        note = {"pid": os.getpid(), "directory": str(cluster.directory)}
         partial = _NOTE.with_suffix(".partial")
         partial.write_text(json.dumps(note))
         partial.replace(_NOTE)

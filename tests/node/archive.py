@@ -20,14 +20,14 @@ class Layer:
         files: path in the image -> file to copy; it becomes executable.
         texts: path in the image -> contents.
         links: path in the image -> target of the symbolic link.
-        folders: empty directories, each with its mode.
+        directories: empty directories, each with its mode.
     """
 
     trees: Sequence[Path] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
-    folders: Mapping[str, int] = field(default_factory=dict)
+    directories: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def write(path: Path, images: Mapping[str, Image], architecture: str) -> None:
 def _add_layer(archive: tarfile.TarFile, layer: Layer, scratch: Path) -> str:
     """Adds a layer; returns its digest."""
     with tarfile.open(scratch, "w") as tar:
-        for path, mode in layer.folders.items():
+        for path, mode in layer.directories.items():
             tar.addfile(_entry(path, type=tarfile.DIRTYPE, mode=mode))
         for tree in layer.trees:
             for file in sorted(tree.rglob("*")):

@@ -55,9 +55,9 @@ class Cluster(Access):
         self._store = image_store(images)
 
     @property
-    def folder(self) -> Path:
+    def directory(self) -> Path:
         """The directory of logs, keys and the node's files, until the cluster ends."""
-        return self._folder
+        return self._directory
 
     def on_node(self, *command: str | Path) -> str:
         """Runs a command in the node's namespaces; returns its output.
@@ -78,15 +78,15 @@ class Cluster(Access):
 
     def _start(self, stack: ExitStack) -> None:
         stack.enter_context(self._namespaces)
-        self._folder = self._namespaces.folder
+        self._directory = self._namespaces.directory
         self._write_files()
         self._run("etcd")
         self._run("kube-apiserver")
-        self._open_access(stack, self._folder, self._relayed(stack), self._binaries["kubectl"])
-        lay_out(self._store, self._folder)
+        self._open_access(stack, self._directory, self._relayed(stack), self._binaries["kubectl"])
+        lay_out(self._store, self._directory)
         self._run("containerd")
 
-        self._await("containerd to be ready", (self._folder / SOCKET).exists)
+        self._await("containerd to be ready", (self._directory / SOCKET).exists)
         self._await("kube-apiserver to be ready", self._api_server_is_ready)
         for part in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
             self._run(part)
@@ -108,7 +108,7 @@ class Cluster(Access):
                     *(sys.executable, relay.__file__, str(listening.fileno())),
                     *(str(self._namespaces.pid), holder.NODE_ADDRESS, str(settings.API_PORT)),
                 ],
-                self._folder,
+                self._directory,
                 name="relay",
                 pass_fds=[listening.fileno()],
             )
@@ -118,34 +118,36 @@ class Cluster(Access):
 
     def _write_files(self) -> None:
         ca = trustme.CA()
-        ca.cert_pem.write_to_path(self._folder / "ca.crt")
+        ca.cert_pem.write_to_path(self._directory / "ca.crt")
         serving = ca.issue_cert(
             *("127.0.0.1", "localhost", holder.NODE_ADDRESS, settings.API_SERVICE_ADDRESS),
             *("kubernetes.default.svc", settings.NODE),
             common_name="kube-apiserver",  # the user name that the kubelet sees
         )
-        serving.private_key_and_cert_chain_pem.write_to_path(self._folder / "serving.pem")
-        (self._folder / "accounts.key").write_bytes(new_key())
-        (self._folder / "resolv.conf").touch()
+        serving.private_key_and_cert_chain_pem.write_to_path(self._directory / "serving.pem")
+        (self._directory / "accounts.key").write_bytes(new_key())
+        (self._directory / "resolv.conf").touch()
         tokens = [f"{ADMINISTRATOR_TOKEN},admin,admin,system:masters"]
         tokens += [
             f"token-{part},{user},{user},{group}".rstrip(",")
             for part, (user, group) in settings.USERS.items()
         ]
-        (self._folder / "tokens.csv").write_text("".join(f"{line}\n" for line in tokens))
+        (self._directory / "tokens.csv").write_text("".join(f"{line}\n" for line in tokens))
 
         address = f"https://{holder.NODE_ADDRESS}:{settings.API_PORT}"
         for part in settings.USERS:
-            access = kubeconfig(address, self._folder / "ca.crt", f"token-{part}")
+            access = kubeconfig(address, self._directory / "ca.crt", f"token-{part}")
             self._write(f"{part}.kubeconfig", access)
-        self._write("kubelet.json", settings.kubelet(self._folder, self._namespaces.name))
-        self._write("kube-proxy.json", settings.proxy(self._folder))
-        (self._folder / "cni").mkdir()
+        self._write("kubelet.json", settings.kubelet(self._directory, self._namespaces.name))
+        self._write("kube-proxy.json", settings.proxy(self._directory))
+        (self._directory / "cni").mkdir()
         self._write("cni/pods.conflist", settings.POD_NETWORK)
-        (self._folder / "containerd.toml").write_text(settings.containerd(self._folder / "cni"))
+        (self._directory / "containerd.toml").write_text(
+            settings.containerd(self._directory / "cni")
+        )
 
     def _write(self, name: str, contents: Mapping[str, Any]) -> None:
-        (self._folder / name).write_text(json.dumps(contents))
+        (self._directory / name).write_text(json.dumps(contents))
 
     def _node_is_ready(self) -> bool:
         node = self.client.get(f"/api/v1/nodes/{settings.NODE}")

@@ -46,10 +46,10 @@ def dependencies(package: str) -> list[str]:
     return [name for _, word, name in lines if word]
 
 
-def _unpack(packages: Sequence[str], folder: Path) -> None:
-    _apt("download", *packages, folder=folder)
-    for package in sorted(folder.glob("*.deb")):
-        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+def _unpack(packages: Sequence[str], directory: Path) -> None:
+    _apt("download", *packages, directory=directory)
+    for package in sorted(directory.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
         package.unlink()
 
 
@@ -72,11 +72,11 @@ def _require(program: str) -> None:
         raise ToolMissing(f"{program}: not found; images are made from Debian packages")
 
 
-def _apt(*arguments: str, folder: Path | None = None, program: str = "apt-get") -> str:
+def _apt(*arguments: str, directory: Path | None = None, program: str = "apt-get") -> str:
     _require(program)
     # As root, apt would download as the user _apt, who may not write into this directory.
     command = [program, "--quiet", "--option=APT::Sandbox::User=root", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildFailed(
             f"{program} {' '.join(arguments)} failed (try `apt-get update`)\n{done.stderr.strip()}"

@@ -39,7 +39,7 @@ _SYSCTLS = {
 
 def main() -> None:
     """Creates the namespaces, waits for the end of standard input, removes them."""
-    folder, name = Path(sys.argv[1]), sys.argv[2]
+    directory, name = Path(sys.argv[1]), sys.argv[2]
     signal.signal(signal.SIGTERM, _end)
     try:
         for group in _groups(name):
@@ -47,7 +47,7 @@ def main() -> None:
         with subprocess.Popen(
             [
                 *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
-                *(sys.executable, __file__, "--inside", folder),
+                *(sys.executable, __file__, "--inside", directory),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -62,26 +62,26 @@ def main() -> None:
     finally:
         for group in _groups(name):
             _remove_group(group)
-        shutil.rmtree(folder)
+        shutil.rmtree(directory)
 
 
-def inside(folder: Path) -> NoReturn:
+def inside(directory: Path) -> NoReturn:
     """Process number 1 of the namespaces: sets up mounts and network, then reaps orphans."""
     # Mounts of containers must propagate to the kubelet and back, but not to the host.
     _run("mount", "--make-rshared", "/")
-    files = folder / "sysctl"
+    files = directory / "sysctl"
     files.mkdir()
     for name, value in _SYSCTLS.items():
         file = files / name.replace("/", ".")
         file.write_text(f"{value}\n")
         _run("mount", "--bind", file, f"/proc/sys/{name}")
     for own in ("var", "run"):
-        (folder / own).mkdir()
-    (folder / "var/run").symlink_to("/run")
+        (directory / own).mkdir()
+    (directory / "var/run").symlink_to("/run")
     for own in ("var/log", "var/tmp", "run/lock"):
-        (folder / own).mkdir()
+        (directory / own).mkdir()
     for own in ("var", "run"):
-        _run("mount", "--bind", folder / own, f"/{own}")
+        _run("mount", "--bind", directory / own, f"/{own}")
 
     # Both ends are in this namespace. The routes lead nowhere, and that suffices: kube-proxy and
     # the pods' bridge redirect the packets to addresses of the node.

@@ -94,9 +94,9 @@ def image_archive(names: Sequence[str] = NAMES) -> Path:
         " ".join(names).encode(),
     ]
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         images = {name: image for name, image in _images().items() if name in names}
-        archive.write(folder / "images.tar", images, debian.architecture())
+        archive.write(directory / "images.tar", images, debian.architecture())
 
     return made_once("images", pins, make) / "images.tar"
 
@@ -149,7 +149,7 @@ def _base() -> Layer:
             ),
             "/etc/group": "root:x:0:\ndocker:x:2375:\nnogroup:x:65534:\n",
         },
-        folders={"/root": 0o700, "/run": 0o755, "/tmp": 0o1777, "/etc": 0o755},
+        directories={"/root": 0o700, "/run": 0o755, "/tmp": 0o1777, "/etc": 0o755},
     )
 
 

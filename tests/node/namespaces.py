@@ -47,10 +47,10 @@ class Namespaces:
         self._started: list[NodeProcess] = []
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="dind-webhook-node-"))
-        self.name = self.folder.name  # of its cgroups too, so that leftovers can be found
+        self.directory = Path(tempfile.mkdtemp(prefix="dind-webhook-node-"))
+        self.name = self.directory.name  # of its cgroups too, so that leftovers can be found
         self._holder = subprocess.Popen(
-            [sys.executable, holder.__file__, self.folder, self.name],
+            [sys.executable, holder.__file__, self.directory, self.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -81,7 +81,7 @@ class Namespaces:
         self, command: Sequence[str | Path], *, name: str, environment: Mapping[str, str]
     ) -> NodeProcess:
         """Starts a process in the namespaces; it ends with them at the latest."""
-        process = NodeProcess([*self._enter(), *command], self.folder, environment, name=name)
+        process = NodeProcess([*self._enter(), *command], self.directory, environment, name=name)
         self._started.append(process)
         return process
 
@@ -103,5 +103,5 @@ class Namespaces:
     def _enter(self) -> list[str | Path]:
         return [
             *("nsenter", f"--target={self.pid}", "--mount", "--net", "--pid"),
-            *(f"--wdns={self.folder}", "--"),
+            *(f"--wdns={self.directory}", "--"),
         ]

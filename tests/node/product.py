@@ -73,7 +73,7 @@ class Product:
         Raises:
             CalledProcessError: it failed; a note has its output.
         """
-        home = self.cluster.folder / "helm"
+        home = self.cluster.directory / "helm"
         done = subprocess.run(
             [ensure("helm"), *arguments, f"--namespace={self.namespace}"],
             env={

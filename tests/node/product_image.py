@@ -45,7 +45,7 @@ def product_archive() -> Path:
     pins = [str(base).encode(), _script().encode()]
     for file in _context_files():
         pins += [str(file.relative_to(_ROOT)).encode(), file.read_bytes()]
-    return made_once("product", pins, lambda folder: _build(base, folder)) / "images.tar"
+    return made_once("product", pins, lambda directory: _build(base, directory)) / "images.tar"
 
 
 def _context_files() -> Iterator[Path]:
@@ -59,15 +59,15 @@ def _context_files() -> Iterator[Path]:
             yield from (file for file in files if file.is_file() and file.suffix != ".pyc")
 
 
-def _build(base: Path, folder: Path) -> None:
-    context = folder / "context"
+def _build(base: Path, directory: Path) -> None:
+    context = directory / "context"
     for file in _context_files():
         copy = context / file.relative_to(_ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
     shutil.copytree(_wheels(), context / "wheels", dirs_exist_ok=True)
 
-    places = {"/base": base.parent, "/made": folder}
+    places = {"/base": base.parent, "/made": directory}
     mounts = [{"name": path.strip("/"), "mountPath": path} for path in places]
     manifest: dict[str, Any] = job("build", _script(), volumeMounts=mounts)
     manifest["spec"]["volumes"] = [

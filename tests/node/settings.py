@@ -75,21 +75,21 @@ FLAGS: Mapping[str, Sequence[str]] = {
 }
 
 
-def kubelet(folder: Path, control_group: str) -> dict[str, Any]:
+def kubelet(directory: Path, control_group: str) -> dict[str, Any]:
     """The kubelet's configuration.
 
     Args:
-        folder: the directory of the node's files.
+        directory: the directory of the node's files.
         control_group: the cgroup, in each hierarchy, of all pods.
     """
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
-        "authentication": {"x509": {"clientCAFile": str(folder / "ca.crt")}},
+        "authentication": {"x509": {"clientCAFile": str(directory / "ca.crt")}},
         "authorization": {"mode": "AlwaysAllow"},
-        "tlsCertFile": str(folder / "serving.pem"),
-        "tlsPrivateKeyFile": str(folder / "serving.pem"),
+        "tlsCertFile": str(directory / "serving.pem"),
+        "tlsPrivateKeyFile": str(directory / "serving.pem"),
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{control_group}",
         "failCgroupV1": False,
@@ -97,7 +97,7 @@ def kubelet(folder: Path, control_group: str) -> dict[str, Any]:
         # Fails instead of changing a setting of the machine.
         "protectKernelDefaults": True,
         "syncFrequency": "2s",  # how soon a running pod sees a changed ConfigMap
-        "resolvConf": str(folder / "resolv.conf"),
+        "resolvConf": str(directory / "resolv.conf"),
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi"},
         # Never removes images: the machine's disk may be fuller than a node's should be.
@@ -106,13 +106,13 @@ def kubelet(folder: Path, control_group: str) -> dict[str, Any]:
     }
 
 
-def proxy(folder: Path) -> dict[str, Any]:
+def proxy(directory: Path) -> dict[str, Any]:
     """kube-proxy's configuration, which does not change the machine's conntrack settings."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "iptables",
-        "clientConnection": {"kubeconfig": str(folder / "kube-proxy.kubeconfig")},
+        "clientConnection": {"kubeconfig": str(directory / "kube-proxy.kubeconfig")},
         "hostnameOverride": NODE,
         "conntrack": {"maxPerCore": 0, "min": 0},
     }

@@ -20,7 +20,7 @@ from node.namespaces import Namespaces
 from tools.build import ensure
 from tools.cache import made_once
 
-FOLDER = "var/lib/containerd"
+DIRECTORY = "var/lib/containerd"
 SOCKET = "run/containerd/containerd.sock"
 
 
@@ -31,12 +31,12 @@ def image_store(names: Sequence[str]) -> Path:
     """
     archive = image_archive(names)
     pins = [str(archive).encode(), str(ensure("containerd")).encode(), Path(__file__).read_bytes()]
-    return made_once("store", pins, lambda folder: _import(archive, folder))
+    return made_once("store", pins, lambda directory: _import(archive, directory))
 
 
-def lay_out(store: Path, folder: Path) -> None:
+def lay_out(store: Path, directory: Path) -> None:
     """Puts the images of a store into a node's directory."""
-    shutil.copytree(store, folder / FOLDER, symlinks=True, copy_function=_share)
+    shutil.copytree(store, directory / DIRECTORY, symlinks=True, copy_function=_share)
 
 
 def _share(source: str, target: str) -> None:
@@ -49,14 +49,14 @@ def _share(source: str, target: str) -> None:
 
 def _import(archive: Path, store: Path) -> None:
     with Namespaces() as namespaces:
-        (namespaces.folder / "containerd.toml").write_text(settings.containerd())
+        (namespaces.directory / "containerd.toml").write_text(settings.containerd())
         process = namespaces.start(
             [ensure("containerd"), *settings.FLAGS["containerd"]],
             name="containerd",
             environment=settings.containerd_environment(),
         )
-        until((namespaces.folder / SOCKET).exists, "containerd's socket")
+        until((namespaces.directory / SOCKET).exists, "containerd's socket")
         namespaces.run(ensure("ctr"), "--namespace=k8s.io", "images", "import", archive)
         process.signal(signal.SIGTERM)  # containerd then closes its databases
         process.wait()
-        shutil.copytree(namespaces.folder / FOLDER, store, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(namespaces.directory / DIRECTORY, store, symlinks=True, dirs_exist_ok=True)

@@ -140,9 +140,11 @@ def completed_pod(cluster: Cluster, namespace: str) -> dict[str, Any]:
         until(ended, "the Job to complete", seconds=180)
     except TimeoutError as late:
         # Its events say why it has no pod, if it has none.
-        told = [cluster.kubectl("describe", f"--namespace={namespace}", "job").stdout]
-        told += [story(cluster, namespace, p["metadata"]["name"]) for p in pods(cluster, namespace)]
-        raise AssertionError("\n".join([str(late), *told])) from late
+        output = [cluster.kubectl("describe", f"--namespace={namespace}", "job").stdout]
+        output += [
+            story(cluster, namespace, p["metadata"]["name"]) for p in pods(cluster, namespace)
+        ]
+        raise AssertionError("\n".join([str(late), *output])) from late
 
     (pod,) = pods(cluster, namespace)
     logs = ("logs", f"--namespace={namespace}", pod["metadata"]["name"], "--container=clean-ci")

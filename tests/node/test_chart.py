@@ -62,9 +62,9 @@ def test_chart_pods_run_as_non_root_and_cannot_write(product: Product, component
 def test_check_reports_no_problem(product: Product) -> None:
     cluster = product.cluster
     access = kubeconfig(
-        f"https://{NODE_ADDRESS}:{API_PORT}", cluster.folder / "ca.crt", ADMINISTRATOR_TOKEN
+        f"https://{NODE_ADDRESS}:{API_PORT}", cluster.directory / "ca.crt", ADMINISTRATOR_TOKEN
     )
-    file = cluster.folder / "on-node.kubeconfig"
+    file = cluster.directory / "on-node.kubeconfig"
     file.write_text(json.dumps(access))
     # On the node, because it looks at the certificate that each pod serves.
     report = json.loads(cluster.on_node(CHECK, "check", f"--kubeconfig={file}", "-o", "json"))

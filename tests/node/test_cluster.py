@@ -118,8 +118,8 @@ def test_cluster_leaves_nothing_behind_when_it_ends() -> None:
     with Cluster() as cluster:
         create(cluster, "default", dind_pod("busy", f"{BUILD}\ndocker run made cat"))
         await_phase(cluster, "default", "busy", "Running")
-        assert list(traces(cluster.folder.name))
-        name = cluster.folder.name
+        assert list(traces(cluster.directory.name))
+        name = cluster.directory.name
     assert list(traces(name)) == []
 
 
@@ -129,7 +129,7 @@ def test_cluster_leaves_nothing_behind_when_the_test_run_is_killed(tmp_path: Pat
         f"import sys; sys.path[:0] = {sys.path}\n"
         "from node.cluster import Cluster\n"
         "with Cluster() as cluster:\n"
-        "    print(cluster.folder.name, flush=True)\n"
+        "    print(cluster.directory.name, flush=True)\n"
         "    sys.stdin.read()\n"
     )
     with subprocess.Popen(
@@ -173,8 +173,8 @@ def traces(name: str) -> Iterator[str]:
         try:
             words = (process / "cmdline").read_text().replace("\0", " ")
             groups = (process / "cgroup").read_text()
-            folder = (process / "cwd").readlink()
+            directory = (process / "cwd").readlink()
         except OSError:  # it has ended meanwhile
             continue
-        if name in words or name in groups or name in str(folder):
+        if name in words or name in groups or name in str(directory):
             yield f"{process.name} {words}"

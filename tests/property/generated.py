@@ -21,7 +21,7 @@ OUR_NAMES = ["dind", "dind-wait"]
 TOKEN_VOLUME = "kube-api-access-x7k2p"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUMES = [
-    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "folder"),
+    *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "directory"),
     TOKEN_VOLUME,
 ]
 SOURCES: list[Json] = [

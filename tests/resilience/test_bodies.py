@@ -14,7 +14,7 @@ from resilience.figures import Record, show
 from resilience.memory import CHART_LIMIT, MB, cpu_seconds, memory_usage
 from service.rejections import JSON, Bad, check_rejection
 from service.reviews import review
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 from benchmarks import reviews
 
@@ -26,8 +26,8 @@ CPU_SECONDS = 5.0  # the chart's timeout of the webhook
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """Shared by all tests: each must leave it as it was."""
-    folder = tmp_path_factory.mktemp("service")
-    with running_service(folder, CertificateFolder(folder / "tls")) as running:
+    directory = tmp_path_factory.mktemp("service")
+    with running_service(directory, CertificateDirectory(directory / "tls")) as running:
         running.ask(review())
         yield running
         assert "Traceback" not in running.process.log.read_text()

@@ -10,7 +10,7 @@ from resilience.figures import Record, show
 from resilience.hostile import MIB, Hostile
 from resilience.memory import MB, memory_usage
 from service.reviews import review
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 pytestmark = pytest.mark.resilience
 
@@ -36,8 +36,8 @@ ALL = {
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """Shared by all tests: each must leave it as it was."""
-    folder = tmp_path_factory.mktemp("service")
-    with running_service(folder, CertificateFolder(folder / "tls")) as running:
+    directory = tmp_path_factory.mktemp("service")
+    with running_service(directory, CertificateDirectory(directory / "tls")) as running:
         running.ask(review())
         yield running
 

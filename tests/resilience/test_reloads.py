@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from kube.waiting import until
 from resilience.figures import Record, show
-from service.mounting import MountedFolder
-from service.running import CertificateFolder, RunningService
+from service.mounting import MountedDirectory
+from service.running import CertificateDirectory, RunningService
 from service.traffic import traffic
 
 pytestmark = pytest.mark.resilience
@@ -29,7 +29,7 @@ FILES = (
 Change = Callable[[], None]
 
 
-def certificate_changes(directory: CertificateFolder) -> list[Change]:
+def certificate_changes(directory: CertificateDirectory) -> list[Change]:
     """Valid and invalid pairs in turn; issued beforehand, since that takes longer than a turn."""
     valid = [directory.issue() for _ in range(6)]
     certificate, key = valid[0]
@@ -46,7 +46,7 @@ def certificate_changes(directory: CertificateFolder) -> list[Change]:
     return [*changes, directory.lose_key]
 
 
-def configuration_changes(directory: MountedFolder) -> list[Change]:
+def configuration_changes(directory: MountedDirectory) -> list[Change]:
     return [
         lambda content=content: directory.show({"config.yaml": content})  # type: ignore[misc]
         for content in FILES
@@ -82,8 +82,8 @@ def changing(*sequences: list[Change]) -> Iterator[list[int]]:
 
 def test_no_handshake_and_no_request_fails_while_both_change_every_50_ms(
     own_service: RunningService,
-    certificates: CertificateFolder,
-    mounted_config: MountedFolder,
+    certificates: CertificateDirectory,
+    mounted_config: MountedDirectory,
     record_property: Record,
 ) -> None:
     """One sender keeps its connection, the other opens one for every request."""

@@ -12,7 +12,7 @@ from kube.waiting import until
 from resilience.balancer import Balancer
 from resilience.clients import Clients, Failure, running_clients
 from resilience.figures import Record, show
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 pytestmark = pytest.mark.resilience
 
@@ -33,8 +33,8 @@ class Pair:
         balancer: in front of them.
     """
 
-    def __init__(self, folder: Path, certificates: CertificateFolder) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path, certificates: CertificateDirectory) -> None:
+        self._directory = directory
         self._certificates = certificates
         self._stacks = [ExitStack(), ExitStack()]
         self.replicas = [self._start(number) for number in (0, 1)]
@@ -42,9 +42,11 @@ class Pair:
         self.send_to(0, 1)
 
     def _start(self, number: int) -> RunningService:
-        folder = self._folder / str(number)
-        folder.mkdir(exist_ok=True)
-        running = running_service(folder, self._certificates, "--quiet-period", str(QUIET_PERIOD))
+        directory = self._directory / str(number)
+        directory.mkdir(exist_ok=True)
+        running = running_service(
+            directory, self._certificates, "--quiet-period", str(QUIET_PERIOD)
+        )
         return self._stacks[number].enter_context(running)
 
     def send_to(self, *numbers: int) -> None:
@@ -54,7 +56,7 @@ class Pair:
     def replace(self, number: int) -> None:
         """Replace a process that has ended, and send to both."""
         self._stacks[number].close()
-        (self._folder / str(number) / "dind-webhook.log").unlink()
+        (self._directory / str(number) / "dind-webhook.log").unlink()
         self.replicas[number] = self._start(number)
         self.send_to(0, 1)
 
@@ -66,7 +68,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, certificates: CertificateFolder) -> Iterator[Pair]:
+def pair(tmp_path: Path, certificates: CertificateDirectory) -> Iterator[Pair]:
     running = Pair(tmp_path, certificates)
     yield running
     running.close()

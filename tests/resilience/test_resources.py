@@ -14,7 +14,7 @@ from kube.waiting import until
 from resilience.figures import Record, show
 from resilience.wrapped import wrapped_service
 from service.reviews import review
-from service.running import CertificateFolder, RunningService
+from service.running import CertificateDirectory, RunningService
 from service.traffic import traffic
 from service.wire import connect, dial, receive, request
 
@@ -64,7 +64,7 @@ def test_fd_exhaustion_keeps_open_connections_working(
 
 
 def test_a_certificate_that_changes_during_fd_exhaustion_is_loaded_afterwards(
-    own_service: RunningService, certificates: CertificateFolder
+    own_service: RunningService, certificates: CertificateDirectory
 ) -> None:
     with few_descriptors(own_service, 0):
         certificates.put(*certificates.issue())
@@ -95,7 +95,7 @@ def test_a_full_disk_loses_log_lines_and_no_request(
 
 
 def test_the_service_starts_and_answers_on_a_full_disk(
-    tmp_path: Path, certificates: CertificateFolder
+    tmp_path: Path, certificates: CertificateDirectory
 ) -> None:
     to_full_disk = ("sh", "-c", 'exec "$0" "$@" 2>/dev/full')
     with (
@@ -110,7 +110,7 @@ def test_the_service_starts_and_answers_on_a_full_disk(
 
 
 def test_with_a_blocked_log_pipe_the_service_answers_or_is_not_ready(
-    tmp_path: Path, certificates: CertificateFolder
+    tmp_path: Path, certificates: CertificateDirectory
 ) -> None:
     """A container runtime that does not read the pipe may block the service; probes then fail."""
     pipe = tmp_path / "pipe"
@@ -137,7 +137,7 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is missing (Debian: faketime)")
 def test_clock_jumps_change_only_the_timestamps_in_the_log(
-    tmp_path: Path, certificates: CertificateFolder
+    tmp_path: Path, certificates: CertificateDirectory
 ) -> None:
     """Deadlines use the monotonic clock: incomplete requests and idle connections stay open."""
     clock = tmp_path / "clock"

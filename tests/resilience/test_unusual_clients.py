@@ -14,7 +14,7 @@ from resilience.figures import Record, show
 from resilience.hostile import GOOD
 from resilience.memory import CHART_LIMIT, MB, memory_usage
 from service.reviews import review
-from service.running import CertificateFolder, RunningService
+from service.running import CertificateDirectory, RunningService
 from service.traffic import traffic
 from service.wire import connect, dial, receive
 
@@ -149,7 +149,7 @@ def test_requests_that_arrive_while_the_process_is_stopped_meet_their_deadline(
 
 
 def test_the_last_certificate_is_served_while_its_directory_is_gone(
-    own_service: RunningService, certificates: CertificateFolder
+    own_service: RunningService, certificates: CertificateDirectory
 ) -> None:
     away = certificates.path.with_name("away")
     with traffic(own_service) as running:

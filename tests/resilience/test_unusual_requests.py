@@ -12,7 +12,7 @@ from resilience.figures import Record, show
 from resilience.hostile import GOOD, HEADERS
 from resilience.memory import MB, memory_usage
 from service.reviews import review
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 from service.wire import connect, is_closed, receive, request
 
 from webhook.serving.limits import PIPELINE_LIMIT
@@ -25,8 +25,8 @@ BODY = GOOD.partition(b"\r\n\r\n")[2]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    folder = tmp_path_factory.mktemp("service")
-    with running_service(folder, CertificateFolder(folder / "tls")) as running:
+    directory = tmp_path_factory.mktemp("service")
+    with running_service(directory, CertificateDirectory(directory / "tls")) as running:
         yield running
 
 

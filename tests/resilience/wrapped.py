@@ -7,25 +7,25 @@ from pathlib import Path
 
 from kube.process import ServerProcess
 from kube.waiting import until
-from service.running import COMMAND, CertificateFolder, RunningService
+from service.running import COMMAND, CertificateDirectory, RunningService
 
 _FLAGS = ("--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--poll-interval", "0.05")
 
 
 @contextmanager
 def wrapped_service(
-    wrapper: Sequence[str | Path], folder: Path, certificates: CertificateFolder
+    wrapper: Sequence[str | Path], directory: Path, certificates: CertificateDirectory
 ) -> Iterator[RunningService]:
     """Run it while the block runs. Its ports are found without its log, which may be unreadable.
 
     Args:
         wrapper: a program and arguments; the service's command is appended, and the program must
             execute it in its own process.
-        folder: for the log.
+        directory: for the log.
         certificates: what it serves.
     """
     command = [*wrapper, COMMAND, "serve", *_FLAGS, "--tls-dir", certificates.path]
-    process = ServerProcess(command, folder, name="dind-webhook")
+    process = ServerProcess(command, directory, name="dind-webhook")
     try:
         until(lambda: process.ended or len(_ports(process.pid)) == 2, "the service to listen")
         assert not process.ended, process.log_tail()

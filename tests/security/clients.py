@@ -37,18 +37,18 @@ def for_a_server(ca: trustme.CA) -> ClientCertificate:
 
 
 def context(
-    service: RunningService, folder: Path, certificate: ClientCertificate | None = None
+    service: RunningService, directory: Path, certificate: ClientCertificate | None = None
 ) -> ssl.SSLContext:
     """A client's TLS context.
 
     Args:
         service: trusted by its first CA.
-        folder: directory for the files that OpenSSL reads.
+        directory: directory for the files that OpenSSL reads.
         certificate: of the client; None: it has none.
     """
     made = ssl.create_default_context(cadata=service.ca.pem.decode())
     if certificate is not None:
-        path = folder / "client.pem"
+        path = directory / "client.pem"
         path.write_bytes(b"".join(certificate))
         made.load_cert_chain(path)
     return made

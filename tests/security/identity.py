@@ -7,19 +7,24 @@ from typing import Any
 from security.clients import ClientCertificate
 
 
-def admission_configuration(folder: Path, certificate: ClientCertificate, *, webhooks: str) -> Path:
+def admission_configuration(
+    directory: Path, certificate: ClientCertificate, *, webhooks: str
+) -> Path:
     """An AdmissionConfiguration with a client certificate for webhooks (docs/install.md).
 
     Args:
-        folder: directory for it and the files that it names.
+        directory: directory for it and the files that it names.
         certificate: of the API server.
         webhooks: the host names for which it is used, such as `*.ci.svc`, or `*`.
     """
     for name, content in zip(("client.crt", "client.key"), certificate, strict=True):
-        (folder / name).write_bytes(content)
-    user = {"client-certificate": f"{folder}/client.crt", "client-key": f"{folder}/client.key"}
+        (directory / name).write_bytes(content)
+    user = {
+        "client-certificate": f"{directory}/client.crt",
+        "client-key": f"{directory}/client.key",
+    }
     users = {"apiVersion": "v1", "kind": "Config", "users": [{"name": webhooks, "user": user}]}
-    (folder / "webhooks.json").write_text(json.dumps(users))
+    (directory / "webhooks.json").write_text(json.dumps(users))
     configuration: dict[str, Any] = {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AdmissionConfiguration",
@@ -29,11 +34,11 @@ def admission_configuration(folder: Path, certificate: ClientCertificate, *, web
                 "configuration": {
                     "apiVersion": "apiserver.config.k8s.io/v1",
                     "kind": "WebhookAdmissionConfiguration",
-                    "kubeConfigFile": f"{folder}/webhooks.json",
+                    "kubeConfigFile": f"{directory}/webhooks.json",
                 },
             }
         ],
     }
-    path = folder / "admission.json"
+    path = directory / "admission.json"
     path.write_text(json.dumps(configuration))
     return path

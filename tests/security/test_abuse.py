@@ -64,13 +64,13 @@ def shape(daemon: Json) -> Json:
 
 @INJECTABLE
 def test_the_daemon_mounts_no_volume_of_another_kind(raw: Json, config: Json) -> None:
-    """Neither the host's folders nor secrets and tokens, by whatever name they go."""
+    """Neither the host's directories nor secrets and tokens, by whatever name they go."""
     after = made(raw, config)
     kinds = {each["name"]: each.keys() - {"name"} for each in after["spec"]["volumes"]}
     ours = daemon(after)
     assert ours is not None
     allowed: set[str] = {"emptyDir", "persistentVolumeClaim", "ephemeral"}
-    if ours["name"] == "dind-wait":  # mode node: the folder of the node's socket, as configured
+    if ours["name"] == "dind-wait":  # mode node: the directory of the node's socket, as configured
         allowed.add("hostPath")
     for mounted in ours["volumeMounts"]:
         assert kinds[mounted["name"]] <= allowed, mounted

@@ -15,7 +15,7 @@ from kube.controlplane import ControlPlane
 from kube.registration import registered, webhook_configuration
 from kube.waiting import until
 from security.clients import NAME
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 pytestmark = pytest.mark.apiserver
 
@@ -38,13 +38,13 @@ def hardened(
     identified: ControlPlane, client_ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningService]:
     """A service with a policy that answers one API server."""
-    folder = tmp_path_factory.mktemp("hardened")
-    client_ca.cert_pem.write_to_path(folder / "ca.crt")
-    (folder / "config.yaml").write_text(OPERATORS_FILE)
-    certificates = CertificateFolder(folder / "tls")
-    flags = ("--client-ca", folder / "ca.crt", "--client-name", NAME)
+    directory = tmp_path_factory.mktemp("hardened")
+    client_ca.cert_pem.write_to_path(directory / "ca.crt")
+    (directory / "config.yaml").write_text(OPERATORS_FILE)
+    certificates = CertificateDirectory(directory / "tls")
+    flags = ("--client-ca", directory / "ca.crt", "--client-name", NAME)
     with running_service(
-        folder, certificates, "--config", folder / "config.yaml", *flags
+        directory, certificates, "--config", directory / "config.yaml", *flags
     ) as service:
         configuration = webhook_configuration(service.port, certificates.ca.pem)
         with registered(identified, configuration):

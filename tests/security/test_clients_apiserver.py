@@ -7,7 +7,7 @@ import trustme
 from kube.controlplane import ControlPlane
 from kube.registration import registered, webhook_configuration
 from security.clients import NAME
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 pytestmark = pytest.mark.apiserver
 
@@ -18,7 +18,7 @@ POD = {
 
 
 def created(
-    control_plane: ControlPlane, service: RunningService, certificates: CertificateFolder
+    control_plane: ControlPlane, service: RunningService, certificates: CertificateDirectory
 ) -> tuple[int, str]:
     """How the API server answers the CREATE request of a pod that opts in."""
     configuration = webhook_configuration(service.port, certificates.ca.pem)
@@ -28,7 +28,7 @@ def created(
 
 
 def test_an_api_server_with_its_certificate_is_answered(
-    identified: ControlPlane, guarded: RunningService, guarded_tls: CertificateFolder
+    identified: ControlPlane, guarded: RunningService, guarded_tls: CertificateDirectory
 ) -> None:
     before = guarded.decisions()
     assert created(identified, guarded, guarded_tls) == (201, "")
@@ -36,7 +36,7 @@ def test_an_api_server_with_its_certificate_is_answered(
 
 
 def test_an_api_server_without_a_certificate_reports_the_alert(
-    guarded: RunningService, guarded_tls: CertificateFolder
+    guarded: RunningService, guarded_tls: CertificateDirectory
 ) -> None:
     before = guarded.decisions()
     with ControlPlane() as anonymous:
@@ -49,7 +49,10 @@ def test_an_api_server_without_a_certificate_reports_the_alert(
 
 
 def test_an_api_server_of_another_name_is_rejected_and_logged(
-    identified: ControlPlane, client_ca: trustme.CA, certificates: CertificateFolder, tmp_path: Path
+    identified: ControlPlane,
+    client_ca: trustme.CA,
+    certificates: CertificateDirectory,
+    tmp_path: Path,
 ) -> None:
     client_ca.cert_pem.write_to_path(tmp_path / "ca.crt")
     flags = ("--client-ca", tmp_path / "ca.crt", "--client-name", "another-cluster")
@@ -64,7 +67,7 @@ def test_an_api_server_of_another_name_is_rejected_and_logged(
 
 
 def test_webhooks_whose_certificate_is_of_another_ca_are_not_trusted(
-    identified: ControlPlane, guarded: RunningService, certificates: CertificateFolder
+    identified: ControlPlane, guarded: RunningService, certificates: CertificateDirectory
 ) -> None:
     """Whoever intercepts the traffic has no certificate of the caBundle's CA."""
     before = guarded.decisions()
@@ -75,7 +78,7 @@ def test_webhooks_whose_certificate_is_of_another_ca_are_not_trusted(
 
 
 def test_while_the_webhook_is_down_only_pods_that_opt_in_are_denied(
-    identified: ControlPlane, certificates: CertificateFolder
+    identified: ControlPlane, certificates: CertificateDirectory
 ) -> None:
     down = webhook_configuration(1, certificates.ca.pem)
     ordinary = {**POD, "metadata": {"generateName": "job-"}}

@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 import trustme
 from security.clients import NAME, context, issued
-from service.mounting import MountedFolder
+from service.mounting import MountedDirectory
 from service.reviews import review
-from service.running import CertificateFolder, RunningService
+from service.running import CertificateDirectory, RunningService
 from service.wire import connect, receive, request
 
 RELOADS = "dind_webhook_certificate_reloads_total"
 NOT_RELOADED = "client CA not reloaded, the last valid one stays"
 
 
-def is_answered(service: RunningService, folder: Path, ca: trustme.CA) -> bool:
+def is_answered(service: RunningService, directory: Path, ca: trustme.CA) -> bool:
     """Whether a client whose certificate a CA has issued gets an answer."""
     try:
-        with connect(service, context(service, folder, issued(ca, NAME))) as connection:
+        with connect(service, context(service, directory, issued(ca, NAME))) as connection:
             connection.sendall(request(review()))
             return connection.recv(1) != b""
     except OSError:
@@ -26,7 +26,10 @@ def is_answered(service: RunningService, folder: Path, ca: trustme.CA) -> bool:
 
 
 def test_another_client_ca_holds_from_the_next_handshake(
-    own: RunningService, client_ca: trustme.CA, client_ca_directory: MountedFolder, tmp_path: Path
+    own: RunningService,
+    client_ca: trustme.CA,
+    client_ca_directory: MountedDirectory,
+    tmp_path: Path,
 ) -> None:
     new = trustme.CA()
     both = client_ca.cert_pem.bytes() + new.cert_pem.bytes()
@@ -47,7 +50,7 @@ def test_another_client_ca_holds_from_the_next_handshake(
 def test_a_new_serving_certificate_keeps_the_client_ca(
     own: RunningService,
     client_ca: trustme.CA,
-    certificates: CertificateFolder,
+    certificates: CertificateDirectory,
     tmp_path: Path,
 ) -> None:
     certificates.put(*certificates.issue())
@@ -59,8 +62,8 @@ def test_a_new_serving_certificate_keeps_the_client_ca(
 def test_a_new_client_ca_and_a_new_certificate_hold_in_either_order(
     own: RunningService,
     client_ca: trustme.CA,
-    client_ca_directory: MountedFolder,
-    certificates: CertificateFolder,
+    client_ca_directory: MountedDirectory,
+    certificates: CertificateDirectory,
     tmp_path: Path,
 ) -> None:
     """A certificate that comes after the client CA, or before it, undoes nothing."""
@@ -80,7 +83,10 @@ def test_a_new_client_ca_and_a_new_certificate_hold_in_either_order(
 
 
 def test_open_connections_outlive_a_new_client_ca(
-    own: RunningService, client_ca: trustme.CA, client_ca_directory: MountedFolder, tmp_path: Path
+    own: RunningService,
+    client_ca: trustme.CA,
+    client_ca_directory: MountedDirectory,
+    tmp_path: Path,
 ) -> None:
     with connect(own, context(own, tmp_path, issued(client_ca, NAME))) as connection:
         client_ca_directory.show({"ca.crt": trustme.CA().cert_pem.bytes()})
@@ -101,8 +107,8 @@ def test_open_connections_outlive_a_new_client_ca(
 def test_a_broken_client_ca_changes_nothing_and_delays_nothing(
     own: RunningService,
     client_ca: trustme.CA,
-    client_ca_directory: MountedFolder,
-    certificates: CertificateFolder,
+    client_ca_directory: MountedDirectory,
+    certificates: CertificateDirectory,
     tmp_path: Path,
     *,
     files: dict[str, bytes],

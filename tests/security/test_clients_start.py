@@ -4,13 +4,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from service.running import COMMAND, CertificateFolder
+from service.running import COMMAND, CertificateDirectory
 
 
-def failed_start(folder: CertificateFolder, *flags: str | Path) -> tuple[int, str]:
+def failed_start(directory: CertificateDirectory, *flags: str | Path) -> tuple[int, str]:
     """Exit status and stderr of a service that cannot start."""
     ended = subprocess.run(
-        [COMMAND, "serve", "--tls-dir", folder.path, "--port=0", "--admin-port=0", *flags],
+        [COMMAND, "serve", "--tls-dir", directory.path, "--port=0", "--admin-port=0", *flags],
         check=False,
         capture_output=True,
         stdin=subprocess.DEVNULL,
@@ -30,7 +30,7 @@ def failed_start(folder: CertificateFolder, *flags: str | Path) -> tuple[int, st
     ids=["missing", "empty", "half"],
 )
 def test_the_service_does_not_start_without_a_valid_client_ca(
-    certificates: CertificateFolder, tmp_path: Path, content: bytes | None, sentence: str
+    certificates: CertificateDirectory, tmp_path: Path, content: bytes | None, sentence: str
 ) -> None:
     file = tmp_path / "client-ca.pem"
     if content is not None:
@@ -51,7 +51,7 @@ def test_the_service_does_not_start_without_a_valid_client_ca(
     ids=["no CA", "no name"],
 )
 def test_client_names_without_a_ca_and_empty_ones_are_usage_errors(
-    certificates: CertificateFolder, flags: tuple[str, ...], sentence: str
+    certificates: CertificateDirectory, flags: tuple[str, ...], sentence: str
 ) -> None:
     status, said = failed_start(certificates, *flags)
     assert status == 64

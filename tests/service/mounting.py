@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-class MountedFolder:
+class MountedDirectory:
     """A directory whose entries are links into `..data`, itself a link that changes in one step.
 
     Names may be paths, as in a projected volume: then the directory at their front is the link.

@@ -16,14 +16,14 @@ import httpx
 from kube.process import ServerProcess
 from kube.waiting import until
 from service.asking import ServiceUnderTest
-from service.mounting import MountedFolder
+from service.mounting import MountedDirectory
 
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 
 COMMAND = Path(sys.executable).with_name("dind-webhook")
 
 
-class CertificateFolder:
+class CertificateDirectory:
     """A directory as the kubelet mounts a kubernetes.io/tls Secret: swapped as a whole.
 
     Attributes:
@@ -34,7 +34,7 @@ class CertificateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ca = issue_ca(datetime.now(UTC))
-        self._folder = MountedFolder(path, _files(*self.issue()))
+        self._directory = MountedDirectory(path, _files(*self.issue()))
 
     def issue(self, validity: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
         """A certificate for 127.0.0.1 and its key, as PEM."""
@@ -47,12 +47,12 @@ class CertificateFolder:
 
     def put(self, certificate: bytes, key: bytes) -> None:
         """Show other files, all at once."""
-        self._folder.show(_files(certificate, key))
+        self._directory.show(_files(certificate, key))
 
     def lose_key(self) -> None:
         """Show the certificate of a new pair without its key."""
         certificate, _ = self.issue()
-        self._folder.show({"tls.crt": certificate})
+        self._directory.show({"tls.crt": certificate})
 
 
 def _files(certificate: bytes, key: bytes) -> dict[str, bytes]:
@@ -126,16 +126,16 @@ class RunningService(ServiceUnderTest):
 
 @contextmanager
 def running_service(
-    folder: Path, certificates: CertificateFolder, *arguments: str | Path
+    directory: Path, certificates: CertificateDirectory, *arguments: str | Path
 ) -> Iterator[RunningService]:
     """Run the service while the block runs.
 
     Args:
-        folder: directory for its log.
+        directory: directory for its log.
         certificates: what it serves.
         arguments: more of `dind-webhook serve`.
     """
-    process = start(folder, certificates.path, *arguments)
+    process = start(directory, certificates.path, *arguments)
     try:
         until(lambda: bool(serving_lines(process)), "the service to serve")
         (line,) = serving_lines(process)
@@ -147,13 +147,13 @@ def running_service(
         process.stop()
 
 
-def start(folder: Path, tls_dir: Path, *arguments: str | Path) -> ServerProcess:
+def start(directory: Path, tls_dir: Path, *arguments: str | Path) -> ServerProcess:
     """Start `dind-webhook serve` on loopback ports of the system's choice."""
     flags: Sequence[str | Path] = [
         *("--tls-dir", tls_dir, "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"),
         *("--poll-interval", "0.05", "--quiet-period", "0.2"),
     ]
-    return ServerProcess([COMMAND, "serve", *flags, *arguments], folder)
+    return ServerProcess([COMMAND, "serve", *flags, *arguments], directory)
 
 
 def serving_lines(process: ServerProcess) -> list[dict[str, Any]]:

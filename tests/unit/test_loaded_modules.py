@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from service.reviews import review
-from service.running import CertificateFolder, running_service
+from service.running import CertificateDirectory, running_service
 
 
 def test_serve_loads_neither_kubernetes_nor_certs(
@@ -12,7 +12,7 @@ def test_serve_loads_neither_kubernetes_nor_certs(
 ) -> None:
     """Python writes every import of the process to its log."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    with running_service(tmp_path, CertificateFolder(tmp_path / "tls")) as service:
+    with running_service(tmp_path, CertificateDirectory(tmp_path / "tls")) as service:
         assert service.ask(review())["allowed"]
         service.admin.get("/metrics").raise_for_status()
     lines = service.process.log.read_text().splitlines()

@@ -41,9 +41,9 @@ def shell(request: pytest.FixtureRequest) -> Iterator[shells.Shell]:
 @pytest.fixture
 def path() -> Iterator[Path]:
     """Where the socket belongs; short enough for one, and open to every user."""
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "docker.sock"
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory) / "docker.sock"
 
 
 def begin(

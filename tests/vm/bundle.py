@@ -61,12 +61,12 @@ class Sandbox:
 
     Attributes:
         uid: the pod's uid.
-        folder: the pod's directory on the node, with one directory per volume below `volumes`.
+        directory: the pod's directory on the node, with one directory per volume below `volumes`.
         process: its first process, whose network, host name and IPC namespaces the others join.
     """
 
     uid: str
-    folder: str
+    directory: str
     process: int
 
     @property
@@ -153,7 +153,7 @@ def _volumes(container: Mapping[str, Any], sandbox: Sandbox) -> list[dict[str, A
         {
             "destination": mount["mountPath"],
             "type": "bind",
-            "source": f"{sandbox.folder}/volumes/{mount['name']}",
+            "source": f"{sandbox.directory}/volumes/{mount['name']}",
             "options": ["rbind", "rprivate", "rw"],
         }
         for mount in container["volumeMounts"]

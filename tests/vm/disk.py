@@ -120,9 +120,9 @@ def disk() -> Disk:
     return Disk(next(kernel.glob("boot/vmlinuz-*")), made / "initramfs", made / "disk")
 
 
-def _make(kernel: Path, archive: Path, folder: Path) -> None:
+def _make(kernel: Path, archive: Path, directory: Path) -> None:
     """Makes the disk and the initramfs in a directory."""
-    node, start = folder / "node", folder / "start"
+    node, start = directory / "node", directory / "start"
     _unpack(archive, DIND, node / "image")
     _copy_program(_GUEST / "dockerd-entrypoint.sh", node / "image/usr/local/bin")
     busybox = node / "image" / STATIC_BUSYBOX.lstrip("/")
@@ -140,7 +140,7 @@ def _make(kernel: Path, archive: Path, folder: Path) -> None:
         subprocess.run([busybox, "depmod", "-b", root, modules.name], check=True)
 
     names = "\n".join(str(path.relative_to(start)) for path in sorted(start.rglob("*")))
-    with (folder / "initramfs").open("wb") as output:
+    with (directory / "initramfs").open("wb") as output:
         subprocess.run(
             [busybox, "cpio", "--quiet", "-o", "-H", "newc"],
             cwd=start,
@@ -149,7 +149,7 @@ def _make(kernel: Path, archive: Path, folder: Path) -> None:
             check=True,
         )
     subprocess.run(
-        [tools() / "sbin/mke2fs", "-q", "-t", "ext4", "-d", node, folder / "disk", _DISK_SIZE],
+        [tools() / "sbin/mke2fs", "-q", "-t", "ext4", "-d", node, directory / "disk", _DISK_SIZE],
         env=environment(),
         stdout=subprocess.DEVNULL,
         check=True,
@@ -158,14 +158,14 @@ def _make(kernel: Path, archive: Path, folder: Path) -> None:
         shutil.rmtree(root)
 
 
-def _unpack(archive: Path, name: str, folder: Path) -> None:
+def _unpack(archive: Path, name: str, directory: Path) -> None:
     """Unpacks an image's layers, lowest first."""
     with tarfile.open(archive) as tar:
         manifest = json.load(_member(tar, "manifest.json"))
         layers = next(image["Layers"] for image in manifest if name in image["RepoTags"])
         for layer in layers:
             with tarfile.open(fileobj=_member(tar, layer)) as files:
-                files.extractall(folder, filter="fully_trusted")
+                files.extractall(directory, filter="fully_trusted")
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

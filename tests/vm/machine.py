@@ -90,13 +90,13 @@ class Machine:
 def started() -> Iterator[Machine]:
     """Starts a machine; at the end of the block it is killed and its changes are discarded."""
     ends = time.monotonic() + LIFETIME
-    with TemporaryDirectory(prefix="dind-vm-") as folder:
-        console = Path(folder, "console")
+    with TemporaryDirectory(prefix="dind-vm-") as directory:
+        console = Path(directory, "console")
         ours, theirs = socket.socketpair()
         with ours, theirs, console.open("wb") as output:
             qemu = subprocess.Popen(
                 _command(theirs.fileno()),
-                env=environment() | {"TMPDIR": folder},  # for the changes of the disk
+                env=environment() | {"TMPDIR": directory},  # for the changes of the disk
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -13,8 +13,8 @@ from vm.machine import Machine, ScriptError
 
 # The pod's first process, in its own network, whose default route leads nowhere.
 _SANDBOX = """
-mkdir -p {folder}/volumes
-cd {folder}/volumes
+mkdir -p {directory}/volumes
+cd {directory}/volumes
 mkdir {names}
 unshare --net --ipc --uts sleep 100000 >/dev/null 2>&1 &
 until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.1; done
@@ -117,7 +117,7 @@ class Pod:
         return f"{container}-{self.starts[container]}-{self.sandbox.uid}"
 
     def _bundle(self, container: str) -> str:
-        return f"{self.sandbox.folder}/{self._name(container)}"
+        return f"{self.sandbox.directory}/{self._name(container)}"
 
 
 @contextmanager
@@ -125,12 +125,12 @@ def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator
     """Starts a pod's sidecar, then its job; deletes the pod as the kubelet does."""
     spec = manifest["spec"]
     names = " ".join(volume["name"] for volume in spec["volumes"])
-    folder = f"/var/pods/{uid}"
-    process = int(machine.run(_SANDBOX.format(folder=folder, names=names)))
+    directory = f"/var/pods/{uid}"
+    process = int(machine.run(_SANDBOX.format(directory=directory, names=names)))
     pod = Pod(
         machine,
         {one["name"]: one for one in (*spec["initContainers"], *spec["containers"])},
-        Sandbox(uid, folder, process),
+        Sandbox(uid, directory, process),
     )
     pod.start("dind")
     pod.start("job")
@@ -138,4 +138,4 @@ def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator
     for container in ("job", "dind"):
         pod.end(container)
     # rmdir fails for a cgroup with others below it, which then stay on the node.
-    machine.run(f"kill {process}; rm -r {folder}; rmdir /sys/fs/cgroup{pod.sandbox.group}")
+    machine.run(f"kill {process}; rm -r {directory}; rmdir /sys/fs/cgroup{pod.sandbox.group}")

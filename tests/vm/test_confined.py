@@ -63,8 +63,8 @@ def test_pod_limit_kills_only_the_build_step(pod: Pod) -> None:
 
 def test_nested_memory_limit_holds_and_is_reported(pod: Pod) -> None:
     status, _ = watching.docker_run(pod, "--memory=64m", "--name=small", command=watching.HOG)
-    told = pod.run("job", ["docker", "inspect", "--format={{.State.OOMKilled}}", "small"])
-    assert (status, told) == (KILLED, "true")
+    output = pod.run("job", ["docker", "inspect", "--format={{.State.OOMKilled}}", "small"])
+    assert (status, output) == (KILLED, "true")
 
 
 def test_nested_process_limit_holds(pod: Pod) -> None:

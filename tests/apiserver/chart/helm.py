@@ -24,7 +24,7 @@ class HelmRefused(Exception):  # noqa: N818  (it reads as what happened)
 
 
 class Helm:
-    """One Helm with folders of its own, without the user's settings and repositories.
+    """One Helm with directories of its own, without the user's settings and repositories.
 
     Args:
         tool: `helm` (version 4) or `helm3`.

@@ -23,20 +23,20 @@ _HASTE = {
 
 
 @contextmanager
-def rotation(cluster: ControlPlane, helm: Helm, folder: Path) -> Iterator[ServerProcess]:
+def rotation(cluster: ControlPlane, helm: Helm, directory: Path) -> Iterator[ServerProcess]:
     """Runs it in haste while the block runs; the release is installed.
 
     Args:
         cluster: where the release is.
         helm: renders the same release.
-        folder: for its log and its access.
+        directory: for its log and its access.
     """
     deployment = one(helm.objects(), "Deployment", NAME)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     environment = {item["name"]: item["value"] for item in container["env"]}
-    kubeconfig = _kubeconfig(cluster, folder / "dind-certs.kubeconfig")
+    kubeconfig = _kubeconfig(cluster, directory / "dind-certs.kubeconfig")
     process = ServerProcess(
-        [_COMMAND, "run", f"--kubeconfig={kubeconfig}"], folder, environment=environment | _HASTE
+        [_COMMAND, "run", f"--kubeconfig={kubeconfig}"], directory, environment=environment | _HASTE
     )
     try:
         yield process

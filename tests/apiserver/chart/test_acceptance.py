@@ -37,8 +37,8 @@ def test_every_object_is_accepted(
     assert len(answer.stdout.splitlines()) == len(known)
 
 
-def _written(rendered: list[Object], folder: Path) -> Path:
-    path = folder / "rendered.yaml"
+def _written(rendered: list[Object], directory: Path) -> Path:
+    path = directory / "rendered.yaml"
     with path.open("w") as file:
         YAML(typ="safe", pure=True).dump_all(rendered, file)
     return path

@@ -13,7 +13,7 @@ import pytest
 from apiserver.chart.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Helm, Object, one
 from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
-from service.running import CertificateFolder, RunningService, running_service
+from service.running import CertificateDirectory, RunningService, running_service
 
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 
@@ -24,11 +24,11 @@ DEFAULT_ACCOUNT = {"metadata": {"name": "default"}}
 
 
 @pytest.fixture
-def certificates(tmp_path: Path) -> CertificateFolder:
+def certificates(tmp_path: Path) -> CertificateDirectory:
     """A certificate for the release's Service."""
-    folder = CertificateFolder(tmp_path / "tls")
-    folder.put(*_issue(folder.ca))
-    return folder
+    directory = CertificateDirectory(tmp_path / "tls")
+    directory.put(*_issue(directory.ca))
+    return directory
 
 
 def _issue(authority: KeyPair) -> tuple[bytes, bytes]:
@@ -46,7 +46,7 @@ def _issue(authority: KeyPair) -> tuple[bytes, bytes]:
 def service(
     cluster: ControlPlane,
     helm_in_cluster: Helm,
-    certificates: CertificateFolder,
+    certificates: CertificateDirectory,
     tmp_path: Path,
 ) -> Iterator[RunningService]:
     """A release with a certificate of one's own, and the service at its Service's address."""
@@ -124,21 +124,23 @@ def prove(cluster: ControlPlane, helm: Helm, tmp_path: Path) -> Iterator[Prove]:
     cluster.client.post("/api/v1/namespaces/default/serviceaccounts", json=DEFAULT_ACCOUNT)
     cluster.kubectl("apply", "--filename=-", input=stored)
     (container,) = one(rendered, "Pod", ACCOUNT)["spec"]["containers"]
-    yield Prove(container, _account_folder(cluster, tmp_path / "account"), cluster.client.base_url)
+    yield Prove(
+        container, _account_directory(cluster, tmp_path / "account"), cluster.client.base_url
+    )
     cluster.kubectl("delete", "--filename=-", input=stored)
 
 
-def _account_folder(cluster: ControlPlane, folder: Path) -> Path:
+def _account_directory(cluster: ControlPlane, directory: Path) -> Path:
     """What the kubelet mounts in each pod."""
     answer = cluster.client.post(
         f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}/token", json={}
     )
     kubeconfig = json.loads(cluster.kubeconfig.read_text())
     authority = kubeconfig["clusters"][0]["cluster"]["certificate-authority"]
-    folder.mkdir()
-    (folder / "token").write_text(answer.raise_for_status().json()["status"]["token"])
-    (folder / "ca.crt").write_bytes(Path(authority).read_bytes())
-    return folder
+    directory.mkdir()
+    (directory / "token").write_text(answer.raise_for_status().json()["status"]["token"])
+    (directory / "ca.crt").write_bytes(Path(authority).read_bytes())
+    return directory
 
 
 def test_a_working_webhook_passes(service: RunningService, prove: Prove) -> None:
@@ -160,7 +162,7 @@ def test_a_webhook_that_is_down_fails(service: RunningService, prove: Prove) -> 
 
 
 def test_a_bundle_that_does_not_match_fails(
-    certificates: CertificateFolder, service: RunningService, prove: Prove
+    certificates: CertificateDirectory, service: RunningService, prove: Prove
 ) -> None:
     certificates.put(*_issue(issue_ca(datetime.now(UTC))))
     service.await_event("certificate reloaded")

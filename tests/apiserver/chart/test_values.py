@@ -74,7 +74,7 @@ CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     "metrics.prometheusRule.enabled": ("true", {}),
     "metrics.prometheusRule.labels": ('{"release": "prometheus"}', MONITORED),
     "metrics.dashboard.enabled": ("true", {}),
-    "metrics.dashboard.labels": ('{"folder": "ci"}', DASHBOARD),
+    "metrics.dashboard.labels": ('{"team": "ci"}', DASHBOARD),
     "node.enabled": ("true", {}),
     "node.image": ('"docker:28-dind"', NODE),
     "node.storagePath": ('"/data/dind"', NODE),

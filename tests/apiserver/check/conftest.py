@@ -49,8 +49,8 @@ def installed(
         "checker.subjects": json.dumps([_SUBJECT]),
         "podPolicy.enabled": "false",
     }
-    folder = tmp_path_factory.mktemp("product")
-    with installed_product(cluster, settings, folder, *flags(checker)) as product:
+    directory = tmp_path_factory.mktemp("product")
+    with installed_product(cluster, settings, directory, *flags(checker)) as product:
         product.cluster.client.post(
             "/api/v1/namespaces/default/serviceaccounts", json={"metadata": {"name": READER}}
         ).raise_for_status()

@@ -8,7 +8,7 @@ from node.pods import completed
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("product")]
 
-SHARE_A_FOLDER = """
+SHARE_A_DIRECTORY = """
 echo from the job >mine
 docker run --rm --volume "$PWD":/w --workdir /w made sh -c 'cat mine; echo from within >theirs'
 cat theirs
@@ -47,14 +47,14 @@ docker run --rm --volume $socket:/var/run/docker.sock client /docker ps --all --
 @pytest.mark.parametrize(
     ("script", "printed"),
     [
-        (SHARE_A_FOLDER, "from the job\nfrom within\n"),
+        (SHARE_A_DIRECTORY, "from the job\nfrom within\n"),
         (COPY_EXEC_AND_LOGS, "a build step ran\n0\ncopied in\na build step ran\n"),
         (SAVE_AND_LOAD, "Loaded image: made:latest\na build step ran\n"),
         (MEMORY, f"{64 << 20}\n"),
         (HAND_THE_SOCKET_ON, "client\n"),
     ],
     ids=[
-        "a folder of the job",
+        "a directory of the job",
         "cp, exec and logs",
         "save and load",
         "a container's memory",

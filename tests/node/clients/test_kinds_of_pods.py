@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from examples.loading import FOLDER
+from examples.loading import DIRECTORY
 from node.clients.test_docker_cli import HAND_THE_SOCKET_ON
 from node.cluster import Cluster
 from node.doing import in_container
@@ -89,5 +89,5 @@ def test_jenkins_agent_containers_share_one_workspace(cluster: Cluster, namespac
 
 def example(name: str) -> dict[str, Any]:
     """A pod of `examples/`."""
-    manifest: dict[str, Any] = YAML(typ="safe").load(FOLDER / f"{name}.yaml")
+    manifest: dict[str, Any] = YAML(typ="safe").load(DIRECTORY / f"{name}.yaml")
     return manifest

@@ -17,7 +17,9 @@ def parsed(text: str) -> Config:
 def problems(text: str | bytes) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         parse_config(text if isinstance(text, bytes) else text.encode(), "f.yaml")
-    assert str(caught.value).splitlines() == [f"f.yaml: {told}" for told in caught.value.problems]
+    assert str(caught.value).splitlines() == [
+        f"f.yaml: {problem}" for problem in caught.value.problems
+    ]
     return caught.value.problems
 
 
@@ -254,9 +256,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), BAD.values(), ids=BAD)
-def test_a_bad_file_gets_a_line(text: str, told: str) -> None:
-    assert problems(text) == [told]
+@pytest.mark.parametrize(("text", "expected"), BAD.values(), ids=BAD)
+def test_a_bad_file_gets_a_line(text: str, expected: str) -> None:
+    assert problems(text) == [expected]
 
 
 def test_five_errors_of_five_kinds_get_five_lines() -> None:
@@ -295,7 +297,7 @@ def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
       annotation: []
       profiles: {"*": [a, e]}
     """
-    assert [told.partition(": ")[0] for told in problems(text)] == [
+    assert [problem.partition(": ")[0] for problem in problems(text)] == [
         "profiles.a.startTimeout",
         "profiles.b.image",
         "profiles.b.socket.directory",
@@ -338,22 +340,22 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), BOMBS.values(), ids=BOMBS)
-def test_expensive_configuration_files_are_rejected(text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), BOMBS.values(), ids=BOMBS)
+def test_expensive_configuration_files_are_rejected(text: str, expected: str) -> None:
     (problem,) = problems(text)
-    assert told in problem
+    assert expected in problem
     assert len(problem) < 200
 
 
 def test_a_file_of_a_thousand_problems_gets_the_first_of_them() -> None:
-    told = problems("\n".join(f"key{n}: 1" for n in range(1000)))
-    assert len(told) == MOST_PROBLEMS + 1
-    assert told[-1] == "950 more problems"
+    found = problems("\n".join(f"key{n}: 1" for n in range(1000)))
+    assert len(found) == MOST_PROBLEMS + 1
+    assert found[-1] == "950 more problems"
 
 
 def test_a_long_value_is_cut() -> None:
-    (told,) = problems(fast(f"{{image: {'x' * 100_000}!}}"))
-    assert len(told) < 200
+    (found,) = problems(fast(f"{{image: {'x' * 100_000}!}}"))
+    assert len(found) < 200
 
 
 def test_no_more_of_a_large_file_is_read_than_shows_that_it_is(tmp_path: Path) -> None:

@@ -182,13 +182,13 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("document", "told"), DENIED.values(), ids=DENIED)
+@pytest.mark.parametrize(("document", "problem"), DENIED.values(), ids=DENIED)
 def test_configuration_files_that_would_break_pods_are_rejected(
-    document: dict[str, Any], told: str
+    document: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ConfigError) as caught:
         config(document)
-    assert refusal.value.problems == [told]
+    assert caught.value.problems == [problem]
 
 
 @pytest.mark.parametrize(

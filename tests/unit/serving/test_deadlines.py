@@ -9,7 +9,7 @@ import anyio
 import pytest
 from service.memorylog import MemoryLog
 from service.reviews import review
-from service.running import CertificateFolder
+from service.running import CertificateDirectory
 from service.wire import request
 from unit.serving.connections import POST, listening, run, until
 
@@ -162,7 +162,7 @@ def test_tls_handshakes_have_a_deadline(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.1)
-    certificate = Certificate(CertificateFolder(tmp_path / "tls").path, datetime.now(UTC))
+    certificate = Certificate(CertificateDirectory(tmp_path / "tls").path, datetime.now(UTC))
 
     async def scenario() -> None:
         async with listening(log, tls=certificate.listening) as webhook:

@@ -1,4 +1,4 @@
-"""A suite of the Docker SDK for Python. It builds from the folder it runs in."""
+"""A suite of the Docker SDK for Python. It builds from the directory it runs in."""
 
 from pathlib import Path
 from urllib.request import urlopen
@@ -12,10 +12,12 @@ assert image.tags == ["made:latest"]
 
 assert client.containers.run("made", "cat /said", remove=True) == b"a build step ran\n"
 
-folder = {str(Path.cwd()): {"bind": "/w", "mode": "rw"}}
+directory = {str(Path.cwd()): {"bind": "/w", "mode": "rw"}}
 Path("mine").write_text("from the suite\n", encoding="utf-8")
 copy = ["sh", "-c", "cat mine; cat mine >theirs"]
-assert client.containers.run("made", copy, volumes=folder, working_dir="/w") == b"from the suite\n"
+assert (
+    client.containers.run("made", copy, volumes=directory, working_dir="/w") == b"from the suite\n"
+)
 assert Path("theirs").read_text(encoding="utf-8") == "from the suite\n"
 
 serve = ["sh", "-c", "busybox httpd -p 80 -h / && echo ready && exec sleep 1000"]

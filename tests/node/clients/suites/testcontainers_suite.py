@@ -1,4 +1,4 @@
-"""A suite of Testcontainers for Python. It builds from the folder it runs in."""
+"""A suite of Testcontainers for Python. It builds from the directory it runs in."""
 
 from urllib.request import urlopen
 
