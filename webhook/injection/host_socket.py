@@ -6,12 +6,15 @@ from typing import Any
 from msgspec import Struct
 
 from webhook.config.paths import normal, real
+from webhook.injection.decisions import warning
 from webhook.injection.pod import Volume, VolumeMount
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
 
 _HOST_DIRECTORY = "/var/run"
 _HOST_SOCKET = "/var/run/docker.sock"
+_HOST_IMAGES = "/var/lib/docker/"
+_PROGRAMS = ("/bin/", "/sbin/", "/usr/", "/opt/", "/snap/")
 
 
 class Migration(Struct, frozen=True, gc=False):
@@ -35,25 +38,28 @@ class Migration(Struct, frozen=True, gc=False):
     host_directory: str | None = None
 
 
-def find_host_volumes(volumes: Sequence[Volume]) -> dict[str, str]:
-    """Find hostPath volumes of the host's Docker socket or its directory: name to path."""
-    found = {}
-    for volume in volumes:
-        if volume.host_path is not None:
-            path = real(volume.host_path.path)
-            if path in (_HOST_SOCKET, _HOST_DIRECTORY):
-                found[volume.name] = path
-    return found
+def find_host_volumes(volumes: Sequence[Volume], socket: SharedSocket) -> dict[str, str]:
+    """Find the pod's hostPath volumes, but for the shared one: name to path."""
+    return {
+        volume.name: real(volume.host_path.path)
+        for volume in volumes
+        if volume.host_path is not None and volume.name != socket.volume
+    }
 
 
 def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
-    """Tell which host path a mount shows: the socket, its directory, or None for neither."""
+    """Tell which host path a mount shows: a Docker socket, its directory, or None for neither.
+
+    Every docker.sock of the host counts, such as that of rootless Docker.
+    """
     path = host_volumes.get(mount.name)
     if path is None or mount.sub_path_expr:
         return None
-    if path == _HOST_SOCKET or not mount.sub_path:
-        return path
-    return _HOST_SOCKET if normal(mount.sub_path) == "/" + SOCKET_FILE else None
+    if mount.sub_path:
+        path = real(f"{path}/{mount.sub_path}")
+    if path.endswith("/" + SOCKET_FILE):
+        return _HOST_SOCKET
+    return path if path == _HOST_DIRECTORY else None
 
 
 def plan_migration(
@@ -110,3 +116,19 @@ def plan_migration(
         lost=free if socket.daemon_starts_last else [],
         host_directory=whole[0] if whole else None,
     )
+
+
+def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> list[str]:
+    """Warn of mounts that go with the host's socket, and not with the injected daemon."""
+    name, warnings = candidate.container.name, []
+    for mount in candidate.container.volume_mounts or ():
+        path = host_volumes.get(mount.name, "")
+        if path.endswith("/docker") and path.startswith(_PROGRAMS):
+            text = (
+                "container {} mounts the host's docker program at {}: it may not run in this image"
+            )
+            warnings.append(warning(text, name, mount.mount_path))
+        elif f"{path}/".startswith(_HOST_IMAGES):
+            text = "container {} mounts the host's image store at {}, not that of the daemon in use"
+            warnings.append(warning(text, name, mount.mount_path))
+    return warnings

@@ -2,6 +2,10 @@
 
 A directory that the container uses for something else stays as it is, and a container that an
 earlier injection changed keeps what it has.
+
+The mount comes first in the list. Images link /var/run to /run, and containerd mounts /var/run and
+/run/secrets, which have equally many components, in the order of the list: mounted later, /var/run
+would hide the other one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +14,13 @@ from msgspec import Struct
 
 from webhook.config.paths import normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
-from webhook.injection.patch import Operation, append, remove
+from webhook.injection.host_socket import (
+    Migration,
+    mounted_host_path,
+    plan_migration,
+    warn_of_host_docker,
+)
+from webhook.injection.patch import Operation, add, append, prepend, remove
 from webhook.injection.pod import Container
 from webhook.injection.selection import DOCKER_HOST, Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
@@ -67,6 +76,8 @@ def plan_container(
     present = container.volume_mounts or ()
     migration = plan_migration(candidate, socket, host_volumes)
     warnings = _migration_warnings(container, migration) if migration.removed else []
+    if host_volumes:
+        warnings += warn_of_host_docker(candidate, host_volumes)
     directories = [
         normal(mount.mount_path)
         for mount in present
@@ -81,19 +92,41 @@ def plan_container(
         others = [path for path in migration.directories if path != directory]
         directories = added = [directory, *others]
     variable = candidate.docker_host
-    if variable is not None:
-        file_paths = [mount["mountPath"] for mount in migration.file_mounts]
-        if not _leads_to(variable.value or "", {*map(real, directories), *map(real, file_paths)}):
-            warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
+    file_paths = [mount["mountPath"] for mount in migration.file_mounts]
+    places = {*map(real, directories), *map(real, file_paths)}
+    if variable is not None and not _leads_to(variable.value or "", places):
+        warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
+    else:
+        text = "container {} sets {}: docker would use TLS on the socket, and fail; remove it"
+        warnings += [warning(text, container.name, name) for name in _set_tls_variables(container)]
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
     patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
-    mounts = [*map(socket.mount, added), *migration.file_mounts]
-    patch += append(pointer, mounts, list_exists=container.volume_mounts is not None)
+    mounts, has_list = [*map(socket.mount, added)], container.volume_mounts is not None
+    patch += prepend(pointer, mounts, list_exists=has_list)
+    files = migration.file_mounts
+    patch += append(pointer, files, list_exists=has_list or bool(mounts))
     if variable is None:
         docker_host = socket_address(directories[0])
-        value = [{"name": DOCKER_HOST, "value": docker_host}]
-        patch += append(f"{candidate.pointer}/env", value, list_exists=container.env is not None)
+        patch += _set_docker_host(candidate, docker_host)
     return SocketPlan(candidate, migration.removed, patch, directories[0], docker_host, warnings)
+
+
+def _set_tls_variables(container: Container) -> list[str]:
+    """Variables with which docker uses TLS whatever the address. Source: docker/cli, opts.go."""
+    return [
+        name
+        for name in ("DOCKER_TLS_VERIFY", "DOCKER_TLS")
+        if (variable := container.variable(name)) and (variable.value or variable.value_from)
+    ]
+
+
+def _set_docker_host(candidate: Candidate, value: str) -> list[Operation]:
+    """Set DOCKER_HOST; an empty one stays in its place in the list."""
+    env, pointer = candidate.container.env, f"{candidate.pointer}/env"
+    empty = [index for index, variable in enumerate(env or ()) if variable.name == DOCKER_HOST]
+    if empty:
+        return [add(f"{pointer}/{empty[-1]}/value", value)]
+    return append(pointer, [{"name": DOCKER_HOST, "value": value}], list_exists=env is not None)
 
 
 def _migration_warnings(container: Container, migration: Migration) -> list[str]:

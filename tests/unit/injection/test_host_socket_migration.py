@@ -88,11 +88,37 @@ def test_other_sub_paths_of_the_host_directory_are_kept(fields: dict[str, str]) 
     theirs = mount("host-run", "/host", **fields)
     raw = pod(container(volumeMounts=[theirs]), volumes=[HOST_RUN])
     after = injected(raw)
-    assert named(after, "main")["volumeMounts"] == [theirs, mount("cache-dir", "/var/run")]
+    assert named(after, "main")["volumeMounts"] == [mount("cache-dir", "/var/run"), theirs]
     assert volumes(after) == ["host-run", "cache-dir", "dind-storage"]
 
 
-@pytest.mark.parametrize("path", ["/", "/var", "/var/run/containerd", "/srv/docker.sock"])
+@pytest.mark.parametrize(
+    "path",
+    ["/run/user/1000/docker.sock", "/srv/docker.sock", "/var/run/docker/docker.sock/"],
+)
+def test_every_docker_socket_of_the_host_is_replaced(path: str) -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", "/var/run/docker.sock")]),
+        volumes=[{"name": "host", "hostPath": {"path": path}}],
+    )
+    after = injected(raw)
+    assert mounts(after, "main") == {"/var/run": "cache-dir"}
+    assert volumes(after) == ["cache-dir", "dind-storage"]
+
+
+def test_a_socket_by_sub_path_of_any_host_directory_is_replaced() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", "/x/docker.sock", subPath="a/docker.sock")]),
+        volumes=[{"name": "host", "hostPath": {"path": "/srv"}}],
+    )
+    after = injected(raw)
+    assert named(after, "main")["volumeMounts"] == [
+        mount("cache-dir", "/var/run"),
+        mount("cache-dir", "/x/docker.sock", subPath="docker.sock"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/", "/var", "/var/run/containerd", "/srv/my-docker.sock"])
 def test_other_host_paths_are_kept(path: str) -> None:
     raw = pod(
         container(volumeMounts=[mount("host", "/host")]),
@@ -136,7 +162,7 @@ def test_only_the_host_mounts_are_removed() -> None:
         volumes=[empty_dir("a"), HOST_SOCKET, empty_dir("b"), HOST_RUN, empty_dir("c")],
     )
     after = injected(raw)
-    assert list(mounts(after, "main")) == ["/a", "/b", "/c", "/var/run", "/host/run"]
+    assert list(mounts(after, "main")) == ["/var/run", "/host/run", "/a", "/b", "/c"]
     assert volumes(after) == ["a", "b", "c", "cache-dir", "dind-storage"]
 
 
@@ -302,3 +328,30 @@ def test_no_two_mounts_are_added_at_the_same_path() -> None:
     other = {"name": "other", "secret": {"secretName": "x"}}
     result = injected(pod(container(volumeMounts=present), volumes=[other, HOST_RUN]))
     assert mounts(result, "main")["/run/docker.sock"] == "cache-dir"
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "line"),
+    [
+        ("/usr/bin/docker", "/usr/bin/docker", "the host's docker program at /usr/bin/docker"),
+        ("/usr/local/bin/docker", "/docker", "the host's docker program at /docker"),
+        ("/snap/bin/docker", "/bin/docker", "the host's docker program at /bin/docker"),
+        ("/var/lib/docker", "/var/lib/docker", "the host's image store at /var/lib/docker"),
+        ("/var/lib/docker/volumes/", "/volumes", "the host's image store at /volumes"),
+    ],
+)
+def test_what_goes_with_the_host_socket_is_a_warning(host: str, path: str, line: str) -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", path)]),
+        volumes=[{"name": "host", "hostPath": {"path": host}}],
+    )
+    assert any(text.startswith(f"container main mounts {line}") for text in warnings(raw))
+
+
+@pytest.mark.parametrize("host", ["/srv/docker", "/var/lib/dockerish", "/usr/bin/docker-compose"])
+def test_other_mounts_of_the_host_are_not_taken_for_docker(host: str) -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", "/work")]),
+        volumes=[{"name": "host", "hostPath": {"path": host}}],
+    )
+    assert warnings(raw) == ["/work is not mirrored in dind: it is a directory of the node"]

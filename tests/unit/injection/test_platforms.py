@@ -21,6 +21,16 @@ HOST_USERS = (
 )
 
 
+def requirement(operator: str, *values: str, key: str = "kubernetes.io/os") -> dict[str, Any]:
+    return {"key": key, "operator": operator, "values": list(values)}
+
+
+def affinity(*terms: list[dict[str, Any]]) -> dict[str, Any]:
+    required = {"nodeSelectorTerms": [{"matchExpressions": term} for term in terms]}
+    node = {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    return {"affinity": {"nodeAffinity": node}}
+
+
 @pytest.mark.parametrize(
     ("spec", "reason", "message"),
     [
@@ -28,6 +38,17 @@ HOST_USERS = (
         ({"hostUsers": False}, Reason.HOST_USERS, HOST_USERS),
         ({"os": {"name": "windows"}}, Reason.WINDOWS, WINDOWS),
         ({"nodeSelector": {"kubernetes.io/os": "windows"}}, Reason.WINDOWS, WINDOWS),
+        ({"nodeSelector": {"beta.kubernetes.io/os": "windows"}}, Reason.WINDOWS, WINDOWS),
+        (affinity([requirement("In", "windows")]), Reason.WINDOWS, WINDOWS),
+        (affinity([requirement("NotIn", "linux")]), Reason.WINDOWS, WINDOWS),
+        (
+            affinity(
+                [requirement("Exists", key="gpu"), requirement("In", "windows")],
+                [requirement("In", "windows", key="beta.kubernetes.io/os")],
+            ),
+            Reason.WINDOWS,
+            WINDOWS,
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -52,6 +73,15 @@ def test_unsupported_pods_are_denied_with_a_reason(
         {"os": None},
         {"nodeSelector": {"kubernetes.io/os": "linux"}},
         {"nodeSelector": None},
+        {"affinity": {}},
+        affinity(),
+        affinity([]),
+        affinity([requirement("In", "linux")]),
+        affinity([requirement("In", "linux", "windows")]),
+        affinity([requirement("In")]),
+        affinity([requirement("NotIn", "windows")]),
+        affinity([requirement("In", "windows")], [requirement("Exists", key="gpu")]),
+        affinity([requirement("In", "windows", key="example.com/os")]),
     ],
     ids=str,
 )

@@ -58,8 +58,6 @@ def test_mounts_near_the_directory_do_not_conflict(path: str) -> None:
     [
         {"value": "tcp://docker:2375"},
         {"value": "unix:///var/run/other.sock"},
-        {"value": ""},
-        {},
         {"valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
     ],
     ids=str,
@@ -80,6 +78,48 @@ def test_docker_host_values_that_name_the_socket_cause_no_warning(address: str) 
     raw = pod(container(env=[{"name": "DOCKER_HOST", "value": address}]))
     assert docker_host(injected(raw), "main") == address
     assert warnings(raw) == []
+
+
+@pytest.mark.parametrize("variable", [{"value": ""}, {"value": None}, {}, {"valueFrom": None}])
+def test_an_empty_docker_host_is_set(variable: dict[str, Any]) -> None:
+    before, after = {"name": "A", "value": "1"}, {"name": "B", "value": ""}
+    raw = pod(container(env=[before, {"name": "DOCKER_HOST", **variable}, after]))
+    env = named(injected(raw), "main")["env"]
+    address = "unix:///var/run/docker.sock"
+    assert env == [before, {"name": "DOCKER_HOST", **variable, "value": address}, after]
+    assert warnings(raw) == []
+
+
+@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS"])
+@pytest.mark.parametrize(
+    "source", [{"value": "1"}, {"value": "0"}, {"valueFrom": {"fieldRef": {}}}]
+)
+def test_tls_on_the_socket_is_a_warning(name: str, source: dict[str, Any]) -> None:
+    """Docker uses TLS if the variable has any value, "0" included."""
+    assert warnings(pod(container(env=[{"name": name, **source}]))) == [
+        f"container main sets {name}: docker would use TLS on the socket, and fail; remove it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        [{"name": "DOCKER_TLS_VERIFY", "value": ""}],
+        [{"name": "DOCKER_TLS_VERIFY"}],
+        [{"name": "DOCKER_CERT_PATH", "value": "/certs/client"}],
+    ],
+    ids=str,
+)
+def test_variables_that_do_not_switch_tls_on_cause_no_warning(env: list[dict[str, Any]]) -> None:
+    assert warnings(pod(container(env=env))) == []
+
+
+def test_tls_to_another_daemon_is_no_mistake() -> None:
+    env = [
+        {"name": "DOCKER_TLS_VERIFY", "value": "1"},
+        {"name": "DOCKER_HOST", "value": "tcp://x:2376"},
+    ]
+    assert warnings(pod(container(env=env))) == ["container main keeps its own DOCKER_HOST"]
 
 
 def test_docker_host_is_added_after_other_variables() -> None:
@@ -170,3 +210,10 @@ def test_the_daemon_mounts_its_socket_at_the_paths_of_docker_host() -> None:
     """Clients hand the path on: `docker run -v /run/dind/docker.sock:/var/run/docker.sock`."""
     raw = pod(container(volumeMounts=[mount("w", "/var/run")]), volumes=[empty_dir("w")])
     assert mounts(injected(raw), "dind")["/run/dind"] == "cache-dir"
+
+
+@pytest.mark.parametrize("path", ["/run/secrets", "/var/run/mysqld", "/run/a/b/", "//run/x"])
+def test_mounts_below_the_socket_directory_come_after_it(path: str) -> None:
+    theirs = mount("other", path)
+    raw = pod(container(volumeMounts=[theirs]), volumes=[empty_dir("other")])
+    assert named(injected(raw), "main")["volumeMounts"] == [mount("cache-dir", "/var/run"), theirs]
