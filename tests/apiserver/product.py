@@ -20,7 +20,7 @@ from kube.waiting import until
 def product_cluster() -> Iterator[ControlPlane]:
     """A control plane that calls Services at their own address, on loopback, with one node."""
     with (
-        ControlPlane(disabled_plugins=(), server_args=SERVICES_ON_LOOPBACK) as running,
+        ControlPlane(has_controllers=True, server_args=SERVICES_ON_LOOPBACK) as running,
         controllers(running),
     ):
         register_node(running)

@@ -70,7 +70,9 @@ def _check_injected(stored: dict[str, Any], example: Example) -> None:
     spec = stored["spec"]
     added = names(spec["initContainers"])[0]
     assert added in ("dind", "dind-wait")
-    volume = spec["initContainers"][0]["volumeMounts"][0]["name"]
+    mounts = spec["initContainers"][0]["volumeMounts"]
+    assert not any(mount["name"].startswith("kube-api-access-") for mount in mounts)
+    volume = mounts[0]["name"]
     containers = [*spec["initContainers"][1:], *spec["containers"]]
     assert tuple(c["name"] for c in containers if sees_socket(c, volume)) == example.socket
 

@@ -58,7 +58,9 @@ def test_server_and_kubectl_say_the_pinned_version(control_plane: ControlPlane) 
 def test_a_pod_that_never_opted_in_is_stored_as_sent(
     control_plane: ControlPlane, recorder: Recorder, namespace: str
 ) -> None:
-    assert control_plane.create_pod(namespace, _pod()).is_success
+    pod = _pod()
+    pod["spec"]["automountServiceAccountToken"] = False
+    assert control_plane.create_pod(namespace, pod).is_success
 
     stored = control_plane.client.get(f"/api/v1/namespaces/{namespace}/pods/job").json()
 

@@ -43,13 +43,39 @@ def test_an_annotated_pod_comes_back_with_its_daemon(
     assert sidecar["restartPolicy"] == "Always"
     assert sidecar["securityContext"]["privileged"]
     assert sees_socket(app)
-    volumes = {volume["name"]: volume["emptyDir"] for volume in stored["spec"]["volumes"]}
-    assert volumes == {"cache-dir": {}, "dind-storage": {"sizeLimit": "20Gi"}}
+    volumes = {volume["name"]: volume.get("emptyDir") for volume in stored["spec"]["volumes"]}
+    (token,) = [name for name in volumes if name.startswith("kube-api-access-")]
+    assert volumes == {
+        token: None,
+        "cache-dir": {},
+        "dind-storage": {"sizeLimit": "20Gi"},
+        "dind-no-token": {"sizeLimit": "1Mi"},
+    }
     assert stored["spec"]["securityContext"] == {"supplementalGroups": [2375]}
     status = json.loads(stored["metadata"]["annotations"]["dind.io/status"])
     assert (status["mode"], status["profile"]) == ("sidecar", "default")
     assert status["containers"] == ["app"]
     assert injector.events("injected")[-1]["namespace"] == namespace
+
+
+@pytest.mark.usefixtures("injector")
+def test_the_service_account_token_stays_out_of_the_daemon(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    """The API server mounts the token once more after the webhook."""
+    stored = control_plane.create_pod(namespace, _pod({"dind.io/inject": "true"})).json()
+    (injected,), (app,) = stored["spec"]["initContainers"], stored["spec"]["containers"]
+    at_token = {
+        container["name"]: [
+            mount["name"]
+            for mount in container["volumeMounts"]
+            if mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
+        ]
+        for container in (injected, app)
+    }
+    assert at_token[injected["name"]] == ["dind-no-token"]
+    (name,) = at_token["app"]
+    assert name.startswith("kube-api-access-")
 
 
 INJECTED, UNTOUCHED = "injected", "untouched"
@@ -152,7 +178,8 @@ def test_a_namespace_label_alone_moves_a_pod_off_the_hosts_socket(
 
     assert not [v for v in stored["spec"]["volumes"] if "hostPath" in v]
     mounts = {m["mountPath"]: m["name"] for m in stored["spec"]["containers"][0]["volumeMounts"]}
-    assert mounts == {"/work": "work", "/var/run": "cache-dir"}
+    assert mounts.items() >= {"/work": "work", "/var/run": "cache-dir"}.items()
+    assert "/var/run/docker.sock" not in mounts
     sidecar = {
         m["mountPath"]: m["name"] for m in stored["spec"]["initContainers"][0]["volumeMounts"]
     }
@@ -217,8 +244,8 @@ def test_a_container_that_another_webhook_adds_later_gets_the_socket_too(
     namespace: str,
 ) -> None:
     """Reinvoked, we add the missing mount and variable to that container, and nothing else."""
-    alone = control_plane.create_pod(namespace, _pod({"dind.io/inject": "true"})).json()
-    pod = _pod({"dind.io/inject": "true"})
+    pod = _pod({"dind.io/inject": "true"}, automountServiceAccountToken=False)
+    alone = control_plane.create_pod(namespace, pod).json()
     pod["metadata"]["labels"] = {"late": "true"}
     before = injector.decisions()
 

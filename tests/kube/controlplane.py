@@ -1,8 +1,9 @@
 """A Kubernetes control plane of its own for the tests: real etcd, real kube-apiserver."""
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,12 +29,12 @@ class ControlPlane(Access):
     """etcd and kube-apiserver on loopback while the `with` block runs; an administrator's access.
 
     There is no controller manager and no kubelet: pods are stored and stay Pending, a deleted
-    namespace stays Terminating. There are no `default` service accounts either, so the admission
-    plugin that requires them is off.
+    namespace stays Terminating.
 
     Args:
         tool: returns the path of a program; another function can run another Kubernetes version.
-        disabled_plugins: admission plugins to turn off.
+        has_controllers: the caller runs a controller manager, which makes the `default` service
+            accounts that pods need. Otherwise, `create_namespace` makes them.
         server_args: more flags for kube-apiserver.
     """
 
@@ -41,12 +42,12 @@ class ControlPlane(Access):
         self,
         tool: Callable[[str], Path] = ensure,
         *,
-        disabled_plugins: Sequence[str] = ("ServiceAccount",),
+        has_controllers: bool = False,
         server_args: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._binaries = {name: tool(name) for name in ("etcd", "kube-apiserver", "kubectl")}
-        self._disabled_plugins = disabled_plugins
+        self._has_controllers = has_controllers
         self._server_args = server_args
 
     @property
@@ -85,6 +86,20 @@ class ControlPlane(Access):
         self._run(stack, "etcd", _etcd_flags())
         self._run(stack, "kube-apiserver", self._server_flags(port))
         self._await("kube-apiserver to be ready", self._api_server_is_ready)
+        if not self._has_controllers:
+            for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
+                # The server creates its namespaces after it is ready.
+                self._await(f"the namespace {name}", partial(self._create_service_account, name))
+
+    def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """Creates a namespace, with the service account that its pods have."""
+        super().create_namespace(name, labels)
+        if not self._has_controllers:
+            assert self._create_service_account(name)
+
+    def _create_service_account(self, namespace: str) -> bool:
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        return self.client.post(path, json={"metadata": {"name": "default"}}).is_success
 
     def _run(self, stack: ExitStack, name: str, flags: Sequence[str]) -> None:
         process = ServerProcess([self._binaries[name], *flags], self._directory)
@@ -109,7 +124,6 @@ class ControlPlane(Access):
             "--endpoint-reconciler-type=none",  # it refuses to publish a loopback address
             "--allow-privileged=true",
             "--enable-aggregator-routing=true",  # webhooks behind a Service: call its endpoints
-            f"--disable-admission-plugins={','.join(self._disabled_plugins)}",
             *self._server_args,
         ]
 

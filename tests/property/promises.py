@@ -21,7 +21,7 @@ def differences(before: Json, after: Json, settings: Settings) -> list[str]:
         settings: what the decision was made with.
     """
     old, new = json.loads(json.dumps(before)), json.loads(json.dumps(after))
-    own = [mount["name"] for mount in _injected(new["spec"], settings)["volumeMounts"][:2]]
+    own = [mount["name"] for mount in _injected(new["spec"], settings)["volumeMounts"][:3]]
     host = _socket_volumes(old["spec"])
     found = [
         *_annotations(old["metadata"], new["metadata"]),

@@ -33,7 +33,7 @@ def test_only_the_api_server_with_a_client_certificate_is_answered(
     )
     server_args = (*SERVICES_ON_LOOPBACK, f"--admission-control-config-file={file}")
     with (
-        ControlPlane(disabled_plugins=(), server_args=server_args) as cluster,
+        ControlPlane(has_controllers=True, server_args=server_args) as cluster,
         controllers(cluster),
     ):
         register_node(cluster)

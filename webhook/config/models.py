@@ -153,6 +153,20 @@ class Resources(Model):
         return limits
 
 
+class WaitResources(Resources):
+    """The resources of `dind-wait`, which runs for moments before the job's containers."""
+
+    requests: ResourceList = Field(
+        default=ResourceList(cpu="10m", memory="32Mi"),
+        description="What the scheduler reserves.",
+    )
+    limits: ResourceList = Field(
+        default=ResourceList(memory="128Mi"),
+        validate_default=True,
+        description="What the kubelet enforces. A ResourceQuota may require `cpu`.",
+    )
+
+
 class Storage(Model):
     """The image store, an emptyDir at /var/lib/docker."""
 
@@ -247,6 +261,10 @@ class Profile(Model):
     socket: Socket = Field(default=Socket(), description="Where the socket is, and who may use it.")
     start_timeout: Seconds = Field(
         default=60, description="Seconds until a daemon that does not answer has failed."
+    )
+    wait_resources: WaitResources = Field(
+        default=WaitResources(),
+        description="Resources of the init container `dind-wait` in mode node.",
     )
     mirror_mounts: bool = Field(
         default=True,

@@ -138,12 +138,14 @@ def _add_daemon(
     if socket.volume != (default := default_volume(profile.mode)):
         text = "the pod has another volume {}: the socket's volume is {}"
         warnings.append(warning(text, default, socket.volume))
+    token_volume = free_volume_name(sidecar.EMPTY_VOLUME, taken)
+    no_token = sidecar.no_token_volume(token_volume)
     if socket.is_on_node:
-        container = node.container(profile, socket.directory, socket.volume)
-        volumes = [node.socket_volume(socket.volume, socket.directory)]
+        container = node.container(profile, socket.directory, socket.volume, token_volume)
+        volumes = [node.socket_volume(socket.volume, socket.directory), no_token]
         return _operations(pod, container, volumes, is_last=False), warnings
     storage_volume = free_volume_name(sidecar.STORAGE_VOLUME, taken)
-    volumes = [sidecar.storage_volume(storage_volume, profile.storage)]
+    volumes = [sidecar.storage_volume(storage_volume, profile.storage), no_token]
     if socket.volume not in taken:
         volumes.insert(0, sidecar.socket_volume(socket.volume))
     more_mounts: list[dict[str, Any]] = []
@@ -161,6 +163,7 @@ def _add_daemon(
         socket.directory,
         socket.volume,
         storage_volume,
+        token_volume,
         more_mounts=more_mounts + _other_socket_mounts(socket, plans),
         storage_is_limited=any(c.limits_storage() for c in pod.all_containers()),
     )

@@ -4,18 +4,22 @@ from typing import Any
 
 from webhook.config import Profile
 from webhook.injection.scripts import WAIT, WAIT_NAME
+from webhook.injection.sidecar import no_token_mount
 
 NAME = "dind-wait"
 SOCKET_VOLUME = "dind-node"
 
 
-def container(profile: Profile, directory: str, socket_volume: str) -> dict[str, Any]:
+def container(
+    profile: Profile, directory: str, socket_volume: str, token_volume: str
+) -> dict[str, Any]:
     """The init container that waits, with a deadline, until the node's daemon answers.
 
     Args:
-        profile: image and deadline.
+        profile: image, resources and deadline.
         directory: the socket's directory.
         socket_volume: name of the volume that holds it.
+        token_volume: name of the empty volume in place of the service account token.
     """
     return {
         "name": NAME,
@@ -29,10 +33,13 @@ def container(profile: Profile, directory: str, socket_volume: str) -> dict[str,
             "capabilities": {"drop": ["ALL"]},
         },
         "resources": {
-            "requests": {"cpu": "10m", "memory": "32Mi"},
-            "limits": {"memory": "128Mi"},
+            "requests": profile.wait_resources.requests.amounts(),
+            "limits": profile.wait_resources.limits.amounts(),
         },
-        "volumeMounts": [{"name": socket_volume, "mountPath": directory, "readOnly": True}],
+        "volumeMounts": [
+            {"name": socket_volume, "mountPath": directory, "readOnly": True},
+            no_token_mount(token_volume),
+        ],
     }
 
 

@@ -12,7 +12,9 @@ from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
 NAME = "dind"
 SOCKET_VOLUME = "cache-dir"
 STORAGE_VOLUME = "dind-storage"
+EMPTY_VOLUME = "dind-no-token"
 STORAGE_DIRECTORY = "/var/lib/docker"
+_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Outside the shared volume: the files of a killed daemon would keep the next one from starting.
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
@@ -27,6 +29,7 @@ def container(
     directory: str,
     socket_volume: str,
     storage_volume: str,
+    token_volume: str,
     *,
     more_mounts: Sequence[dict[str, Any]],
     storage_is_limited: bool,
@@ -38,6 +41,7 @@ def container(
         directory: the socket's directory.
         socket_volume: name of the shared volume.
         storage_volume: name of the image store's volume.
+        token_volume: name of the empty volume in place of the service account token.
         more_mounts: mirrored mounts, and further mounts of the socket.
         storage_is_limited: a container of the job has an ephemeral-storage limit.
     """
@@ -81,6 +85,7 @@ def container(
         "volumeMounts": [
             {"name": socket_volume, "mountPath": directory},
             {"name": storage_volume, "mountPath": STORAGE_DIRECTORY},
+            no_token_mount(token_volume),
             *more_mounts,
         ],
     }
@@ -119,6 +124,20 @@ def daemon_arguments(daemon: Daemon) -> list[str]:
 def socket_volume(name: str) -> dict[str, Any]:
     """The volume through which the daemon shares its socket."""
     return {"name": name, "emptyDir": {}}
+
+
+def no_token_mount(volume: str) -> dict[str, Any]:
+    """Keep the service account token out of an injected container.
+
+    The API server mounts the token into every container that has no mount of its own at this path,
+    after webhooks too. Source: plugin/pkg/admission/serviceaccount.
+    """
+    return {"name": volume, "mountPath": _ACCOUNT_DIRECTORY, "readOnly": True}
+
+
+def no_token_volume(name: str) -> dict[str, Any]:
+    """The volume in place of the token, which stays empty."""
+    return {"name": name, "emptyDir": {"sizeLimit": "1Mi"}}
 
 
 def storage_volume(name: str, storage: Storage) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
     """All admission plugins are on, and a Service's address lies on loopback."""
-    with ControlPlane(disabled_plugins=(), server_args=SERVICES_ON_LOOPBACK) as running:
+    with ControlPlane(has_controllers=True, server_args=SERVICES_ON_LOOPBACK) as running:
         running.create_namespace(NAMESPACE)
         yield running
 

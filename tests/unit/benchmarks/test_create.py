@@ -91,7 +91,7 @@ def test_disturbed_creates_are_compared_with_undisturbed_ones() -> None:
 def recorded() -> Iterator[tuple[ControlPlane, list[tuple[str, bytes]]]]:
     """A control plane, and the heads and bodies of what it sends to a webhook of namespace ci."""
     requests: list[tuple[str, bytes]] = []
-    with _recorder(requests) as client_config, ControlPlane(disabled_plugins=()) as control_plane:
+    with _recorder(requests) as client_config, ControlPlane(has_controllers=True) as control_plane:
         control_plane.client.headers["User-Agent"] = "runner/1.0"
         control_plane.create_namespace("ci")
         for path, stored in (

@@ -241,7 +241,7 @@ def test_numbers_are_quantities_too() -> None:
         "requests": {"cpu": "0.5"},
         "limits": {"cpu": "2", "memory": "4294967296"},
     }
-    assert after["spec"]["volumes"][-1]["emptyDir"] == {"sizeLimit": "10000000000"}
+    assert after["spec"]["volumes"][-2]["emptyDir"] == {"sizeLimit": "10000000000"}
 
 
 def test_a_profiles_directory_stays_behind_when_a_pod_takes_the_other_mode() -> None:

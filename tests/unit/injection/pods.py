@@ -20,6 +20,9 @@ NODE: Json = {"profiles": {"default": {"mode": "node"}}}
 HOST_SOCKET: Json = {"name": "docker-sock", "hostPath": {"path": "/var/run/docker.sock"}}
 HOST_RUN: Json = {"name": "host-run", "hostPath": {"path": "/var/run"}}
 
+#: The mount that keeps the service account token out of an injected container.
+NO_TOKEN = {"/var/run/secrets/kubernetes.io/serviceaccount": "dind-no-token ro"}
+
 
 def container(name: str = "main", **fields: Any) -> Json:
     """A container as it is written down; `fields` under their Kubernetes names."""

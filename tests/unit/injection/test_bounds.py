@@ -195,7 +195,7 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
             container(volumeMounts=[mount("sock", f"/{n}/docker.sock") for n in range(1001)]),
             volumes=[{"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}}],
         ),
-        "the patch for the pod has 2,010 operations (accepted: up to 2,000)",
+        "the patch for the pod has 2,011 operations (accepted: up to 2,000)",
     ),
 }
 

@@ -32,7 +32,7 @@ def test_host_socket_mounts_become_mounts_of_the_shared_volume(host: str) -> Non
     after = injected(raw)
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
     assert docker_host(after, "main") == ADDRESS
-    assert volumes(after) == ["cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-storage", "dind-no-token"]
     assert warnings(raw) == []
 
 
@@ -70,7 +70,7 @@ def test_host_directory_mounts_become_mounts_of_the_shared_volume() -> None:
     assert mounts(after, "usual") == {"/var/run": "cache-dir"}
     assert mounts(after, "odd") == {"/var/run": "cache-dir", "/host/run": "cache-dir"}
     assert docker_host(after, "odd") == ADDRESS
-    assert volumes(after) == ["cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-storage", "dind-no-token"]
 
 
 def test_sub_path_mounts_of_the_socket_are_migrated() -> None:
@@ -80,7 +80,7 @@ def test_sub_path_mounts_of_the_socket_are_migrated() -> None:
     )
     after = injected(raw)
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
-    assert volumes(after) == ["cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-storage", "dind-no-token"]
 
 
 @pytest.mark.parametrize("fields", [{"subPath": "containerd"}, {"subPathExpr": "$(X)"}], ids=str)
@@ -89,7 +89,7 @@ def test_other_sub_paths_of_the_host_directory_are_kept(fields: dict[str, str]) 
     raw = pod(container(volumeMounts=[theirs]), volumes=[HOST_RUN])
     after = injected(raw)
     assert named(after, "main")["volumeMounts"] == [mount("cache-dir", "/var/run"), theirs]
-    assert volumes(after) == ["host-run", "cache-dir", "dind-storage"]
+    assert volumes(after) == ["host-run", "cache-dir", "dind-storage", "dind-no-token"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_every_docker_socket_of_the_host_is_replaced(path: str) -> None:
     )
     after = injected(raw)
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
-    assert volumes(after) == ["cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-storage", "dind-no-token"]
 
 
 def test_a_socket_by_sub_path_of_any_host_directory_is_replaced() -> None:
@@ -137,7 +137,7 @@ def test_host_volumes_that_are_still_mounted_are_kept() -> None:
     after = injected(raw)
     assert mounts(after, "build") == {"/var/run": "cache-dir"}
     assert named(after, "other") == named(raw, "other")
-    assert volumes(after) == ["docker-sock", "cache-dir", "dind-storage"]
+    assert volumes(after) == ["docker-sock", "cache-dir", "dind-storage", "dind-no-token"]
 
 
 def test_host_volumes_without_mounts_are_kept() -> None:
@@ -145,7 +145,7 @@ def test_host_volumes_without_mounts_are_kept() -> None:
         container(volumeMounts=[mount("docker-sock", "/var/run/docker.sock")]),
         volumes=[HOST_RUN, HOST_SOCKET],
     )
-    assert volumes(injected(raw)) == ["host-run", "cache-dir", "dind-storage"]
+    assert volumes(injected(raw)) == ["host-run", "cache-dir", "dind-storage", "dind-no-token"]
 
 
 def test_only_the_host_mounts_are_removed() -> None:
@@ -163,7 +163,7 @@ def test_only_the_host_mounts_are_removed() -> None:
     )
     after = injected(raw)
     assert list(mounts(after, "main")) == ["/var/run", "/host/run", "/a", "/b", "/c"]
-    assert volumes(after) == ["a", "b", "c", "cache-dir", "dind-storage"]
+    assert volumes(after) == ["a", "b", "c", "cache-dir", "dind-storage", "dind-no-token"]
 
 
 def test_two_host_mounts_of_one_directory_become_one() -> None:
@@ -243,7 +243,7 @@ def test_an_existing_mount_of_the_shared_volume_replaces_the_host_mount() -> Non
     )
     after = injected(raw)
     assert mounts(after, "main") == {"/var/run": "cache-dir"}
-    assert volumes(after) == ["cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-storage", "dind-no-token"]
 
 
 def test_a_daemon_that_starts_last_has_no_socket_at_other_paths() -> None:
@@ -283,7 +283,7 @@ def test_the_node_socket_is_mounted_as_a_file() -> None:
             "/var/run/docker.sock": "dind-node/docker.sock ro",
         }
         assert docker_host(after, name) == "unix:///var/run/dind/docker.sock"
-    assert volumes(after) == ["dind-node"]
+    assert volumes(after) == ["dind-node", "dind-no-token"]
 
 
 def test_kept_parts_of_the_host_directory_keep_their_path() -> None:

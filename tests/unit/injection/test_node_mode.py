@@ -4,6 +4,7 @@ import json
 
 from unit.injection.pods import (
     LENIENT,
+    NO_TOKEN,
     NODE,
     container,
     decided,
@@ -51,7 +52,12 @@ def test_a_plain_pod_is_injected_exactly_like_this() -> None:
                     "limits": {"memory": "128Mi"},
                 },
                 "volumeMounts": [
-                    {"name": "dind-node", "mountPath": "/var/run/dind", "readOnly": True}
+                    {"name": "dind-node", "mountPath": "/var/run/dind", "readOnly": True},
+                    {
+                        "name": "dind-no-token",
+                        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+                        "readOnly": True,
+                    },
                 ],
             }
         ],
@@ -69,7 +75,8 @@ def test_a_plain_pod_is_injected_exactly_like_this() -> None:
             {
                 "name": "dind-node",
                 "hostPath": {"path": "/var/run/dind", "type": "DirectoryOrCreate"},
-            }
+            },
+            {"name": "dind-no-token", "emptyDir": {"sizeLimit": "1Mi"}},
         ],
         "securityContext": {"supplementalGroups": [2375]},
     }
@@ -123,8 +130,8 @@ def test_a_directory_in_use_leads_to_another_one() -> None:
 def test_volumes_of_the_same_name_are_kept() -> None:
     raw = pod(volumes=[empty_dir("dind-node")])
     after = injected(raw, NODE)
-    assert volumes(after) == ["dind-node", "dind-node-1"]
-    assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node-1 ro"}
+    assert volumes(after) == ["dind-node", "dind-node-1", "dind-no-token"]
+    assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node-1 ro", **NO_TOKEN}
     assert warnings(raw, NODE) == [
         "the pod has another volume dind-node: the socket's volume is dind-node-1"
     ]
@@ -138,8 +145,14 @@ def test_the_node_directory_is_configurable() -> None:
     assert named(after, "dind-wait")["args"][1] == "unix:///run/ci/docker.sock"
 
 
+def test_the_resources_of_the_waiting_container_are_settings() -> None:
+    resources = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "64Mi"}}
+    config = {"profiles": {"default": {"mode": "node", "waitResources": resources}}}
+    assert named(injected(pod(), config), "dind-wait")["resources"] == resources
+
+
 def test_mode_node_has_no_mirrored_mounts_and_no_image_store() -> None:
     raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
     after = injected(raw, NODE)
-    assert volumes(after) == ["w", "dind-node"]
-    assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node ro"}
+    assert volumes(after) == ["w", "dind-node", "dind-no-token"]
+    assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node ro", **NO_TOKEN}

@@ -160,7 +160,7 @@ def test_options_are_written_into_the_sidecar_unchanged() -> None:
         "requests": {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "1Gi"},
         "limits": {"cpu": "1500m", "memory": "8192Mi"},
     }
-    assert after["spec"]["volumes"][-1] == {
+    assert after["spec"]["volumes"][-2] == {
         "name": "dind-storage",
         "emptyDir": {"sizeLimit": "4e10"},
     }

@@ -83,6 +83,11 @@ def test_a_plain_pod_is_injected_exactly_like_this() -> None:
                     "volumeMounts": [
                         {"name": "cache-dir", "mountPath": "/var/run"},
                         {"name": "dind-storage", "mountPath": "/var/lib/docker"},
+                        {
+                            "name": "dind-no-token",
+                            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+                            "readOnly": True,
+                        },
                     ],
                 }
             ],
@@ -98,6 +103,7 @@ def test_a_plain_pod_is_injected_exactly_like_this() -> None:
             "volumes": [
                 {"name": "cache-dir", "emptyDir": {}},
                 {"name": "dind-storage", "emptyDir": {"sizeLimit": "20Gi"}},
+                {"name": "dind-no-token", "emptyDir": {"sizeLimit": "1Mi"}},
             ],
             "securityContext": {"supplementalGroups": [2375]},
         },
@@ -241,7 +247,7 @@ def test_the_image_store_gets_a_number_if_its_name_is_in_use() -> None:
         volumes=[{"name": "dind-storage", "persistentVolumeClaim": {"claimName": "x"}}],
     )
     after = injected(raw)
-    assert volumes(after) == ["dind-storage", "cache-dir", "dind-storage-1"]
+    assert volumes(after) == ["dind-storage", "cache-dir", "dind-storage-1", "dind-no-token"]
     assert mounts(after, "dind")["/var/lib/docker"] == "dind-storage-1"
     assert mounts(after, "dind")["/data"] == "dind-storage"
 

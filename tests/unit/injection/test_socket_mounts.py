@@ -143,7 +143,7 @@ def test_volumes_of_the_same_name_are_kept() -> None:
         container(volumeMounts=[mount("cache-dir", "/cache")]), volumes=[empty_dir("cache-dir")]
     )
     after = injected(raw)
-    assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage", "dind-no-token"]
     assert mounts(after, "main") == {"/cache": "cache-dir", "/var/run": "dind-cache-dir"}
     assert mounts(after, "dind")["/var/run"] == "dind-cache-dir"
     assert warnings(raw) == [
@@ -158,7 +158,7 @@ def test_the_shared_volume_gets_a_number_if_both_names_are_in_use() -> None:
             {"name": "dind-cache-dir", "configMap": {"name": "x"}},
         ]
     )
-    assert volumes(injected(raw))[2:] == ["dind-cache-dir-2", "dind-storage"]
+    assert volumes(injected(raw))[2:] == ["dind-cache-dir-2", "dind-storage", "dind-no-token"]
 
 
 def test_an_existing_cache_dir_becomes_the_shared_volume() -> None:
@@ -169,8 +169,8 @@ def test_an_existing_cache_dir_becomes_the_shared_volume() -> None:
         volumes=[empty_dir("cache-dir")],
     )
     after = injected(raw)
-    assert volumes(after) == ["cache-dir", "dind-storage"]
-    assert mounts(after, "dind") == {"/var/run": "cache-dir", "/var/lib/docker": "dind-storage"}
+    assert volumes(after) == ["cache-dir", "dind-storage", "dind-no-token"]
+    assert mounts(after, "dind")["/var/run"] == "cache-dir"
     assert mounts(after, "build") == {"/var/run": "cache-dir"}
     assert mounts(after, "test") == {"/run": "cache-dir"}
     assert mounts(after, "lint") == {"/var/run": "cache-dir"}
@@ -180,7 +180,11 @@ def test_an_existing_cache_dir_becomes_the_shared_volume() -> None:
 
 
 def test_a_cache_dir_without_mounts_becomes_the_shared_volume() -> None:
-    assert volumes(injected(pod(volumes=[empty_dir("cache-dir")]))) == ["cache-dir", "dind-storage"]
+    assert volumes(injected(pod(volumes=[empty_dir("cache-dir")]))) == [
+        "cache-dir",
+        "dind-storage",
+        "dind-no-token",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_a_cache_dir_with_other_mounts_is_kept(fields: dict[str, Any]) -> None:
         volumes=[empty_dir("cache-dir")],
     )
     after = injected(raw)
-    assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage"]
+    assert volumes(after) == ["cache-dir", "dind-cache-dir", "dind-storage", "dind-no-token"]
     assert "dind-cache-dir" in mounts(after, "main").values()
 
 
