@@ -215,6 +215,11 @@ def _check_fit(case: Case) -> Answer:
     if case.existing is None and any(c.name == reserved for c in pod.all_containers()):
         text = f"container name {quoted(reserved)} is reserved for the injected container"
         problems.append(Problem(Reason.NAME_TAKEN, text))
+    # The pod's author may have written what looks like an earlier injection.
+    if case.existing is not None and case.existing.mode is not profile.mode:
+        text = f"container {quoted(injected_name(case.existing.mode))} is the injected container "
+        text += f"of mode {case.existing.mode}, and the pod's mode is {profile.mode}"
+        problems.append(Problem(Reason.NAME_TAKEN, text))
     warnings = warn_of_daemons(case.own_daemons.possible)
     injection = inject(pod, settings, case.existing, warnings)
     if isinstance(injection, Denied):

@@ -166,6 +166,7 @@ def _add_daemon(
         token_volume,
         more_mounts=more_mounts + _other_socket_mounts(socket, plans),
         storage_is_limited=any(c.limits_storage() for c in pod.all_containers()),
+        has_local_apparmor_profile=pod.spec.has_local_apparmor_profile(),
     )
     return _operations(pod, container, volumes, is_last=socket.daemon_starts_last), warnings
 

@@ -160,10 +160,17 @@ class Container(Struct, rename="camel", gc=False):
         return limits is not None and limits.ephemeral_storage is not None
 
 
+class AppArmorProfile(Struct, gc=False):
+    """An AppArmor profile."""
+
+    type: str | None = None
+
+
 class PodSecurityContext(Struct, rename="camel", gc=False):
     """The pod's own security context."""
 
     supplemental_groups: list[int] | None = None
+    app_armor_profile: AppArmorProfile | None = None
 
 
 class NodeSelector(Struct, gc=False):
@@ -221,6 +228,11 @@ class PodSpec(Struct, rename="camel", gc=False):
     os: Named | None = None
     node_selector: NodeSelector | None = None
     affinity: Affinity | None = None
+
+    def has_local_apparmor_profile(self) -> bool:
+        """Tell whether its containers run under an AppArmor profile of the node."""
+        profile = self.security_context.app_armor_profile if self.security_context else None
+        return profile is not None and profile.type == "Localhost"
 
     def is_for_windows(self) -> bool:
         """Tell whether only Windows nodes can run the pod: by OS, node labels or node affinity."""

@@ -33,6 +33,7 @@ def container(
     *,
     more_mounts: Sequence[dict[str, Any]],
     storage_is_limited: bool,
+    has_local_apparmor_profile: bool,
 ) -> dict[str, Any]:
     """The sidecar.
 
@@ -44,6 +45,7 @@ def container(
         token_volume: name of the empty volume in place of the service account token.
         more_mounts: mirrored mounts, and further mounts of the socket.
         storage_is_limited: a container of the job has an ephemeral-storage limit.
+        has_local_apparmor_profile: the pod has one, written for its own containers.
     """
     native = profile.placement is Placement.INIT_CONTAINER
     return {
@@ -64,6 +66,11 @@ def container(
             "runAsUser": 0,
             "runAsGroup": 0,
             "runAsNonRoot": False,
+            **(
+                {"appArmorProfile": {"type": "Unconfined"}}
+                if profile.privileged and has_local_apparmor_profile
+                else {}
+            ),
         },
         "lifecycle": {
             # A startup probe would cost a second: the kubelet probes once a second (measured).

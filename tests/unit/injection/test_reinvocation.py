@@ -17,6 +17,7 @@ from unit.injection.pods import (
     named,
     operations,
     pod,
+    problems,
 )
 
 from webhook.injection import Injected, Reason
@@ -41,6 +42,17 @@ def test_injected_pods_get_an_empty_patch(config: dict[str, Any]) -> None:
     assert isinstance(decision, Injected)
     assert decision.reason is Reason.ALREADY_INJECTED
     assert decision.patch == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name"), [(NODE, {}, "dind-wait"), ({}, NODE, "dind")], ids=["node", "dind"]
+)
+def test_injected_containers_of_another_mode_are_denied(
+    first: dict[str, Any], second: dict[str, Any], name: str
+) -> None:
+    """Otherwise a pod that contains one would choose a mode that the policy does not allow."""
+    (problem,) = problems(injected(pod(), first), second)
+    assert problem.startswith(f'container "{name}" is the injected container of mode ')
 
 
 @MODES

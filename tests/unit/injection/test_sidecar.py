@@ -28,6 +28,24 @@ def profile(**fields: object) -> Json:
     return {"profiles": {"default": fields}}
 
 
+@pytest.mark.parametrize(
+    ("kind", "privileged", "expected"),
+    [
+        ("Localhost", True, {"type": "Unconfined"}),
+        ("Localhost", False, None),
+        ("RuntimeDefault", True, None),
+    ],
+)
+def test_a_privileged_sidecar_does_not_inherit_the_pod_s_local_apparmor_profile(
+    kind: str, privileged: bool, expected: Json | None
+) -> None:
+    raw = pod(securityContext={"appArmorProfile": {"type": kind, "localhostProfile": "ci"}})
+    config = profile(privileged=privileged, runtimeClassName="sysbox")
+    after = injected(raw, config)
+    assert named(after, "dind")["securityContext"].get("appArmorProfile") == expected
+    assert after["spec"]["securityContext"]["appArmorProfile"]["type"] == kind
+
+
 def test_a_plain_pod_is_injected_exactly_like_this() -> None:
     after = injected(pod(container("main", command=["make"])))
     status = json.loads(after["metadata"]["annotations"].pop("dind.io/status"))
