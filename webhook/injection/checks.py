@@ -10,7 +10,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from webhook.config import Config, Mode, Placement
-from webhook.injection import bounds, node
+from webhook.injection import bounds
 from webhook.injection.annotations import PREFIX, parse_annotations
 from webhook.injection.decisions import (
     Decision,
@@ -25,11 +25,11 @@ from webhook.injection.decisions import (
 from webhook.injection.existing import (
     ExistingInjection,
     find_existing_injection,
-    find_own_daemon,
     injected_name,
 )
 from webhook.injection.inject import inject
 from webhook.injection.optin import INJECT, MIRROR_POD, Endpoint, opt_in
+from webhook.injection.own_daemon import OwnDaemons, find_own_daemons, warn_of_daemons
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
 from webhook.injection.settings import Resolution, resolve
@@ -66,6 +66,11 @@ class Case:
     def existing(self) -> ExistingInjection | None:
         """What an earlier injection added."""
         return find_existing_injection(self.admission.pod)
+
+    @cached_property
+    def own_daemons(self) -> OwnDaemons:
+        """What the pod has of Docker daemons of its own."""
+        return find_own_daemons(self.admission.pod, self.existing)
 
 
 class Passed(Struct, frozen=True):
@@ -171,7 +176,7 @@ def _check_containers(case: Case) -> Answer:
 
 
 def _check_own_daemon(case: Case) -> Answer:
-    name = find_own_daemon(case.admission.pod, case.existing)
+    name = case.own_daemons.found
     if name is None:
         return _PASSED
     text = "container {} is a Docker daemon of the pod's own: the pod is skipped"
@@ -181,9 +186,7 @@ def _check_own_daemon(case: Case) -> Answer:
 def _check_platform(case: Case) -> Answer:
     spec, settings = case.admission.pod.spec, case.resolution.settings
     reasons = []
-    if (spec.os is not None and spec.os.name == "windows") or (
-        spec.node_selector is not None and spec.node_selector.os == "windows"
-    ):
+    if spec.is_for_windows():
         reasons.append(Reason.WINDOWS)
     if settings is not None and settings.profile.mode is Mode.SIDECAR:
         if spec.host_network:
@@ -208,15 +211,12 @@ def _check_fit(case: Case) -> Answer:
         text = f"spec.runtimeClassName: {quoted(own)} is not the runtime class of profile "
         text += f"{settings.name} (accepted: {quoted(wanted)})"
         problems.append(Problem(Reason.RUNTIME_CLASS, text))
-    # In mode sidecar, a container of the injected one's name is the pod's own daemon.
-    if (
-        profile.mode is Mode.NODE
-        and case.existing is None
-        and any(container.name == node.NAME for container in pod.all_containers())
-    ):
-        text = f"container name {quoted(node.NAME)} is reserved for the injected container"
+    reserved = injected_name(profile.mode)
+    if case.existing is None and any(c.name == reserved for c in pod.all_containers()):
+        text = f"container name {quoted(reserved)} is reserved for the injected container"
         problems.append(Problem(Reason.NAME_TAKEN, text))
-    injection = inject(pod, settings, case.existing)
+    warnings = warn_of_daemons(case.own_daemons.possible)
+    injection = inject(pod, settings, case.existing, warnings)
     if isinstance(injection, Denied):
         return Denied([*problems, *injection.problems])
     return Denied(problems) if problems else Fits(injection)

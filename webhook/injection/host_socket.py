@@ -1,17 +1,21 @@
 """Migration of pods that mount the host's Docker socket: they get the daemon's socket instead."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from webhook.config.paths import normal, real
+from webhook.config.paths import is_within, normal, real
+from webhook.injection.decisions import warning
 from webhook.injection.pod import Volume, VolumeMount
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
 
 _HOST_DIRECTORY = "/var/run"
 _HOST_SOCKET = "/var/run/docker.sock"
+_HOST_IMAGES = "/var/lib/docker"
+_PROGRAM = re.compile(r"/s?bin/docker(?:-current)?$")  # docker-current: CentOS 7
 
 
 class Migration(Struct, frozen=True, gc=False):
@@ -35,25 +39,49 @@ class Migration(Struct, frozen=True, gc=False):
     host_directory: str | None = None
 
 
-def find_host_volumes(volumes: Sequence[Volume]) -> dict[str, str]:
-    """Find hostPath volumes of the host's Docker socket or its directory: name to path."""
-    found = {}
-    for volume in volumes:
-        if volume.host_path is not None:
-            path = real(volume.host_path.path)
-            if path in (_HOST_SOCKET, _HOST_DIRECTORY):
-                found[volume.name] = path
-    return found
+def find_host_volumes(volumes: Sequence[Volume], socket: SharedSocket) -> dict[str, str]:
+    """Find the pod's hostPath volumes, but for the shared one: name to path."""
+    return {
+        volume.name: real(volume.host_path.path)
+        for volume in volumes
+        if volume.host_path is not None and volume.name != socket.volume
+    }
 
 
-def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
-    """Tell which host path a mount shows: the socket, its directory, or None for neither."""
+def _shown_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
+    """The path of the host that a mount shows, None for other volumes and unknown paths."""
     path = host_volumes.get(mount.name)
     if path is None or mount.sub_path_expr:
         return None
-    if path == _HOST_SOCKET or not mount.sub_path:
-        return path
-    return _HOST_SOCKET if normal(mount.sub_path) == "/" + SOCKET_FILE else None
+    is_file = path.endswith("/" + SOCKET_FILE)
+    return real(f"{path}/{mount.sub_path}") if mount.sub_path and not is_file else path
+
+
+def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
+    """Tell which host path a mount shows: a Docker socket, its directory, or None for neither.
+
+    Every path that ends in docker.sock counts as the host's socket, also that of rootless Docker.
+    """
+    path = _shown_path(mount, host_volumes)
+    if path is not None and path.endswith("/" + SOCKET_FILE):
+        return _HOST_SOCKET
+    return path if path == _HOST_DIRECTORY else None
+
+
+def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> list[str]:
+    """Warn of mounts that go with the host's socket, and not with the injected daemon."""
+    name, warnings = candidate.container.name, []
+    for mount in candidate.container.volume_mounts or ():
+        path = _shown_path(mount, host_volumes)
+        if path is None:
+            continue
+        if _PROGRAM.search(path) or _PROGRAM.search(normal(mount.mount_path)):
+            text = "container {} mounts the host's docker program at {}: it may not run there"
+            warnings.append(warning(text, name, mount.mount_path))
+        elif is_within(path, _HOST_IMAGES):
+            text = "container {} mounts the host's image store at {}, not that of its daemon"
+            warnings.append(warning(text, name, mount.mount_path))
+    return warnings
 
 
 def plan_migration(

@@ -40,13 +40,19 @@ class InjectionStatus(Struct, frozen=True):
     containers: list[str]
 
 
-def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> Injected | Denied:
+def inject(
+    pod: Pod,
+    settings: Settings,
+    existing: ExistingInjection | None,
+    warnings: Sequence[str] = (),
+) -> Injected | Denied:
     """Compute the patch that gives a pod its daemon.
 
     Args:
         pod: the pod.
         settings: its profile and options.
         existing: what an earlier injection added to it.
+        warnings: of earlier checks.
 
     Returns:
         The patch, empty if the pod lacks nothing, with warnings and audit annotations; Denied if
@@ -54,7 +60,7 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
     """
     mode = existing.mode if existing else settings.profile.mode
     socket = choose_shared_socket(pod, settings, existing)
-    host_volumes = find_host_volumes(pod.volumes)
+    host_volumes = find_host_volumes(pod.volumes, socket)
     selected = select_containers(
         pod, mode, settings.containers, with_init_containers=not socket.daemon_starts_last
     )
@@ -63,7 +69,7 @@ def inject(pod: Pod, settings: Settings, existing: ExistingInjection | None) -> 
         return _denied(f"at least {least:,}")
     plans = [plan_container(candidate, socket, host_volumes) for candidate in selected]
     patch: list[Operation] = []
-    warnings: list[str] = []
+    warnings = list(warnings)
     for plan in plans:
         patch += plan.operations
         warnings += plan.warnings

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+_WINDOWS = "windows"
+
 
 class Named(Struct, gc=False):
     """A reference by name, such as an entry of `imagePullSecrets`."""
@@ -47,11 +49,12 @@ class VolumeMount(Struct, rename="camel", gc=False):
     read_only: bool | None = None
 
 
-class EnvVar(Struct, gc=False):
-    """An environment variable; `value` is None if it comes from `valueFrom`."""
+class EnvVar(Struct, rename="camel", gc=False):
+    """An environment variable; without `value` and `value_from`, it is empty."""
 
     name: str = ""
     value: str | None = None
+    value_from: Present | None = None
 
 
 class ResourceLimits(Struct, gc=False):
@@ -66,6 +69,12 @@ class ContainerResources(Struct, gc=False):
     limits: ResourceLimits | None = None
 
 
+class SecurityContext(Struct, gc=False):
+    """A container's security context."""
+
+    privileged: bool | None = None
+
+
 class Container(Struct, rename="camel", gc=False):
     """A container or an init container."""
 
@@ -77,6 +86,7 @@ class Container(Struct, rename="camel", gc=False):
     env: list[EnvVar] | None = None
     volume_mounts: list[VolumeMount] | None = None
     resources: ContainerResources | None = None
+    security_context: SecurityContext | None = None
 
     def variable(self, name: str) -> EnvVar | None:
         """The variable of this name; the kubelet uses the last of several."""
@@ -84,6 +94,10 @@ class Container(Struct, rename="camel", gc=False):
             if variable.name == name:
                 return variable
         return None
+
+    def is_privileged(self) -> bool:
+        """Tell whether it is privileged."""
+        return self.security_context is not None and self.security_context.privileged is True
 
     def limits_storage(self) -> bool:
         """Tell whether it has an ephemeral-storage limit."""
@@ -98,9 +112,45 @@ class PodSecurityContext(Struct, rename="camel", gc=False):
 
 
 class NodeSelector(Struct, gc=False):
-    """The node label that is read."""
+    """The node labels that are read."""
 
     os: str | None = field(default=None, name="kubernetes.io/os")
+    beta_os: str | None = field(default=None, name="beta.kubernetes.io/os")
+
+
+class NodeSelectorRequirement(Struct, gc=False):
+    """A condition on a label of nodes."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
+class NodeSelectorTerm(Struct, rename="camel", gc=False):
+    """Conditions on a node, all of which must hold. Without any, no node matches."""
+
+    match_expressions: list[NodeSelectorRequirement] | None = None
+    match_fields: list[Present] | None = None
+
+
+class RequiredNodes(Struct, rename="camel", gc=False):
+    """Terms, one of which must hold."""
+
+    node_selector_terms: list[NodeSelectorTerm] | None = None
+
+
+class NodeAffinity(Struct, gc=False):
+    """The required part of a node affinity."""
+
+    required: RequiredNodes | None = field(
+        default=None, name="requiredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
+class Affinity(Struct, rename="camel", gc=False):
+    """The part of a pod's affinity that is read."""
+
+    node_affinity: NodeAffinity | None = None
 
 
 class PodSpec(Struct, rename="camel", gc=False):
@@ -116,6 +166,34 @@ class PodSpec(Struct, rename="camel", gc=False):
     host_users: bool | None = None
     os: Named | None = None
     node_selector: NodeSelector | None = None
+    affinity: Affinity | None = None
+
+    def node_terms(self) -> Sequence[NodeSelectorTerm]:
+        """The terms of the required node affinity."""
+        affinity = self.affinity.node_affinity if self.affinity else None
+        required = affinity.required if affinity else None
+        return (required.node_selector_terms if required else None) or ()
+
+    def is_for_windows(self) -> bool:
+        """Tell whether only Windows nodes can run the pod: by OS, node labels or node affinity."""
+        if self.os is not None and self.os.name == _WINDOWS:
+            return True
+        labels = self.node_selector
+        if labels is not None and _WINDOWS in (labels.os, labels.beta_os):
+            return True
+        terms = [term for term in self.node_terms() if term.match_expressions or term.match_fields]
+        return bool(terms) and all(
+            any(map(_excludes_linux, term.match_expressions or ())) for term in terms
+        )
+
+
+def _excludes_linux(requirement: NodeSelectorRequirement) -> bool:
+    if requirement.key not in ("kubernetes.io/os", "beta.kubernetes.io/os"):
+        return False
+    values = requirement.values or ()
+    if requirement.operator == "In":
+        return _WINDOWS in values and "linux" not in values
+    return requirement.operator == "NotIn" and "linux" in values
 
 
 class OwnerReference(Struct, gc=False):

@@ -19,7 +19,7 @@ class Candidate(Struct, frozen=True, gc=False):
         container: the container.
         pointer: JSON Pointer to it.
         mount_paths: the paths of its volumeMounts as `paths.real` writes them, in their order.
-        docker_host: its own variable DOCKER_HOST, None if it has none.
+        docker_host: its own variable DOCKER_HOST, None if it has none, or an empty one.
     """
 
     container: Container
@@ -52,5 +52,7 @@ def select_containers(
                 pointer = f"/spec/{field}/{index}"
                 paths = [real(mount.mount_path) for mount in container.volume_mounts or ()]
                 docker_host = container.variable(DOCKER_HOST)
+                if docker_host is not None and not (docker_host.value or docker_host.value_from):
+                    docker_host = None
                 selected.append(Candidate(container, pointer, paths, docker_host))
     return selected

@@ -10,8 +10,13 @@ from msgspec import Struct
 
 from webhook.config.paths import normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.host_socket import Migration, mounted_host_path, plan_migration
-from webhook.injection.patch import Operation, append, remove
+from webhook.injection.host_socket import (
+    Migration,
+    mounted_host_path,
+    plan_migration,
+    warn_of_host_docker,
+)
+from webhook.injection.patch import Operation, add, append, remove
 from webhook.injection.pod import Container
 from webhook.injection.selection import DOCKER_HOST, Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
@@ -61,12 +66,13 @@ def plan_container(
     Args:
         candidate: the container.
         socket: the shared volume.
-        host_volumes: the volumes of the host's socket, from `find_host_volumes`.
+        host_volumes: the pod's hostPath volumes, from `find_host_volumes`.
     """
     container = candidate.container
     present = container.volume_mounts or ()
     migration = plan_migration(candidate, socket, host_volumes)
     warnings = _migration_warnings(container, migration) if migration.removed else []
+    warnings += warn_of_host_docker(candidate, host_volumes)
     directories = [
         normal(mount.mount_path)
         for mount in present
@@ -81,19 +87,43 @@ def plan_container(
         others = [path for path in migration.directories if path != directory]
         directories = added = [directory, *others]
     variable = candidate.docker_host
-    if variable is not None:
-        file_paths = [mount["mountPath"] for mount in migration.file_mounts]
-        if not _leads_to(variable.value or "", {*map(real, directories), *map(real, file_paths)}):
-            warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
+    file_paths = [mount["mountPath"] for mount in migration.file_mounts]
+    places = {*map(real, directories), *map(real, file_paths)}
+    if variable is not None and not _leads_to(variable.value or "", places):
+        warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
+    elif names := _set_tls_variables(container):
+        text = "container {} sets {}: clients would use TLS, which the socket does not; remove it"
+        warnings.append(warning(text, container.name, ", ".join(names)))
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
     patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
     mounts = [*map(socket.mount, added), *migration.file_mounts]
     patch += append(pointer, mounts, list_exists=container.volume_mounts is not None)
     if variable is None:
         docker_host = socket_address(directories[0])
-        value = [{"name": DOCKER_HOST, "value": docker_host}]
-        patch += append(f"{candidate.pointer}/env", value, list_exists=container.env is not None)
+        patch += _set_docker_host(candidate, docker_host)
     return SocketPlan(candidate, migration.removed, patch, directories[0], docker_host, warnings)
+
+
+def _set_tls_variables(container: Container) -> list[str]:
+    """Variables with any value, "0" included, that make clients use TLS whatever the address.
+
+    Sources: docker/cli, cli/flags/options.go; for DOCKER_CERT_PATH alone, moby's Go client and
+    docker-py, which load the files in it.
+    """
+    return [
+        name
+        for name in ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
+        if (variable := container.variable(name)) and (variable.value or variable.value_from)
+    ]
+
+
+def _set_docker_host(candidate: Candidate, value: str) -> list[Operation]:
+    """Set DOCKER_HOST; an empty one stays in its place in the list."""
+    env, pointer = candidate.container.env, f"{candidate.pointer}/env"
+    empty = [index for index, variable in enumerate(env or ()) if variable.name == DOCKER_HOST]
+    if empty:
+        return [add(f"{pointer}/{empty[-1]}/value", value)]
+    return append(pointer, [{"name": DOCKER_HOST, "value": value}], list_exists=env is not None)
 
 
 def _migration_warnings(container: Container, migration: Migration) -> list[str]:

@@ -30,7 +30,7 @@ CASES: dict[Reason, tuple[Json, Json, Endpoint]] = {
     Reason.MIRROR_POD: ({**pod(), "metadata": {"annotations": MIRROR}}, {}, Endpoint.POD),
     Reason.OPTED_OUT: (pod(annotations={"inject": "false"}), {}, Endpoint.NAMESPACE),
     Reason.NOT_OPTED_IN: ({**pod(), "metadata": {}}, {}, Endpoint.POD),
-    Reason.OWN_DAEMON: (pod(container("dind")), {}, Endpoint.POD),
+    Reason.OWN_DAEMON: (pod(container(command=["dockerd"])), {}, Endpoint.POD),
     Reason.NAMESPACE_FORBIDS: (pod(), {}, Endpoint.FORBIDDEN),
     Reason.BAD_VALUE: (pod(annotations={"inject": "yes"}), {}, Endpoint.POD),
     Reason.UNKNOWN_ANNOTATION: (pod(annotations={"cpus": "1"}), {}, Endpoint.POD),

@@ -92,7 +92,66 @@ def test_other_sub_paths_of_the_host_directory_are_kept(fields: dict[str, str]) 
     assert volumes(after) == ["host-run", "cache-dir", "dind-storage"]
 
 
-@pytest.mark.parametrize("path", ["/", "/var", "/var/run/containerd", "/srv/docker.sock"])
+@pytest.mark.parametrize(
+    "path",
+    ["/run/user/1000/docker.sock", "/srv/docker.sock", "/var/run/docker/docker.sock/"],
+)
+def test_every_docker_socket_of_the_host_is_replaced(path: str) -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", "/var/run/docker.sock")]),
+        volumes=[{"name": "host", "hostPath": {"path": path}}],
+    )
+    after = injected(raw)
+    assert mounts(after, "main") == {"/var/run": "cache-dir"}
+    assert volumes(after) == ["cache-dir", "dind-storage"]
+
+
+def test_a_socket_by_sub_path_of_any_host_directory_is_replaced() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", "/x/docker.sock", subPath="a/docker.sock")]),
+        volumes=[{"name": "host", "hostPath": {"path": "/srv"}}],
+    )
+    assert mounts(injected(raw), "main") == {
+        "/var/run": "cache-dir",
+        "/x/docker.sock": "cache-dir/docker.sock",
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "fields", "line"),
+    [
+        ("/usr/bin/docker", {"mountPath": "/usr/bin/docker"}, "docker program at /usr/bin/docker"),
+        ("/usr/local/bin/docker", {"mountPath": "/docker"}, "docker program at /docker"),
+        ("/usr/bin/docker-current", {"mountPath": "/d"}, "docker program at /d"),
+        ("/opt/docker/docker", {"mountPath": "/bin/docker"}, "docker program at /bin/docker"),
+        ("/usr/bin", {"mountPath": "/d", "subPath": "docker"}, "docker program at /d"),
+        ("/var/lib/docker", {"mountPath": "/var/lib/docker"}, "image store at /var/lib/docker"),
+        ("/var/lib/docker/volumes/", {"mountPath": "/volumes"}, "image store at /volumes"),
+        ("/var/lib", {"mountPath": "/d", "subPath": "docker"}, "image store at /d"),
+    ],
+    ids=str,
+)
+def test_what_goes_with_the_host_socket_is_a_warning(
+    host: str, fields: dict[str, str], line: str
+) -> None:
+    raw = pod(
+        container(volumeMounts=[{"name": "host", **fields}]),
+        volumes=[{"name": "host", "hostPath": {"path": host}}],
+    )
+    assert [text for text in warnings(raw) if f"mounts the host's {line}" in text]
+    assert named(injected(raw), "main")["volumeMounts"][0] == {"name": "host", **fields}
+
+
+@pytest.mark.parametrize("host", ["/srv/docker", "/var/lib/dockerish", "/usr/bin/docker-compose"])
+def test_other_mounts_of_the_host_are_not_taken_for_docker(host: str) -> None:
+    raw = pod(
+        container(volumeMounts=[mount("host", "/work")]),
+        volumes=[{"name": "host", "hostPath": {"path": host}}],
+    )
+    assert not [text for text in warnings(raw) if "the host's" in text]
+
+
+@pytest.mark.parametrize("path", ["/", "/var", "/var/run/containerd", "/srv/my-docker.sock"])
 def test_other_host_paths_are_kept(path: str) -> None:
     raw = pod(
         container(volumeMounts=[mount("host", "/host")]),

@@ -58,8 +58,6 @@ def test_mounts_near_the_directory_do_not_conflict(path: str) -> None:
     [
         {"value": "tcp://docker:2375"},
         {"value": "unix:///var/run/other.sock"},
-        {"value": ""},
-        {},
         {"valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
     ],
     ids=str,
@@ -80,6 +78,52 @@ def test_docker_host_values_that_name_the_socket_cause_no_warning(address: str) 
     raw = pod(container(env=[{"name": "DOCKER_HOST", "value": address}]))
     assert docker_host(injected(raw), "main") == address
     assert warnings(raw) == []
+
+
+@pytest.mark.parametrize("variable", [{"value": ""}, {"value": None}, {}, {"valueFrom": None}])
+def test_an_empty_docker_host_is_set(variable: dict[str, Any]) -> None:
+    before, after = {"name": "A", "value": "1"}, {"name": "B", "value": ""}
+    raw = pod(container(env=[before, {"name": "DOCKER_HOST", **variable}, after]))
+    env = named(injected(raw), "main")["env"]
+    address = "unix:///var/run/docker.sock"
+    assert env == [before, {"name": "DOCKER_HOST", **variable, "value": address}, after]
+    assert warnings(raw) == []
+
+
+@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"])
+@pytest.mark.parametrize(
+    "source", [{"value": "1"}, {"value": "0"}, {"valueFrom": {"fieldRef": {}}}], ids=str
+)
+@pytest.mark.parametrize("host", ["", "unix:///run/docker.sock"])
+def test_tls_on_the_socket_is_a_warning(name: str, source: dict[str, Any], host: str) -> None:
+    """Clients use TLS if the variable has any value, "0" included."""
+    env = [{"name": name, **source}, {"name": "DOCKER_HOST", "value": host}]
+    assert warnings(pod(container(env=env))) == [
+        f"container main sets {name}: clients would use TLS, which the socket does not; remove it"
+    ]
+
+
+def test_tls_variables_of_a_container_share_a_warning() -> None:
+    names = ["DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"]
+    raw = pod(container(env=[{"name": name, "value": "1"} for name in names]))
+    (line,) = warnings(raw)
+    assert line.startswith(
+        "container main sets DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH: clients would"
+    )
+
+
+@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS_CERTDIR"])
+def test_variables_that_switch_no_tls_on_cause_no_warning(name: str) -> None:
+    value = "/certs" if name == "DOCKER_TLS_CERTDIR" else ""
+    assert warnings(pod(container(env=[{"name": name, "value": value}]))) == []
+
+
+def test_tls_to_another_daemon_is_no_mistake() -> None:
+    env = [
+        {"name": "DOCKER_TLS_VERIFY", "value": "1"},
+        {"name": "DOCKER_HOST", "value": "tcp://x:2376"},
+    ]
+    assert warnings(pod(container(env=env))) == ["container main keeps its own DOCKER_HOST"]
 
 
 def test_docker_host_is_added_after_other_variables() -> None:
