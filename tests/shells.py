@@ -13,7 +13,7 @@ import pytest
 NAMES = ("dash", "busybox")
 
 # Every program that the scripts call. busybox has its own.
-_TOOLS = ("cat", "grep", "id", "mkdir", "mount", "sed", "sleep", "tail", "timeout", "umount")
+_TOOLS = ("cat", "grep", "id", "ln", "mkdir", "mount", "sed", "sleep", "tail", "timeout", "umount")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class Shell:
 
     command: list[str]
     path: Path
+
+    def relocated(self, script: str) -> str:
+        """Returns a script that has its files below `path`, instead of in /var/dind."""
+        return script.replace("/var/dind", f"{self.path}/dind")
 
     def add(self, name: str, text: str) -> None:
         """Puts an executable script on the PATH."""

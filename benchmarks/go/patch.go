@@ -74,7 +74,7 @@ func (injection *injection) patch(pod *core.Pod) []operation {
 		status.Containers = append(status.Containers, container.Name)
 		pointer := fmt.Sprintf("/spec/containers/%d", index)
 		patch = append(patch,
-			appended(pointer+"/volumeMounts", len(container.VolumeMounts) > 0, injection.socket),
+			listed(pointer+"/volumeMounts", "0", len(container.VolumeMounts) > 0, injection.socket),
 			appended(pointer+"/env", len(container.Env) > 0, injection.host))
 	}
 	for index, volume := range injection.volumes {

@@ -102,7 +102,8 @@ def test_a_message_that_contains_the_fix_is_not_followed_by_it() -> None:
 
 
 def test_a_skipping_check_is_the_last_one() -> None:
-    status, output = explained(POD.replace("name: build", "name: dind"))
+    daemon = 'name: dind\n    command: ["dockerd"]'
+    status, output = explained(POD.replace("name: build", daemon))
     assert status == 1
     assert "own daemon   Does it come without a Docker daemon of its own?  no, skipped" in output
     assert "platform" not in output

@@ -22,10 +22,11 @@ def differences(before: Json, after: Json, settings: Settings) -> list[str]:
     """
     old, new = json.loads(json.dumps(before)), json.loads(json.dumps(after))
     own = [mount["name"] for mount in _injected(new["spec"], settings)["volumeMounts"][:2]]
+    host = _socket_volumes(old["spec"])
     found = [
         *_annotations(old["metadata"], new["metadata"]),
-        *_containers(old["spec"], new["spec"], settings),
-        *_volumes(old["spec"], new["spec"], own),
+        *_containers(old["spec"], new["spec"], settings, host),
+        *_volumes(old["spec"], new["spec"], own, host),
         *_rest_of_spec(old["spec"], new["spec"], settings),
     ]
     if old != new:
@@ -53,7 +54,23 @@ def _annotations(old: Json, new: Json) -> list[str]:
     return [] if before == after else ["annotations"]
 
 
-def _containers(old: Json, new: Json, settings: Settings) -> list[str]:
+def _socket_volumes(spec: Json) -> set[str]:
+    """Names of the volumes through which a container may see the host's socket."""
+    by_sub_path = {
+        mount["name"]
+        for container in [*(spec.get("initContainers") or ()), *spec["containers"]]
+        for mount in container.get("volumeMounts") or ()
+        if (mount.get("subPath") or "").endswith("docker.sock")
+    }
+    return {
+        volume["name"]
+        for volume in spec.get("volumes") or ()
+        if (path := (volume.get("hostPath") or {}).get("path"))
+        and (volume["name"] in by_sub_path or path.rstrip("/") in HOST_PATHS)
+    }
+
+
+def _containers(old: Json, new: Json, settings: Settings, host: set[str]) -> list[str]:
     name = "dind" if settings.profile.mode is Mode.SIDECAR else "dind-wait"
     before_inits, after_inits = old.pop("initContainers", None), new.pop("initContainers", None)
     before, after = old.pop("containers"), new.pop("containers")
@@ -66,11 +83,6 @@ def _containers(old: Json, new: Json, settings: Settings) -> list[str]:
         untouched = True
         pairs = list(zip([*(before_inits or ()), *before], [*after_inits, *after], strict=True))
     shared = injected["volumeMounts"][0]["name"]
-    host = {
-        volume["name"]
-        for volume in old.get("volumes") or ()
-        if (volume.get("hostPath") or {}).get("path", "").rstrip("/") in HOST_PATHS
-    }
     return [
         *([] if injected["name"] == name else ["the injected container's name"]),
         *([] if untouched else ["init containers that the daemon comes too late for"]),
@@ -86,20 +98,20 @@ def _container(old: Json, new: Json, shared: str, host: set[str]) -> list[str]:
     return [
         *(f"{name} lost {mount}" for mount in removed if mount["name"] not in host),
         *(f"{name} gained {mount}" for mount in added if mount["name"] != shared),
-        *(f"{name} lost {variable}" for variable in lost),
+        *(f"{name} lost {variable}" for variable in lost if not _is_empty(variable)),
         *(f"{name} gained {each}" for each in gained if each["name"] != "DOCKER_HOST"),
         *([f"{name} was {old} and is {new}"] if old != new else []),
     ]
 
 
-def _volumes(old: Json, new: Json, own: list[str]) -> list[str]:
+def _is_empty(variable: Json) -> bool:
+    return variable["name"] == "DOCKER_HOST" and not any(map(variable.get, ("value", "valueFrom")))
+
+
+def _volumes(old: Json, new: Json, own: list[str], host: set[str]) -> list[str]:
     removed, added = _changes(old.pop("volumes", None), new.pop("volumes", None))
     return [
-        *(
-            f"volume {volume} is lost"
-            for volume in removed
-            if (volume.get("hostPath") or {}).get("path", "").rstrip("/") not in HOST_PATHS
-        ),
+        *(f"volume {volume} is lost" for volume in removed if volume["name"] not in host),
         *(f"volume {each} is not ours" for each in added if each["name"] not in own),
     ]
 
@@ -123,8 +135,8 @@ def _rest_of_spec(old: Json, new: Json, settings: Settings) -> list[str]:
 def _changes(
     before: Sequence[Any] | None, after: Sequence[Any] | None
 ) -> tuple[list[Any], list[Any]]:
-    """What a list lost, and what was appended to the rest of it."""
+    """What a list lost, and what was added to the rest of it."""
     old, new = list(before or ()), list(after or ())
     kept = [item for item in old if item in new]
-    assert new[: len(kept)] == kept, f"{old} was reordered to {new}"
-    return [item for item in old if item not in new], new[len(kept) :]
+    assert [item for item in new if item in old] == kept, f"{old} was reordered to {new}"
+    return [item for item in old if item not in new], [item for item in new if item not in old]

@@ -35,7 +35,9 @@ def apply(
                 parent.insert(at, value)
             case "add", dict():
                 assert set(operation) == {"op", "path", "value"}
-                assert parent.get(last) is None or path in replaceable, f"{path} is overwritten"
+                assert parent.get(last) in (None, "") or path in replaceable, (
+                    f"{path} is overwritten"
+                )
                 parent[last] = value
             case "remove", list():
                 assert set(operation) == {"op", "path"}

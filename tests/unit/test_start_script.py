@@ -35,7 +35,7 @@ def start(
         environment: the container's
     """
     ended = subprocess.run(
-        [*(inside or []), *shell.command, "-c", START, "dind-start", *flags],
+        [*(inside or []), *shell.command, "-c", shell.relocated(START), "dind-start", *flags],
         env={"PATH": str(shell.path), "DIND_CGROUP": "off", **environment},
         capture_output=True,
         text=True,
@@ -62,6 +62,12 @@ def test_an_image_without_the_entrypoint_runs_dockerd(shell: shells.Shell) -> No
     command, log = start(shell, "--mtu=1400", "--debug")
     assert command == ["dockerd", "--mtu=1400", "--debug"]
     assert log == []
+
+
+def test_the_hook_finds_the_log_of_the_container(shell: shells.Shell) -> None:
+    shell.add("dockerd-entrypoint.sh", RECORD + f"echo 'from the hook' >{shell.path}/dind/log\n")
+    _, log = start(shell, "--mtu=1400")
+    assert log == ["from the hook"]
 
 
 def test_a_given_mtu_is_taken(shell: shells.Shell) -> None:

@@ -126,7 +126,7 @@ class Container:
         seen, log = on_node(
             ENTER + steps,
             GROUP=self.group,
-            SCRIPT=START,
+            SCRIPT=self.shell.relocated(START),
             TOOLS=str(self.shell.path),
             SHELL_PROGRAM=self.shell.command[0],
             APPLET=" ".join(self.shell.command[1:]),

@@ -129,5 +129,10 @@ SocketDirectory = Annotated[
 SecretName = Annotated[
     str, Field(min_length=1, max_length=253), Accepts("a string of 1 to 253 characters")
 ]
+CSIDriver = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9.]{0,61}[A-Za-z0-9])?$"),
+    Accepts("the name of a CSI driver (such as nfs.csi.k8s.io)"),
+]
 ImagePattern = Annotated[str, Field(min_length=1), Accepts("a string of 1 or more characters")]
 PolicyAnnotation = Literal["containers", "cpu", "image", "memory", "mode", "profile", "storage"]

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from webhook.config import quantity
 from webhook.config.fields import (
     ApiVersion,
+    CSIDriver,
     Flag,
     GroupId,
     Image,
@@ -249,8 +250,14 @@ class Profile(Model):
     )
     mirror_mounts: bool = Field(
         default=True,
-        description="Mount the containers' own emptyDirs and PVCs in the daemon, at the same "
-        'paths, so that `docker run -v "$PWD":/w` works as on a host.',
+        description="Mount the containers' own emptyDirs, PVCs and network file systems in the "
+        'daemon, at the same paths, so that `docker run -v "$PWD":/w` works as on a host.',
+    )
+    mirror_csi_drivers: tuple[CSIDriver, ...] = Field(
+        default=(),
+        alias="mirrorCSIDrivers",
+        description="CSI drivers whose inline volumes are mirrored, too. Never list a driver whose "
+        "volumes hold Secrets.",
     )
     runtime_class_name: Name | None = Field(
         default=None,

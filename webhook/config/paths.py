@@ -2,19 +2,24 @@
 
 import posixpath
 
-#: A mount at, below or above one of these would hide files that the daemon needs.
+#: The daemon's programs run files of these directories, or read their configuration from there. A
+#: mount at, below or above one of them would hide those files, or put a job's files in their place.
 PROTECTED = (
-    *("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev"),
-    *("/bin", "/sbin", "/lib", "/lib64", "/etc"),
-    *(
-        "/usr/bin",
-        "/usr/sbin",
-        "/usr/lib",
-        "/usr/lib64",
-        "/usr/libexec",
-        "/usr/local",
-        "/usr/share",
-    ),
+    # dockerd's socket and plugins, the files of containerd and runc, NRI's socket, CDI's devices.
+    "/var/run",
+    # The data root, in which dockerd's own containerd keeps its plugins; our --exec-root.
+    *("/var/lib/docker", "/var/dind"),
+    *("/proc", "/sys", "/dev"),
+    # daemon.json, certificates and hosts.toml of registries, CNI, NRI, CDI, the linker, TLS roots.
+    "/etc",
+    # containerd's opt plugin puts /opt/containerd/bin first in PATH (plugins/opt), go-cni looks for
+    # plugins in /opt/cni/bin, and NRI runs what it finds in /opt/nri/plugins (pkg/api).
+    *("/opt/containerd", "/opt/cni", "/opt/nri"),
+    # PATH, the linker's directories, plugins of dockerd and of docker, upstream's entrypoint in
+    # /usr/local/bin, modules for modprobe, extensions of iptables.
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64"),
+    *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec"),
+    *("/usr/local", "/usr/share"),
 )
 
 

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG]
 # It always ends, because the kubelet cannot delete a pod while its hook runs.
-# The reason of a failure is also written to LOG. The kubelet does not show the output of a hook; the log
-# of the hook's container is /proc/1/fd/2.
+# The reason of a failure is also written to LOG, since the kubelet does not show the output of a hook.
 
 seconds=$1
 export DOCKER_HOST="$2"
+# Not the one in a home directory, which may be a volume of the job: docker runs programs that it names.
+export DOCKER_CONFIG=/var/dind/docker-config
 log=${3:-/dev/null}
 socket=${DOCKER_HOST#unix://}
 status=

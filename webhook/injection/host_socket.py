@@ -68,22 +68,6 @@ def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> st
     return path if path == _HOST_DIRECTORY else None
 
 
-def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> list[str]:
-    """Warn of mounts that go with the host's socket, and not with the injected daemon."""
-    name, warnings = candidate.container.name, []
-    for mount in candidate.container.volume_mounts or ():
-        path = _shown_path(mount, host_volumes)
-        if path is None:
-            continue
-        if _PROGRAM.search(path) or _PROGRAM.search(normal(mount.mount_path)):
-            text = "container {} mounts the host's docker program at {}: it may not run there"
-            warnings.append(warning(text, name, mount.mount_path))
-        elif is_within(path, _HOST_IMAGES):
-            text = "container {} mounts the host's image store at {}, not that of its daemon"
-            warnings.append(warning(text, name, mount.mount_path))
-    return warnings
-
-
 def plan_migration(
     candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
 ) -> Migration:
@@ -138,3 +122,21 @@ def plan_migration(
         lost=free if socket.daemon_starts_last else [],
         host_directory=whole[0] if whole else None,
     )
+
+
+def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> list[str]:
+    """Warn of mounts that go with the host's socket, and not with the injected daemon."""
+    name, warnings = candidate.container.name, []
+    for mount in candidate.container.volume_mounts or ():
+        path = _shown_path(mount, host_volumes)
+        if path is None:
+            continue
+        if _PROGRAM.search(path) or _PROGRAM.search(normal(mount.mount_path)):
+            text = (
+                "container {} mounts the host's docker program at {}: it may not run in this image"
+            )
+            warnings.append(warning(text, name, mount.mount_path))
+        elif is_within(path, _HOST_IMAGES):
+            text = "container {} mounts the host's image store at {}, not that of the daemon in use"
+            warnings.append(warning(text, name, mount.mount_path))
+    return warnings

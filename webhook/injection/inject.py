@@ -149,10 +149,11 @@ def _add_daemon(
     more_mounts: list[dict[str, Any]] = []
     if profile.mirror_mounts:
         more_mounts, mirror_warnings = mirror_mounts(
-            [plan.candidate for plan in plans],
+            plans,
             pod.volumes,
             socket,
             later=() if socket.daemon_starts_last else pod.init_containers,
+            csi_drivers=profile.mirror_csi_drivers,
         )
         warnings += mirror_warnings
     container = sidecar.container(

@@ -2,7 +2,8 @@
 
 `docker run -v "$PWD":/w` names a path in the daemon's container. With the job's volumes mounted at
 the same paths there, it means the job's files. Only volumes that hold the job's files are mirrored:
-never Secrets, ConfigMaps, projected tokens or hostPaths.
+never Secrets, ConfigMaps, projected tokens or hostPaths. A mount that is not mirrored is a warning,
+since nested containers would find an empty directory.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -10,10 +11,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from webhook.config.paths import PROTECTED
-from webhook.injection.decisions import warning
+from webhook.injection.decisions import quoted, warning
 from webhook.injection.pod import Container, Volume, VolumeMount
-from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SharedSocket
+from webhook.injection.socket_plan import SocketPlan
 
 _PROTECTED = tuple(f"{directory}/" for directory in PROTECTED)
 _ABOVE_PROTECTED = frozenset(
@@ -22,60 +23,82 @@ _ABOVE_PROTECTED = frozenset(
 
 
 def mirror_mounts(
-    candidates: Iterable[Candidate],
+    plans: Iterable[SocketPlan],
     volumes: Sequence[Volume],
     socket: SharedSocket,
     later: Iterable[Container],
+    csi_drivers: Collection[str],
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Choose the volumeMounts that the daemon gets too.
 
     Args:
-        candidates: the containers that get the socket.
+        plans: of the containers that get the socket.
         volumes: the pod's.
         socket: the shared volume, which may be one of the pod's.
         later: init containers that start after the daemon. One of them may create the file at a
             subPath, as Argo's does. If the daemon mounted it earlier, the kubelet would create a
             directory of that name.
+        csi_drivers: the drivers whose inline volumes hold files, and no Secrets.
 
     Returns:
         The volumeMounts, in the order of the containers' own, and warnings.
     """
-    eligible = {
-        volume.name
+    obstacles = {
+        volume.name: _obstacle_of_volume(volume, csi_drivers)
         for volume in volumes
-        if volume.empty_dir or volume.persistent_volume_claim or volume.ephemeral
+        if volume.name != socket.volume and not volume.is_made_of_api_objects()
     }
-    eligible.discard(socket.volume)
-    if not eligible:
+    if not obstacles:
         return [], []
     filled_later = {m.name for container in later for m in container.volume_mounts or ()}
-    # A mount at, below or above a protected directory would hide files of the daemon.
-    of_socket = f"{socket.real_directory}/"
     by_path: dict[str, list[VolumeMount]] = {}
-    for candidate in candidates:
-        mounts = candidate.container.volume_mounts or ()
-        for path, mount in zip(candidate.mount_paths, mounts, strict=True):
-            if mount.name not in eligible:
+    lost: dict[str, str] = {}  # mount path to why it is not mirrored
+    for plan in plans:
+        mounts = plan.candidate.container.volume_mounts or ()
+        for index, (path, mount) in enumerate(zip(plan.candidate.mount_paths, mounts, strict=True)):
+            if mount.name not in obstacles or index in plan.removed or _is_unshared(path, socket):
                 continue
-            below = f"{path}/"
-            if path in by_path:
-                by_path[path].append(mount)
-            elif not (
-                path in _ABOVE_PROTECTED
-                or below.startswith(_PROTECTED)
-                or below.startswith(of_socket)
-                or of_socket.startswith(below)
-            ):
-                by_path[path] = [mount]
-    mirrored, warnings = [], []
+            obstacle = obstacles[mount.name] or _obstacle_of_path(path, socket)
+            if obstacle is None:
+                by_path.setdefault(path, []).append(mount)
+            else:
+                lost.setdefault(mount.mount_path, obstacle)
+    mirrored = []
     for path, same_path in by_path.items():
         obstacle = _obstacle(same_path, filled_later)
         if obstacle is None:
             mirrored.append(_merged(path, same_path))
         else:
-            text = "{} is not mirrored in dind: {}"
-            warnings.append(warning(text, same_path[0].mount_path, obstacle))
-    return mirrored, warnings
+            lost.setdefault(same_path[0].mount_path, obstacle)
+    text = "{} is not mirrored in dind: {}"
+    return mirrored, [warning(text, path, obstacle) for path, obstacle in lost.items()]
+
+
+def _obstacle_of_volume(volume: Volume, csi_drivers: Collection[str]) -> str | None:
+    """Tell why a volume cannot be mirrored, None if it can."""
+    if volume.is_storage() or (volume.csi and volume.csi.driver in csi_drivers):
+        return None
+    if volume.host_path:
+        return "it is a directory of the node"
+    if volume.csi:
+        return f"profile key mirrorCSIDrivers does not list the driver {quoted(volume.csi.driver)}"
+    return "volumes of its type are not mirrored"
+
+
+def _is_unshared(path: str, socket: SharedSocket) -> bool:
+    """Tell whether nobody expects a mount in the daemon: run-time state, or the kernel's files."""
+    of_socket = f"{socket.real_directory}/"
+    return f"{path}/".startswith((of_socket, "/var/run/", "/dev/", "/proc/", "/sys/"))
+
+
+def _obstacle_of_path(path: str, socket: SharedSocket) -> str | None:
+    """Tell why nothing is mirrored at a path, None if it can be."""
+    below, of_socket = f"{path}/", f"{socket.real_directory}/"
+    # At, below or above a protected directory, it would hide files of the daemon.
+    is_taken = (
+        path in _ABOVE_PROTECTED or below.startswith(_PROTECTED) or of_socket.startswith(below)
+    )
+    return "the daemon has files of its own there" if is_taken else None
 
 
 def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> str | None:

@@ -35,6 +35,13 @@ def append(path: str, items: Sequence[Any], *, list_exists: bool) -> list[Operat
     return [add(f"{path}/-", item) for item in items]
 
 
+def prepend(path: str, items: Sequence[Any], *, list_exists: bool) -> list[Operation]:
+    """Insert items before those of a list, like `append`."""
+    if not list_exists:
+        return append(path, items, list_exists=False)
+    return [add(f"{path}/{index}", item) for index, item in enumerate(items)]
+
+
 def escaped(key: str) -> str:
     """Write an object's key as a token of a JSON Pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

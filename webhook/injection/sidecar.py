@@ -17,8 +17,9 @@ STORAGE_DIRECTORY = "/var/lib/docker"
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
 
-# Where the hook writes why it failed: the kubelet's event does not contain it.
-_CONTAINER_LOG = "/proc/1/fd/2"
+# Where the hook writes why it failed, which the kubelet's event does not contain: a link to the
+# container's log, made by dind-start.sh.
+_CONTAINER_LOG = "/var/dind/log"
 
 
 def container(

@@ -2,6 +2,10 @@
 
 A directory that the container uses for something else stays as it is, and a container that an
 earlier injection changed keeps what it has.
+
+The mount comes first in the list. Images link /var/run to /run, and containerd mounts /var/run and
+/run/secrets, which have equally many components, in the order of the list: mounted later, /var/run
+would hide the other one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +20,7 @@ from webhook.injection.host_socket import (
     plan_migration,
     warn_of_host_docker,
 )
-from webhook.injection.patch import Operation, add, append, remove
+from webhook.injection.patch import Operation, add, append, prepend, remove
 from webhook.injection.pod import Container
 from webhook.injection.selection import DOCKER_HOST, Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
@@ -94,10 +98,15 @@ def plan_container(
     elif names := _set_tls_variables(container):
         text = "container {} sets {}: clients would use TLS, which the socket does not; remove it"
         warnings.append(warning(text, container.name, ", ".join(names)))
+    else:
+        text = "container {} sets {}: docker would use TLS on the socket, and fail; remove it"
+        warnings += [warning(text, container.name, name) for name in _set_tls_variables(container)]
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
     patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
-    mounts = [*map(socket.mount, added), *migration.file_mounts]
-    patch += append(pointer, mounts, list_exists=container.volume_mounts is not None)
+    mounts, has_list = [*map(socket.mount, added)], container.volume_mounts is not None
+    patch += prepend(pointer, mounts, list_exists=has_list)
+    files = migration.file_mounts
+    patch += append(pointer, files, list_exists=has_list or bool(mounts))
     if variable is None:
         docker_host = socket_address(directories[0])
         patch += _set_docker_host(candidate, docker_host)

@@ -201,7 +201,7 @@ BAD = {
         (
             'profiles.fast.start_timeout: unknown key, did you mean "startTimeout"? (accepted: '
             "mode, image, imagePullSecrets, resources, storage, daemon, socket, startTimeout, "
-            "mirrorMounts, runtimeClassName, privileged, placement)"
+            "mirrorMounts, mirrorCSIDrivers, runtimeClassName, privileged, placement)"
         ),
     ),
     "an anchor": (
@@ -273,7 +273,7 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
         (
             'profiles.large.mirrorMount: unknown key, did you mean "mirrorMounts"? (accepted: '
             "mode, image, imagePullSecrets, resources, storage, daemon, socket, startTimeout, "
-            "mirrorMounts, runtimeClassName, privileged, placement)"
+            "mirrorMounts, mirrorCSIDrivers, runtimeClassName, privileged, placement)"
         ),
     ]
 

@@ -21,6 +21,13 @@ def mirrored(raw: dict[str, Any], config: dict[str, Any] | None = None) -> dict[
         {"emptyDir": {}},
         {"persistentVolumeClaim": {"claimName": "x"}},
         {"ephemeral": {"volumeClaimTemplate": {}}},
+        {"nfs": {"server": "x", "path": "/"}},
+        {"azureFile": {"secretName": "x", "shareName": "y"}},
+        {"cephfs": {"monitors": ["x"]}},
+        {"glusterfs": {"endpoints": "x", "path": "y"}},
+        {"iscsi": {"targetPortal": "x", "iqn": "y", "lun": 0}},
+        {"awsElasticBlockStore": {"volumeID": "x"}},
+        {"gcePersistentDisk": {"pdName": "x"}},
     ],
     ids=lambda source: next(iter(source)),
 )
@@ -37,15 +44,54 @@ def test_volumes_that_hold_the_job_s_files_are_mirrored(source: dict[str, Any]) 
         {"configMap": {"name": "x"}},
         {"projected": {"sources": []}},
         {"downwardAPI": {}},
-        {"hostPath": {"path": "/srv"}},
-        {"nfs": {"server": "x", "path": "/"}},
-        {"csi": {"driver": "x"}},
     ],
     ids=lambda source: next(iter(source)),
 )
-def test_other_volumes_are_not_mirrored(source: dict[str, Any]) -> None:
+def test_volumes_made_of_api_objects_are_not_mirrored(source: dict[str, Any]) -> None:
     raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[{"name": "w", **source}])
     assert mirrored(raw) == {}
+    assert warnings(raw) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "obstacle"),
+    [
+        ({"hostPath": {"path": "/srv"}}, "it is a directory of the node"),
+        (
+            {"csi": {"driver": "x"}},
+            'profile key mirrorCSIDrivers does not list the driver "x"',
+        ),
+        ({"flexVolume": {"driver": "x"}}, "volumes of its type are not mirrored"),
+        ({"image": {"reference": "x"}}, "volumes of its type are not mirrored"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_volumes_that_are_not_mirrored_are_a_warning(source: dict[str, Any], obstacle: str) -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work")]),
+        container("b", volumeMounts=[mount("w", "/work")]),
+        volumes=[{"name": "w", **source}],
+    )
+    assert mirrored(raw) == {}
+    assert warnings(raw) == [f"/work is not mirrored in dind: {obstacle}"]
+
+
+def test_csi_drivers_that_a_profile_lists_are_mirrored() -> None:
+    config = {"profiles": {"default": {"mirrorCSIDrivers": ["nfs.csi.k8s.io"]}}}
+    volumes = [
+        {"name": "files", "csi": {"driver": "nfs.csi.k8s.io"}},
+        {"name": "secrets", "csi": {"driver": "secrets-store.csi.k8s.io"}},
+    ]
+    mounted = [mount("files", "/files"), mount("secrets", "/secrets")]
+    raw = pod(container(volumeMounts=mounted), volumes=volumes)
+    assert mirrored(raw, config) == {"/files": "files"}
+    (line,) = warnings(raw, config)
+    assert line.startswith("/secrets is not mirrored")
+
+
+@pytest.mark.parametrize("path", ["/dev/shm", "/sys/fs/cgroup", "/proc/x", "/run/x", "/var/run/x"])
+def test_run_time_state_and_files_of_the_kernel_cause_no_warning(path: str) -> None:
+    raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
     assert warnings(raw) == []
 
 
@@ -54,16 +100,23 @@ def test_other_volumes_are_not_mirrored(source: dict[str, Any]) -> None:
     [
         *("/", "/var", "/var/run/x", "/run", "/run/x", "/var/lib", "/var/lib/docker"),
         *("/var/lib/docker/x", "/var/dind", "/proc", "/sys/fs", "/dev/shm", "/usr", "/etc/ssl"),
-        *("/bin", "/usr/local/bin", "/work/../etc", "/lib64"),
+        *("/bin", "/usr/local/bin", "/work/../etc", "/lib64", "/opt", "/opt/containerd/bin"),
+        *("/opt/cni/bin", "/opt/nri", "/usr/libexec/docker", "/lib/modules"),
     ],
 )
 def test_protected_paths_are_not_mirrored(path: str) -> None:
     raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
     assert mirrored(raw) == {}
+    if not path.startswith(("/proc", "/sys", "/dev", "/run", "/var/run")):
+        assert "the daemon has files of its own there" in warnings(raw)[-1]
 
 
 @pytest.mark.parametrize(
-    "path", ["/vario", "/etcetera", "/home/user", "/tmp", "/var/lib/dockerish"]
+    "path",
+    [
+        *("/vario", "/etcetera", "/home/user", "/tmp", "/var/lib/dockerish", "/root"),
+        *("/opt/tools", "/opt/containerd-x", "/var/cache"),
+    ],
 )
 def test_paths_that_only_begin_like_protected_ones_are_mirrored(path: str) -> None:
     raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])

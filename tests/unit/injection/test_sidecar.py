@@ -67,7 +67,7 @@ def test_a_plain_pod_is_injected_exactly_like_this() -> None:
                                 "command": [
                                     *("sh", "-c", WAIT, "dind-wait", "60"),
                                     "unix:///var/run/docker.sock",
-                                    "/proc/1/fd/2",
+                                    "/var/dind/log",
                                 ]
                             }
                         }
@@ -205,7 +205,7 @@ def test_socket_directory_group_and_deadline_are_configurable() -> None:
     dind = named(after, "dind")
     assert dind["args"][:2] == ["--host=unix:///srv/docker/docker.sock", "--group=999"]
     hook = dind["lifecycle"]["postStart"]["exec"]["command"]
-    assert hook[3:] == ["dind-wait", "120", "unix:///srv/docker/docker.sock", "/proc/1/fd/2"]
+    assert hook[3:] == ["dind-wait", "120", "unix:///srv/docker/docker.sock", "/var/dind/log"]
     assert mounts(after, "main") == {"/srv/docker": "cache-dir"}
     assert docker_host(after, "main") == "unix:///srv/docker/docker.sock"
     assert after["spec"]["securityContext"] == {"supplementalGroups": [999]}

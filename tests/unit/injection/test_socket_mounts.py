@@ -214,3 +214,10 @@ def test_the_daemon_mounts_its_socket_at_the_paths_of_docker_host() -> None:
     """Clients hand the path on: `docker run -v /run/dind/docker.sock:/var/run/docker.sock`."""
     raw = pod(container(volumeMounts=[mount("w", "/var/run")]), volumes=[empty_dir("w")])
     assert mounts(injected(raw), "dind")["/run/dind"] == "cache-dir"
+
+
+@pytest.mark.parametrize("path", ["/run/secrets", "/var/run/mysqld", "/run/a/b/", "//run/x"])
+def test_mounts_below_the_socket_directory_come_after_it(path: str) -> None:
+    theirs = mount("other", path)
+    raw = pod(container(volumeMounts=[theirs]), volumes=[empty_dir("other")])
+    assert named(injected(raw), "main")["volumeMounts"] == [mount("cache-dir", "/var/run"), theirs]
