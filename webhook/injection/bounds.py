@@ -55,10 +55,10 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
     )
     if problems:
         return problems
-    requirements = conditions = 0
+    conditions = 0  # of node affinity
     for term in spec.node_terms():
-        requirements += len(term.match_expressions or ()) + len(term.match_fields or ())
-        conditions += sum(len(each.values or ()) for each in (term.match_expressions or ())[:ITEMS])
+        conditions += len(term.match_fields or ())
+        conditions += sum(1 + len(each.values or ()) for each in term.match_expressions or ())
     mounts = variables = words = 0
     for container in containers:
         mounts += len(container.volume_mounts or ())
@@ -66,7 +66,7 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
         words += len(container.command or ()) + len(container.args or ())
     problems = _exceeded(
         factor,
-        (requirements + conditions, "requirements and values of node affinity", ITEMS),
+        (conditions, "requirements and values in node affinity", ITEMS),
         (mounts, "volumeMounts in all containers", MOUNTS),
         (variables, "environment variables in all containers", VARIABLES),
         (words, "words in command and args of all containers", WORDS),

@@ -91,10 +91,8 @@ def find_own_daemons(pod: Pod, existing: ExistingInjection | None) -> OwnDaemons
             keeps_entrypoint and (image.is_upstream or (is_named and may_run_one))
         ):
             return OwnDaemons(container.name, ())
-        if (
-            (image.is_named and (keeps_entrypoint or is_privileged))
-            or (image.may_be_upstream and keeps_entrypoint)
-            or (is_privileged and _is_given_daemon(container))
+        if (image.is_named and (keeps_entrypoint or is_privileged)) or (
+            is_privileged and _is_given_daemon(container)
         ):
             possible.append(container.name)
     return OwnDaemons(None, possible)
@@ -131,7 +129,7 @@ def _keeps_entrypoint(container: Container) -> bool:
     if container.command:
         return False
     first = container.args[0] if container.args else "-"
-    return first.startswith("-") or _base_name(first) in _DAEMONS
+    return first.startswith("-")
 
 
 def _words(container: Container) -> list[str]:
@@ -160,6 +158,10 @@ def _is_start(words: Sequence[str]) -> bool:
     before = ""
     for index, word in enumerate(words):
         name = _base_name(word)
+        # Upstream's entrypoint runs other commands as they are.
+        following = words[index + 1] if index + 1 < len(words) else "-"
+        if name == "dockerd-entrypoint.sh" and not following.startswith("-"):
+            continue
         if name in _DAEMONS:
             return _ONLY_PRINTS.isdisjoint(words[index:])
         if name in _MANAGERS or word.endswith("/init.d/docker"):

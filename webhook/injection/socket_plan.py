@@ -96,7 +96,7 @@ def plan_container(
     if variable is not None and not _leads_to(variable.value or "", places):
         warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
     elif names := _set_tls_variables(container):
-        text = "container {} sets {}: clients would use TLS, which the socket does not; remove it"
+        text = "container {} sets {}: the socket has no TLS, so clients would fail; remove it"
         warnings.append(warning(text, container.name, ", ".join(names)))
     else:
         text = "container {} sets {}: docker would use TLS on the socket, and fail; remove it"

@@ -99,7 +99,7 @@ def test_tls_on_the_socket_is_a_warning(name: str, source: dict[str, Any], host:
     """Clients use TLS if the variable has any value, "0" included."""
     env = [{"name": name, **source}, {"name": "DOCKER_HOST", "value": host}]
     assert warnings(pod(container(env=env))) == [
-        f"container main sets {name}: clients would use TLS, which the socket does not; remove it"
+        f"container main sets {name}: the socket has no TLS, so clients would fail; remove it"
     ]
 
 
@@ -108,7 +108,7 @@ def test_tls_variables_of_a_container_share_a_warning() -> None:
     raw = pod(container(env=[{"name": name, "value": "1"} for name in names]))
     (line,) = warnings(raw)
     assert line.startswith(
-        "container main sets DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH: clients would"
+        "container main sets DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH: the socket has"
     )
 
 
