@@ -26,12 +26,13 @@ _STARTS = frozenset(("start", "restart", "--now"))
 _LAUNCHERS = frozenset(
     (
         *("!", "do", "elif", "else", "if", "then", "time", "until", "while"),
-        *("ash", "bash", "dash", "sh", "zsh", "busybox", "eval", "exec", "chroot", "su", "sudo"),
-        *("dind", "dumb-init", "env", "gosu", "ionice", "nice", "nohup", "nsenter", "rootlesskit"),
+        *("ash", "bash", "dash", "sh", "zsh", "busybox", "eval", "exec", "chroot", "doas", "su"),
+        *("sudo", "dind", "env", "gosu", "ionice", "nice", "nohup", "nsenter", "rootlesskit"),
         *("setsid", "start-stop-daemon", "stdbuf", "su-exec", "timeout", "tini", "unshare"),
     )
 )
-_VALUE_FLAGS = frozenset(("-a", "-g", "-u", "-k"))  # of launchers: their value is the next word
+# Of launchers, and of their flags: the next word is a value, such as a user.
+_WITH_VALUE = frozenset(("-", "-a", "-g", "-k", "-u", "chroot", "gosu", "su", "su-exec"))
 _ONLY_PRINTS = frozenset(("--help", "--validate", "--version", "-h", "-v"))
 
 # All are linear in the length of the text.
@@ -166,12 +167,12 @@ def _is_start(words: Sequence[str]) -> bool:
             return _ONLY_PRINTS.isdisjoint(words[index:])
         if name in _MANAGERS or word.endswith("/init.d/docker"):
             return not (_STARTS.isdisjoint(words) or _SERVICES.isdisjoint(map(_base_name, words)))
-        is_option = word.startswith("-") or "=" in word or before in _VALUE_FLAGS
+        is_option = word.startswith("-") or "=" in word or before in _WITH_VALUE
         is_number = word[0].isdigit()
         is_launcher = name in _LAUNCHERS or name.endswith(("entrypoint.sh", "entrypoint", "-init"))
         if not (is_option or is_number or is_launcher):
             return False
-        before = word
+        before = name
     return False
 
 
