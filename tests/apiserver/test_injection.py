@@ -158,6 +158,40 @@ def test_kubectl_shows_a_warning(
     assert result.stderr == "Warning: container app keeps its own DOCKER_HOST\n"
 
 
+@pytest.mark.parametrize("variable", [{}, {"value": ""}], ids=["absent", "empty"])
+def test_an_empty_docker_host_is_stored_with_the_socket(
+    control_plane: ControlPlane, injector: RunningService, namespace: str, variable: dict[str, str]
+) -> None:
+    assert injector.decisions() >= 0
+    pod = _pod({"dind.io/inject": "true"})
+    pod["spec"]["containers"][0]["env"] = [{"name": "DOCKER_HOST", **variable}, {"name": "CI"}]
+
+    stored = control_plane.create_pod(namespace, pod).json()
+
+    assert stored["spec"]["containers"][0]["env"] == [
+        {"name": "DOCKER_HOST", "value": "unix:///var/run/docker.sock"},
+        {"name": "CI"},
+    ]
+
+
+@pytest.mark.parametrize("operator", ["In", "NotIn"])
+def test_a_pod_for_windows_nodes_by_affinity_is_denied(
+    control_plane: ControlPlane, injector: RunningService, namespace: str, operator: str
+) -> None:
+    assert injector.decisions() >= 0
+    values = ["windows"] if operator == "In" else ["linux"]
+    term = {
+        "matchExpressions": [{"key": "kubernetes.io/os", "operator": operator, "values": values}]
+    }
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    pod = _pod({"dind.io/inject": "true"}, affinity={"nodeAffinity": required})
+
+    response = control_plane.create_pod(namespace, pod)
+
+    assert response.status_code == 403
+    assert "the pod is for Windows nodes" in response.text
+
+
 def test_a_namespace_label_alone_moves_a_pod_off_the_hosts_socket(
     control_plane: ControlPlane, injector: RunningService
 ) -> None:

@@ -51,9 +51,14 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
         (len(pod.metadata.owner_references or ()), "ownerReferences", ITEMS),
         (len(spec.image_pull_secrets or ()), "imagePullSecrets", ITEMS),
         (len(groups or ()), "supplementalGroups", ITEMS),
+        (len(spec.node_terms()), "nodeSelectorTerms", ITEMS),
     )
     if problems:
         return problems
+    conditions = 0  # of node affinity
+    for term in spec.node_terms():
+        conditions += len(term.match_fields or ())
+        conditions += sum(1 + len(each.values or ()) for each in term.match_expressions or ())
     mounts = variables = words = 0
     for container in containers:
         mounts += len(container.volume_mounts or ())
@@ -61,6 +66,7 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
         words += len(container.command or ()) + len(container.args or ())
     problems = _exceeded(
         factor,
+        (conditions, "requirements and values in node affinity", ITEMS),
         (mounts, "volumeMounts in all containers", MOUNTS),
         (variables, "environment variables in all containers", VARIABLES),
         (words, "words in command and args of all containers", WORDS),

@@ -1,11 +1,12 @@
 """Migration of pods that mount the host's Docker socket: they get the daemon's socket instead."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from webhook.config.paths import normal, real
+from webhook.config.paths import is_within, normal, real
 from webhook.injection.decisions import warning
 from webhook.injection.pod import Volume, VolumeMount
 from webhook.injection.selection import Candidate
@@ -13,8 +14,8 @@ from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
 
 _HOST_DIRECTORY = "/var/run"
 _HOST_SOCKET = "/var/run/docker.sock"
-_HOST_IMAGES = "/var/lib/docker/"
-_PROGRAMS = ("/bin/", "/sbin/", "/usr/", "/opt/", "/snap/")
+_HOST_IMAGES = "/var/lib/docker"
+_PROGRAM = re.compile(r"/s?bin/docker(?:-current)?$")  # docker-current: CentOS 7
 
 
 class Migration(Struct, frozen=True, gc=False):
@@ -47,17 +48,22 @@ def find_host_volumes(volumes: Sequence[Volume], socket: SharedSocket) -> dict[s
     }
 
 
-def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
-    """Tell which host path a mount shows: a Docker socket, its directory, or None for neither.
-
-    Every docker.sock of the host counts, such as that of rootless Docker.
-    """
+def _shown_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
+    """The path of the host that a mount shows, None for other volumes and unknown paths."""
     path = host_volumes.get(mount.name)
     if path is None or mount.sub_path_expr:
         return None
-    if mount.sub_path:
-        path = real(f"{path}/{mount.sub_path}")
-    if path.endswith("/" + SOCKET_FILE):
+    is_file = path.endswith("/" + SOCKET_FILE)
+    return real(f"{path}/{mount.sub_path}") if mount.sub_path and not is_file else path
+
+
+def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
+    """Tell which host path a mount shows: a Docker socket, its directory, or None for neither.
+
+    Every path that ends in docker.sock counts as the host's socket, also that of rootless Docker.
+    """
+    path = _shown_path(mount, host_volumes)
+    if path is not None and path.endswith("/" + SOCKET_FILE):
         return _HOST_SOCKET
     return path if path == _HOST_DIRECTORY else None
 
@@ -118,17 +124,23 @@ def plan_migration(
     )
 
 
-def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> list[str]:
-    """Warn of mounts that go with the host's socket, and not with the injected daemon."""
-    name, warnings = candidate.container.name, []
+def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> dict[str, str]:
+    """Warn of mounts that go with the host's socket, and not with the injected daemon.
+
+    Returns:
+        Mount paths, each with its warning.
+    """
+    name, warnings = candidate.container.name, dict[str, str]()
     for mount in candidate.container.volume_mounts or ():
-        path = host_volumes.get(mount.name, "")
-        if path.endswith("/docker") and path.startswith(_PROGRAMS):
+        path = _shown_path(mount, host_volumes)
+        if path is None:
+            continue
+        if _PROGRAM.search(path) or _PROGRAM.search(normal(mount.mount_path)):
             text = (
                 "container {} mounts the host's docker program at {}: it may not run in this image"
             )
-            warnings.append(warning(text, name, mount.mount_path))
-        elif f"{path}/".startswith(_HOST_IMAGES):
+            warnings[mount.mount_path] = warning(text, name, mount.mount_path)
+        elif is_within(path, _HOST_IMAGES):
             text = "container {} mounts the host's image store at {}, not that of the daemon in use"
-            warnings.append(warning(text, name, mount.mount_path))
+            warnings[mount.mount_path] = warning(text, name, mount.mount_path)
     return warnings

@@ -58,6 +58,8 @@ def mirror_mounts(
         for index, (path, mount) in enumerate(zip(plan.candidate.mount_paths, mounts, strict=True)):
             if mount.name not in obstacles or index in plan.removed or _is_unshared(path, socket):
                 continue
+            if mount.mount_path in plan.host_docker:  # there is a warning already
+                continue
             obstacle = obstacles[mount.name] or _obstacle_of_path(path, socket)
             if obstacle is None:
                 by_path.setdefault(path, []).append(mount)

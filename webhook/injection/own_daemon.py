@@ -13,26 +13,34 @@ from webhook.injection.decisions import warning
 from webhook.injection.existing import ExistingInjection
 from webhook.injection.pod import Container, Pod
 
-# Upstream's entrypoints; all of them end as dockerd.
 _DAEMONS = frozenset(
-    ("dockerd", "dockerd-entrypoint.sh", "dockerd-rootless.sh", "dockerd-rootless-infra.sh")
-)
-# Programs that may be given the name of another one without starting it.
-_MENTIONING = frozenset(
     (
-        *("apk", "apt", "apt-get", "cat", "chmod", "command", "cp", "curl", "docker", "echo"),
-        *("grep", "kill", "killall", "ln", "ls", "mkdir", "mv", "pgrep", "pidof", "pkill"),
-        *("printf", "ps", "rm", "tail", "test", "touch", "type", "wget", "which", "[", "[["),
+        *("dockerd", "dockerd-entrypoint.sh", "dockerd-rootless.sh", "dockerd-rootless-infra.sh"),
+        *("start-docker.sh", "wrapdocker"),
     )
 )
-_PREFIXES = frozenset(("if", "elif", "while", "until", "then", "else", "do", "!", "sudo", "time"))
-_COMMAND_ENDS = re.compile(r"[;&|(){}`\n]")  # where a shell may begin another command
-_QUOTES = str.maketrans("\"'", "  ")
-_SERVICE = re.compile(
-    r"\b(?:service|rc-service)\s+docker\s+(?:re)?start\b"
-    r"|\bsystemctl\s(?:[^;&|]*\s)?(?:re)?start\s+docker\b"
-    r"|/init\.d/docker\s+(?:re)?start\b"
+_MANAGERS = frozenset(("invoke-rc.d", "rc-service", "service", "systemctl"))
+_SERVICES = frozenset(("docker", "docker.service", "docker.socket"))
+_STARTS = frozenset(("start", "restart", "--now"))
+# Words after which a command goes on: keywords of the shell, and programs that run another one.
+_LAUNCHERS = frozenset(
+    (
+        *("!", "do", "elif", "else", "if", "then", "time", "until", "while"),
+        *("ash", "bash", "dash", "sh", "zsh", "busybox", "eval", "exec", "chroot", "doas", "su"),
+        *("sudo", "dind", "env", "gosu", "ionice", "nice", "nohup", "nsenter", "rootlesskit"),
+        *("setsid", "start-stop-daemon", "stdbuf", "su-exec", "timeout", "tini", "unshare"),
+    )
 )
+# Of launchers, and of their flags: the next word is a value, such as a user.
+_WITH_VALUE = frozenset(("-", "-a", "-g", "-k", "-u", "chroot", "gosu", "su", "su-exec"))
+_ONLY_PRINTS = frozenset(("--help", "--validate", "--version", "-h", "-v"))
+
+# All are linear in the length of the text.
+_REDIRECTION = re.compile(r"&?[<>]+[&|]?\s*[^\s;&|()]+")
+_COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
+_COMMAND_ENDS = re.compile(r"[;&|(){}`\n]")  # where a shell may begin another command
+_UNQUOTED = str.maketrans("\"'\\", "   ")
+_DIND = re.compile(r"(?:^|[./_-])(?:dind|docker-in-docker)\d*(?=$|[./_-])")
 
 
 class OwnDaemons(Struct, frozen=True):
@@ -40,36 +48,53 @@ class OwnDaemons(Struct, frozen=True):
 
     Attributes:
         found: name of the first container that runs a daemon, None if none does.
-        possible: names of containers whose image suggests a daemon, without enough evidence.
+        possible: names of containers that may run one, without enough evidence.
     """
 
     found: str | None
     possible: Sequence[str]
 
 
+class _Image(Struct, frozen=True):
+    """What an image's name says.
+
+    Attributes:
+        is_upstream: it is Docker's dind image, or a mirror of it.
+        is_named: it is called dind.
+        is_rootless: its daemon needs no privileges.
+        may_be_upstream: by its tag or digest, it is Docker's image, with or without a daemon.
+    """
+
+    is_upstream: bool
+    is_named: bool
+    is_rootless: bool
+    may_be_upstream: bool
+
+
 def find_own_daemons(pod: Pod, existing: ExistingInjection | None) -> OwnDaemons:
     """Find the containers that run, or may run, a Docker daemon of the user's.
 
-    A container runs one if its command starts dockerd; if it has upstream's image with its
-    entrypoint; or if image or container are called `dind`, the entrypoint is the image's, and it
-    has the privileges. Names alone prove nothing.
+    A container runs one if its command starts dockerd; if it has upstream's dind image with its
+    entrypoint; or if it or its image is called `dind`, the entrypoint is the image's, and it has
+    the privileges that a daemon needs. Names alone prove nothing.
     """
     injected = existing.container if existing is not None else None
-    containers = [container for container in pod.all_containers() if container is not injected]
-    has_runtime = pod.spec.runtime_class_name is not None or pod.spec.host_users is False
+    has_runtime = bool(pod.spec.runtime_class_name) or pod.spec.host_users is False
     possible = []
-    for container in containers:
-        image = _image_evidence(container.image or "")
-        is_privileged = has_runtime or container.is_privileged()
-        keeps_entrypoint = _keeps_entrypoint(container)
-        is_named = image is not None or container.name == sidecar.NAME
-        if (
-            _starts_dockerd(container)
-            or (image == _UPSTREAM and keeps_entrypoint)
-            or (is_named and keeps_entrypoint and is_privileged)
+    for container in pod.all_containers():
+        if container is injected:
+            continue
+        image, keeps_entrypoint = _read_image(container.image or ""), _keeps_entrypoint(container)
+        is_privileged = container.is_privileged()
+        may_run_one = is_privileged or has_runtime or image.is_rootless
+        is_named = image.is_named or image.may_be_upstream or container.name == sidecar.NAME
+        if _starts_daemon(container) or (
+            keeps_entrypoint and (image.is_upstream or (is_named and may_run_one))
         ):
             return OwnDaemons(container.name, ())
-        if image is not None and (keeps_entrypoint or container.is_privileged()):
+        if (image.is_named and (keeps_entrypoint or is_privileged)) or (
+            is_privileged and _is_given_daemon(container)
+        ):
             possible.append(container.name)
     return OwnDaemons(None, possible)
 
@@ -80,18 +105,24 @@ def warn_of_daemons(names: Iterable[str]) -> list[str]:
     return [warning(text, name) for name in names]
 
 
-_UPSTREAM, _NAMED = "upstream", "named"
-
-
-def _image_evidence(image: str) -> str | None:
-    """Tell whether an image is upstream's dind image, or is called so; None for neither."""
-    name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
-    if "dind" in tag and name == "docker":
-        return _UPSTREAM
-    if "dind" in name or "dind" in tag:
-        return _NAMED
-    # By digest, upstream's variants look the same.
-    return _NAMED if name == "docker" and not tag and "@" in image else None
+def _read_image(image: str) -> _Image:
+    reference = image.partition("@")[0].lower()
+    host, slash, path = reference.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        path = reference
+    name, _, tag = path.rpartition("/")[2].partition(":")
+    is_named = _DIND.search(path.replace(":", "/")) is not None
+    is_docker = name == "docker"
+    return _Image(
+        is_upstream=is_docker and _DIND.search(tag) is not None,
+        is_named=is_named,
+        is_rootless=is_named and "rootless" in tag,
+        # docker:29 is docker:29-dind; by digest, all variants look the same.
+        may_be_upstream=is_docker
+        and not is_named
+        and (tag[:1].isdigit() or tag in ("", "latest"))
+        and "cli" not in tag,
+    )
 
 
 def _keeps_entrypoint(container: Container) -> bool:
@@ -99,28 +130,50 @@ def _keeps_entrypoint(container: Container) -> bool:
     if container.command:
         return False
     first = container.args[0] if container.args else "-"
-    return first.startswith("-") or _base_name(first) in _DAEMONS
+    return first.startswith("-")
 
 
-def _starts_dockerd(container: Container) -> bool:
+def _words(container: Container) -> list[str]:
+    return [*(container.command or ()), *(container.args or ())]
+
+
+def _is_given_daemon(container: Container) -> bool:
+    """Tell whether a program, perhaps an entrypoint, has dockerd as an argument."""
+    words = [word for word in _words(container) if " " not in word]
+    return any(_base_name(word) in _DAEMONS for word in words)
+
+
+def _starts_daemon(container: Container) -> bool:
     """Tell whether command and args start dockerd, also within a shell script."""
-    words = (*(container.command or ()), *(container.args or ()))
-    # A word with a space is a script.
-    text = " ".join([f"\n{word}\n" if " " in word else word for word in words])
+    # A word with a space or a line end is a script.
+    text = " ".join(f"\n{w}\n" if " " in w or "\n" in w else w for w in _words(container))
     if "docker" not in text:
         return False
-    text = text.translate(_QUOTES)
-    if _SERVICE.search(text):
-        return True
-    return any(_names_daemon(command.split()) for command in _COMMAND_ENDS.split(text))
+    text = _COMMENT.sub("", text.replace("\\\n", " ").translate(_UNQUOTED))
+    commands = _COMMAND_ENDS.split(_REDIRECTION.sub(" ", text))
+    return any("docker" in command and _is_start(command.split()) for command in commands)
 
 
-def _names_daemon(words: Sequence[str]) -> bool:
-    """Tell whether a command has dockerd among its words, and is none that only mentions it."""
-    if not any(_base_name(word) in _DAEMONS for word in words):
-        return False
-    program = next((word for word in words if word not in _PREFIXES), "")
-    return _base_name(program) not in _MENTIONING
+def _is_start(words: Sequence[str]) -> bool:
+    """Tell whether a command is dockerd or starts its service, alone or through launchers."""
+    before = ""
+    for index, word in enumerate(words):
+        name = _base_name(word)
+        # Upstream's entrypoint runs other commands as they are.
+        following = words[index + 1] if index + 1 < len(words) else "-"
+        if name == "dockerd-entrypoint.sh" and not following.startswith("-"):
+            continue
+        if name in _DAEMONS:
+            return _ONLY_PRINTS.isdisjoint(words[index:])
+        if name in _MANAGERS or word.endswith("/init.d/docker"):
+            return not (_STARTS.isdisjoint(words) or _SERVICES.isdisjoint(map(_base_name, words)))
+        is_option = word.startswith("-") or "=" in word or before in _WITH_VALUE
+        is_number = word[0].isdigit()
+        is_launcher = name in _LAUNCHERS or name.endswith(("entrypoint.sh", "entrypoint", "-init"))
+        if not (is_option or is_number or is_launcher):
+            return False
+        before = name
+    return False
 
 
 def _base_name(word: str) -> str:

@@ -189,9 +189,10 @@ class NodeSelectorRequirement(Struct, gc=False):
 
 
 class NodeSelectorTerm(Struct, rename="camel", gc=False):
-    """Conditions on the labels of nodes, all of which must hold."""
+    """Conditions on a node, all of which must hold. Without any, no node matches."""
 
     match_expressions: list[NodeSelectorRequirement] | None = None
+    match_fields: list[Present] | None = None
 
 
 class RequiredNodes(Struct, rename="camel", gc=False):
@@ -234,6 +235,12 @@ class PodSpec(Struct, rename="camel", gc=False):
         profile = self.security_context.app_armor_profile if self.security_context else None
         return profile is not None and profile.type == "Localhost"
 
+    def node_terms(self) -> Sequence[NodeSelectorTerm]:
+        """The terms of the required node affinity."""
+        affinity = self.affinity.node_affinity if self.affinity else None
+        required = affinity.required if affinity else None
+        return (required.node_selector_terms if required else None) or ()
+
     def is_for_windows(self) -> bool:
         """Tell whether only Windows nodes can run the pod: by OS, node labels or node affinity."""
         if self.os is not None and self.os.name == _WINDOWS:
@@ -241,12 +248,9 @@ class PodSpec(Struct, rename="camel", gc=False):
         labels = self.node_selector
         if labels is not None and _WINDOWS in (labels.os, labels.beta_os):
             return True
-        affinity = self.affinity.node_affinity if self.affinity else None
-        required = affinity.required if affinity else None
-        terms = (required.node_selector_terms if required else None) or ()
+        terms = [term for term in self.node_terms() if term.match_expressions or term.match_fields]
         return bool(terms) and all(
-            any(_excludes_linux(requirement) for requirement in term.match_expressions or ())
-            for term in terms
+            any(map(_excludes_linux, term.match_expressions or ())) for term in terms
         )
 
 
@@ -255,7 +259,7 @@ def _excludes_linux(requirement: NodeSelectorRequirement) -> bool:
         return False
     values = requirement.values or ()
     if requirement.operator == "In":
-        return bool(values) and all(value == _WINDOWS for value in values)
+        return _WINDOWS in values and "linux" not in values
     return requirement.operator == "NotIn" and "linux" in values
 
 

@@ -8,7 +8,7 @@ The mount comes first in the list. Images link /var/run to /run, and containerd 
 would hide the other one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -39,6 +39,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
         directory: where the container finds the socket.
         docker_host: the value that DOCKER_HOST gets, None if the container has the variable.
         warnings: for the user.
+        host_docker: paths of mounts that `warnings` names as parts of the host's Docker.
     """
 
     candidate: Candidate
@@ -47,6 +48,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
     directory: str
     docker_host: str | None
     warnings: Sequence[str]
+    host_docker: Collection[str]
 
 
 def least_operations(
@@ -70,14 +72,14 @@ def plan_container(
     Args:
         candidate: the container.
         socket: the shared volume.
-        host_volumes: the volumes of the host's socket, from `find_host_volumes`.
+        host_volumes: the pod's hostPath volumes, from `find_host_volumes`.
     """
     container = candidate.container
     present = container.volume_mounts or ()
     migration = plan_migration(candidate, socket, host_volumes)
     warnings = _migration_warnings(container, migration) if migration.removed else []
-    if host_volumes:
-        warnings += warn_of_host_docker(candidate, host_volumes)
+    host_docker = warn_of_host_docker(candidate, host_volumes)
+    warnings += host_docker.values()
     directories = [
         normal(mount.mount_path)
         for mount in present
@@ -96,6 +98,9 @@ def plan_container(
     places = {*map(real, directories), *map(real, file_paths)}
     if variable is not None and not _leads_to(variable.value or "", places):
         warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
+    elif names := _set_tls_variables(container):
+        text = "container {} sets {}: the socket has no TLS, so clients would fail; remove it"
+        warnings.append(warning(text, container.name, ", ".join(names)))
     else:
         text = "container {} sets {}: docker would use TLS on the socket, and fail; remove it"
         warnings += [warning(text, container.name, name) for name in _set_tls_variables(container)]
@@ -108,14 +113,26 @@ def plan_container(
     if variable is None:
         docker_host = socket_address(directories[0])
         patch += _set_docker_host(candidate, docker_host)
-    return SocketPlan(candidate, migration.removed, patch, directories[0], docker_host, warnings)
+    return SocketPlan(
+        candidate,
+        migration.removed,
+        patch,
+        directories[0],
+        docker_host,
+        warnings,
+        host_docker,
+    )
 
 
 def _set_tls_variables(container: Container) -> list[str]:
-    """Variables with which docker uses TLS whatever the address. Source: docker/cli, opts.go."""
+    """Variables with any value, "0" included, that make clients use TLS whatever the address.
+
+    Sources: docker/cli, cli/flags/options.go; for DOCKER_CERT_PATH alone, moby's Go client and
+    docker-py, which load the files in it.
+    """
     return [
         name
-        for name in ("DOCKER_TLS_VERIFY", "DOCKER_TLS")
+        for name in ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
         if (variable := container.variable(name)) and (variable.value or variable.value_from)
     ]
 

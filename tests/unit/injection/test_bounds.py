@@ -106,6 +106,11 @@ def many_variables(count: int) -> list[Json]:
     return [{"name": f"V{number}"} for number in range(count)]
 
 
+def node_affinity(terms: list[Json]) -> Json:
+    required = {"nodeSelectorTerms": terms}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
 TOO_LARGE: dict[str, tuple[Json, str]] = {
     "containers": (
         pod(*many_containers(600), initContainers=many_containers(401)),
@@ -168,6 +173,18 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
     "groups": (
         pod(securityContext={"supplementalGroups": [1] * 10_001}),
         "the pod has 10,001 supplementalGroups (accepted: up to 10,000)",
+    ),
+    "node terms": (
+        pod(affinity=node_affinity([{}] * 10_001)),
+        "the pod has 10,001 nodeSelectorTerms (accepted: up to 10,000)",
+    ),
+    "node requirements": (
+        pod(
+            affinity=node_affinity(
+                [{"matchExpressions": [{"values": ["x"] * 5000}], "matchFields": [{}] * 5000}]
+            )
+        ),
+        "the pod has 10,001 requirements and values in node affinity (accepted: up to 10,000)",
     ),
     "owners": (
         {

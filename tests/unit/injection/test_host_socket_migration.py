@@ -331,21 +331,28 @@ def test_no_two_mounts_are_added_at_the_same_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "path", "line"),
+    ("host", "fields", "line"),
     [
-        ("/usr/bin/docker", "/usr/bin/docker", "the host's docker program at /usr/bin/docker"),
-        ("/usr/local/bin/docker", "/docker", "the host's docker program at /docker"),
-        ("/snap/bin/docker", "/bin/docker", "the host's docker program at /bin/docker"),
-        ("/var/lib/docker", "/var/lib/docker", "the host's image store at /var/lib/docker"),
-        ("/var/lib/docker/volumes/", "/volumes", "the host's image store at /volumes"),
+        ("/usr/bin/docker", {"mountPath": "/usr/bin/docker"}, "docker program at /usr/bin/docker"),
+        ("/usr/local/bin/docker", {"mountPath": "/docker"}, "docker program at /docker"),
+        ("/usr/bin/docker-current", {"mountPath": "/d"}, "docker program at /d"),
+        ("/opt/docker/docker", {"mountPath": "/bin/docker"}, "docker program at /bin/docker"),
+        ("/usr/bin", {"mountPath": "/d", "subPath": "docker"}, "docker program at /d"),
+        ("/var/lib/docker", {"mountPath": "/var/lib/docker"}, "image store at /var/lib/docker"),
+        ("/var/lib/docker/volumes/", {"mountPath": "/volumes"}, "image store at /volumes"),
+        ("/var/lib", {"mountPath": "/d", "subPath": "docker"}, "image store at /d"),
     ],
+    ids=str,
 )
-def test_what_goes_with_the_host_socket_is_a_warning(host: str, path: str, line: str) -> None:
+def test_what_goes_with_the_host_socket_is_a_warning(
+    host: str, fields: dict[str, str], line: str
+) -> None:
     raw = pod(
-        container(volumeMounts=[mount("host", path)]),
+        container(volumeMounts=[{"name": "host", **fields}]),
         volumes=[{"name": "host", "hostPath": {"path": host}}],
     )
-    assert any(text.startswith(f"container main mounts {line}") for text in warnings(raw))
+    assert [text for text in warnings(raw) if f"mounts the host's {line}" in text]
+    assert {"name": "host", **fields} in named(injected(raw), "main")["volumeMounts"]
 
 
 @pytest.mark.parametrize("host", ["/srv/docker", "/var/lib/dockerish", "/usr/bin/docker-compose"])

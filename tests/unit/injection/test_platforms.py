@@ -25,10 +25,30 @@ def requirement(operator: str, *values: str, key: str = "kubernetes.io/os") -> d
     return {"key": key, "operator": operator, "values": list(values)}
 
 
-def affinity(*terms: list[dict[str, Any]]) -> dict[str, Any]:
-    required = {"nodeSelectorTerms": [{"matchExpressions": term} for term in terms]}
+def affinity(*terms: list[dict[str, Any]], **term: Any) -> dict[str, Any]:
+    all_terms = [{"matchExpressions": each} for each in terms] + ([term] if term else [])
+    required = {"nodeSelectorTerms": all_terms}
     node = {"requiredDuringSchedulingIgnoredDuringExecution": required}
     return {"affinity": {"nodeAffinity": node}}
+
+
+WINDOWS_NODES = [
+    {"nodeSelector": {"beta.kubernetes.io/os": "windows"}},
+    affinity([requirement("In", "windows")]),
+    affinity([requirement("NotIn", "linux")]),
+    affinity([requirement("In", "linux", "windows"), requirement("NotIn", "linux")]),
+    affinity([requirement("In", "windows")], []),  # an empty term selects no node
+    affinity(
+        [requirement("Exists", key="gpu"), requirement("In", "windows")],
+        [requirement("In", "windows", key="beta.kubernetes.io/os")],
+    ),
+]
+PREFERRED = {"weight": 1, "preference": {"matchExpressions": [requirement("In", "windows")]}}
+
+
+@pytest.mark.parametrize("spec", WINDOWS_NODES, ids=str)
+def test_pods_that_only_windows_nodes_can_run_are_denied(spec: dict[str, Any]) -> None:
+    assert problems(pod(**spec)) == [WINDOWS]
 
 
 @pytest.mark.parametrize(
@@ -38,17 +58,6 @@ def affinity(*terms: list[dict[str, Any]]) -> dict[str, Any]:
         ({"hostUsers": False}, Reason.HOST_USERS, HOST_USERS),
         ({"os": {"name": "windows"}}, Reason.WINDOWS, WINDOWS),
         ({"nodeSelector": {"kubernetes.io/os": "windows"}}, Reason.WINDOWS, WINDOWS),
-        ({"nodeSelector": {"beta.kubernetes.io/os": "windows"}}, Reason.WINDOWS, WINDOWS),
-        (affinity([requirement("In", "windows")]), Reason.WINDOWS, WINDOWS),
-        (affinity([requirement("NotIn", "linux")]), Reason.WINDOWS, WINDOWS),
-        (
-            affinity(
-                [requirement("Exists", key="gpu"), requirement("In", "windows")],
-                [requirement("In", "windows", key="beta.kubernetes.io/os")],
-            ),
-            Reason.WINDOWS,
-            WINDOWS,
-        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -74,13 +83,20 @@ def test_unsupported_pods_are_denied_with_a_reason(
         {"nodeSelector": {"kubernetes.io/os": "linux"}},
         {"nodeSelector": None},
         {"affinity": {}},
+        {"affinity": {"nodeAffinity": None}},
+        {
+            "affinity": {
+                "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [PREFERRED]}
+            }
+        },
         affinity(),
         affinity([]),
         affinity([requirement("In", "linux")]),
         affinity([requirement("In", "linux", "windows")]),
-        affinity([requirement("In")]),
         affinity([requirement("NotIn", "windows")]),
+        affinity([requirement("Exists")]),
         affinity([requirement("In", "windows")], [requirement("Exists", key="gpu")]),
+        affinity([requirement("In", "windows")], matchFields=[requirement("In", "a", key="x")]),
         affinity([requirement("In", "windows", key="example.com/os")]),
     ],
     ids=str,

@@ -90,28 +90,32 @@ def test_an_empty_docker_host_is_set(variable: dict[str, Any]) -> None:
     assert warnings(raw) == []
 
 
-@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS"])
+@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"])
 @pytest.mark.parametrize(
-    "source", [{"value": "1"}, {"value": "0"}, {"valueFrom": {"fieldRef": {}}}]
+    "source", [{"value": "1"}, {"value": "0"}, {"valueFrom": {"fieldRef": {}}}], ids=str
 )
-def test_tls_on_the_socket_is_a_warning(name: str, source: dict[str, Any]) -> None:
-    """Docker uses TLS if the variable has any value, "0" included."""
-    assert warnings(pod(container(env=[{"name": name, **source}]))) == [
-        f"container main sets {name}: docker would use TLS on the socket, and fail; remove it"
+@pytest.mark.parametrize("host", ["", "unix:///run/docker.sock"])
+def test_tls_on_the_socket_is_a_warning(name: str, source: dict[str, Any], host: str) -> None:
+    """Clients use TLS if the variable has any value, "0" included."""
+    env = [{"name": name, **source}, {"name": "DOCKER_HOST", "value": host}]
+    assert warnings(pod(container(env=env))) == [
+        f"container main sets {name}: the socket has no TLS, so clients would fail; remove it"
     ]
 
 
-@pytest.mark.parametrize(
-    "env",
-    [
-        [{"name": "DOCKER_TLS_VERIFY", "value": ""}],
-        [{"name": "DOCKER_TLS_VERIFY"}],
-        [{"name": "DOCKER_CERT_PATH", "value": "/certs/client"}],
-    ],
-    ids=str,
-)
-def test_variables_that_do_not_switch_tls_on_cause_no_warning(env: list[dict[str, Any]]) -> None:
-    assert warnings(pod(container(env=env))) == []
+def test_tls_variables_of_a_container_share_a_warning() -> None:
+    names = ["DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"]
+    raw = pod(container(env=[{"name": name, "value": "1"} for name in names]))
+    (line,) = warnings(raw)
+    assert line.startswith(
+        "container main sets DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH: the socket has"
+    )
+
+
+@pytest.mark.parametrize("name", ["DOCKER_TLS_VERIFY", "DOCKER_TLS_CERTDIR"])
+def test_variables_that_switch_no_tls_on_cause_no_warning(name: str) -> None:
+    value = "/certs" if name == "DOCKER_TLS_CERTDIR" else ""
+    assert warnings(pod(container(env=[{"name": name, "value": value}]))) == []
 
 
 def test_tls_to_another_daemon_is_no_mistake() -> None:
