@@ -137,9 +137,13 @@ def test_daemon_that_cannot_start_reports_why_and_its_pod_is_deleted_at_once(
     assert seconds_to_delete(cluster, namespace, "wrong", bound=60) < 30
 
 
-def test_hook_ends_at_its_deadline(cluster: Cluster, namespace: str) -> None:
+@pytest.mark.parametrize("shared", [None, "shareProcessNamespace", "hostPID"])
+def test_hook_ends_at_its_deadline(cluster: Cluster, namespace: str, shared: str | None) -> None:
     """A daemon that hangs: it is ended, says what the hook waited for, and begins anew."""
-    create(cluster, namespace, using("short-start", job("slow", "true")))
+    manifest = using("short-start", job("slow", "true"))
+    if shared:
+        manifest["spec"][shared] = True
+    create(cluster, namespace, manifest)
     await_event(cluster, namespace, "slow", "FailedPostStartHook")
     until(lambda: restarts(cluster, namespace, "slow") == 1, "the next start", seconds=120)
     first = sidecar(cluster, namespace, "slow")["lastState"]["terminated"]

@@ -2,6 +2,7 @@
 
 import pytest
 from node.cluster import Cluster
+from node.doing import in_container, start
 from node.injecting import MAKE_IMAGE, job
 from node.pods import completed
 from node.settings import POD_MTU
@@ -13,6 +14,47 @@ def test_daemon_answers_the_first_call(cluster: Cluster, namespace: str) -> None
     """The job does not wait by itself: the sidecar's hook holds it back."""
     script = "docker info >/dev/null 2>&1 && echo answered"
     assert completed(cluster, namespace, job("first", script)) == "answered\n"
+
+
+def test_mounts_below_the_socket_directory_stay_visible(cluster: Cluster, namespace: str) -> None:
+    """In both spellings of /run, and for volumes of several types.
+
+    Without the service account token: below a Secret, the kubelet could not make its directory.
+    """
+    cluster.kubectl(
+        *(f"--namespace={namespace}", "create", "secret", "generic", "app"),
+        "--from-literal=password=secret",
+    )
+    cluster.kubectl(
+        f"--namespace={namespace}", "create", "configmap", "app", "--from-literal=a=map"
+    )
+    label = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
+    volumes = {
+        "/run/secrets": {"secret": {"secretName": "app"}},
+        "/var/run/map": {"configMap": {"name": "app"}},
+        "/run/info": {"downwardAPI": {"items": [label]}},
+        "/var/run/all/deep": {"projected": {"sources": [{"secret": {"name": "app"}}]}},
+        "/run/mysqld": {"emptyDir": {}},
+    }
+    script = """
+        docker version >/dev/null
+        cat /var/run/secrets/password /run/map/a /var/run/info/name /run/all/deep/password
+        grep -c ' /run/mysqld ' /proc/self/mountinfo
+    """
+    mounts = [{"name": f"v{i}", "mountPath": path} for i, path in enumerate(volumes)]
+    manifest = job("mounts", script, volumeMounts=mounts)
+    manifest["spec"]["automountServiceAccountToken"] = False
+    manifest["spec"]["volumes"] = [
+        {"name": f"v{i}", **source} for i, source in enumerate(volumes.values())
+    ]
+    assert completed(cluster, namespace, manifest) == "secretmapmountssecret1\n"
+
+
+def test_daemon_has_no_service_account_token(cluster: Cluster, namespace: str) -> None:
+    start(cluster, namespace, "job")
+    look = "ls /var/run/secrets/kubernetes.io/serviceaccount"
+    assert in_container(cluster, namespace, "job", "dind", look) == ""
+    assert "token" in in_container(cluster, namespace, "job", "job", look)
 
 
 @pytest.mark.parametrize(
