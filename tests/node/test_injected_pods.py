@@ -1,5 +1,7 @@
 """Docker in pods that the product has injected, on a real node."""
 
+from typing import Any
+
 import pytest
 from node.cluster import Cluster
 from node.doing import in_container, start
@@ -29,7 +31,7 @@ def test_mounts_below_the_socket_directory_stay_visible(cluster: Cluster, namesp
         f"--namespace={namespace}", "create", "configmap", "app", "--from-literal=a=map"
     )
     label = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
-    volumes = {
+    volumes: dict[str, dict[str, Any]] = {
         "/run/secrets": {"secret": {"secretName": "app"}},
         "/var/run/map": {"configMap": {"name": "app"}},
         "/run/info": {"downwardAPI": {"items": [label]}},
