@@ -14,9 +14,11 @@ FOREIGN = ("cert-manager.io/v1", "monitoring.coreos.com/v1")
 
 
 @pytest.fixture(scope="module")
-def lenient(control_plane: ControlPlane) -> ControlPlane:
-    """Does not ask whether a pod's service account is there: a dry run stores none."""
+def prepared(control_plane: ControlPlane) -> ControlPlane:
+    """Has the release's namespace and the service account of its pod: a dry run stores none."""
     control_plane.create_namespace(NAMESPACE)
+    account = f"{FULLNAME}-test"
+    control_plane.kubectl(f"--namespace={NAMESPACE}", "create", "serviceaccount", account)
     return control_plane
 
 
@@ -24,12 +26,12 @@ def lenient(control_plane: ControlPlane) -> ControlPlane:
     "values", [None, *CI_VALUES], ids=lambda path: path.stem if path else "defaults"
 )
 def test_every_object_is_accepted(
-    lenient: ControlPlane, helm: Helm, values: Path | None, tmp_path: Path
+    prepared: ControlPlane, helm: Helm, values: Path | None, tmp_path: Path
 ) -> None:
     rendered = helm.objects(*([f"--values={values}"] if values else []))
     known = [item for item in rendered if item["apiVersion"] not in FOREIGN]
 
-    answer = lenient.kubectl(
+    answer = prepared.kubectl(
         "apply", "--server-side", "--dry-run=server", "--warnings-as-errors",
         f"--filename={_written(known, tmp_path)}",
     )  # fmt: skip
@@ -44,17 +46,19 @@ def _written(rendered: list[Object], directory: Path) -> Path:
     return path
 
 
-def test_the_namespace_may_be_restricted(lenient: ControlPlane, helm: Helm) -> None:
+def test_the_namespace_may_be_restricted(prepared: ControlPlane, helm: Helm) -> None:
     """The strictest Pod Security level takes every pod, but for a node's daemon."""
     namespace = "restricted"
-    lenient.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
+    prepared.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
     rendered = helm.objects()
     pods = [item["spec"]["template"] for item in rendered if item["kind"] == "Deployment"]
     pods += [item for item in rendered if item["kind"] == "Pod"]
+    for account in {pod["spec"]["serviceAccountName"] for pod in pods}:
+        prepared.kubectl(f"--namespace={namespace}", "create", "serviceaccount", account)
 
     for pod in pods:
         labels = pod["metadata"]["labels"]
-        answer = lenient.create_pod(
+        answer = prepared.create_pod(
             namespace,
             {"metadata": {"name": "pod", "labels": labels}, "spec": pod["spec"]},
             dry_run=True,
