@@ -14,7 +14,7 @@ SOCKET_VOLUME = "cache-dir"
 STORAGE_VOLUME = "dind-storage"
 EMPTY_VOLUME = "dind-no-token"
 STORAGE_DIRECTORY = "/var/lib/docker"
-_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Outside the shared volume: the files of a killed daemon would keep the next one from starting.
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
@@ -139,7 +139,7 @@ def no_token_mount(volume: str) -> dict[str, Any]:
     The API server mounts the token into every container that has no mount of its own at this path,
     after webhooks too. Source: plugin/pkg/admission/serviceaccount.
     """
-    return {"name": volume, "mountPath": _ACCOUNT_DIRECTORY, "readOnly": True}
+    return {"name": volume, "mountPath": ACCOUNT_DIRECTORY, "readOnly": True}
 
 
 def no_token_volume(name: str) -> dict[str, Any]:
