@@ -157,6 +157,12 @@ def _add_daemon(
         volumes.insert(0, sidecar.socket_volume(socket.volume))
     more_mounts, mirror_warnings = _more_mounts(pod, settings, socket, plans, None)
     warnings += mirror_warnings
+    node_volumes = sidecar.node_directory_volumes(profile.node_directories, taken)
+    volumes += node_volumes
+    more_mounts += [
+        {"name": volume["name"], "mountPath": volume["hostPath"]["path"], "readOnly": True}
+        for volume in node_volumes
+    ]
     container = sidecar.container(
         profile,
         socket.directory,
@@ -188,7 +194,7 @@ def _more_mounts(
         pod.volumes,
         socket,
         later=() if socket.daemon_starts_last else later,
-        csi_drivers=settings.profile.mirror_csi_drivers,
+        profile=settings.profile,
     )
     return mirrored + others, warnings
 

@@ -3,7 +3,8 @@
 dockerd's flags are the container's args, so that `kubectl describe` shows them.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from webhook.config import Daemon, Placement, Profile, Storage, quantity
@@ -145,6 +146,20 @@ def no_token_mount(volume: str) -> dict[str, Any]:
 def no_token_volume(name: str) -> dict[str, Any]:
     """The volume in place of the token, which stays empty."""
     return {"name": name, "emptyDir": {"sizeLimit": "1Mi"}}
+
+
+def node_directory_volumes(
+    directories: Sequence[str], taken: Collection[str]
+) -> list[dict[str, Any]]:
+    """The volumes of a profile's nodeDirectories, with names that are not taken."""
+    numbers = (n for n in itertools.count(1) if f"dind-node-directory-{n}" not in taken)
+    return [
+        {
+            "name": f"dind-node-directory-{number}",
+            "hostPath": {"path": directory, "type": "Directory"},
+        }
+        for directory, number in zip(dict.fromkeys(directories), numbers, strict=False)
+    ]
 
 
 def storage_volume(name: str, storage: Storage) -> dict[str, Any]:
