@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -237,13 +238,12 @@ def test_a_stored_pod_sent_again_gains_nothing(
 LATE_CONTAINER = {"name": "late", "image": "alpine:3"}
 
 
-@pytest.fixture
-def late_webhook(control_plane: ControlPlane) -> Iterator[Recorder]:
-    """Another webhook, called after ours, that adds a container to every pod."""
+@contextmanager
+def _late_webhook(control_plane: ControlPlane, patch: list[dict[str, Any]]) -> Iterator[Recorder]:
+    """Another webhook, called after ours, that patches every pod with the label `late`."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    patch = [{"op": "add", "path": "/spec/containers/-", "value": LATE_CONTAINER}]
     with Recorder(context, patch) as server:
         configuration = {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -274,7 +274,6 @@ def late_webhook(control_plane: ControlPlane) -> Iterator[Recorder]:
 def test_a_container_that_another_webhook_adds_later_gets_the_socket_too(
     control_plane: ControlPlane,
     injector: RunningService,
-    late_webhook: Recorder,
     namespace: str,
 ) -> None:
     """Reinvoked, we add the missing mount and variable to that container, and nothing else."""
@@ -283,7 +282,10 @@ def test_a_container_that_another_webhook_adds_later_gets_the_socket_too(
     pod["metadata"]["labels"] = {"late": "true"}
     before = injector.decisions()
 
-    stored = control_plane.create_pod(namespace, pod).json()
+    patch = [{"op": "add", "path": "/spec/containers/-", "value": LATE_CONTAINER}]
+
+    with _late_webhook(control_plane, patch) as late_webhook:
+        stored = control_plane.create_pod(namespace, pod).json()
 
     assert late_webhook.take() == ["/"]
     assert injector.decisions() - before == 2
@@ -294,3 +296,30 @@ def test_a_container_that_another_webhook_adds_later_gets_the_socket_too(
     assert stored["spec"]["volumes"] == alone["spec"]["volumes"]
     status = json.loads(stored["metadata"]["annotations"]["dind.io/status"])
     assert status["containers"] == ["app", "late"]
+
+
+@pytest.mark.usefixtures("injector")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ["restartPolicy"],
+        ["lifecycle"],
+        ["command", "args"],
+        ["restartPolicy", "command", "args", "lifecycle", "securityContext", "volumeMounts"],
+    ],
+    ids=" ".join,
+)
+def test_fields_that_another_webhook_drops_are_restored(
+    control_plane: ControlPlane, namespace: str, fields: list[str]
+) -> None:
+    """As a webhook does that decodes pods with a client library older than native sidecars."""
+    pod = _pod({"dind.io/inject": "true"}, automountServiceAccountToken=False)
+    alone = control_plane.create_pod(namespace, pod).json()
+    pod["metadata"]["labels"] = {"late": "true"}
+    patch = [{"op": "remove", "path": f"/spec/initContainers/0/{field}"} for field in fields]
+
+    with _late_webhook(control_plane, patch):
+        answer = control_plane.create_pod(namespace, pod)
+
+    assert answer.is_success, answer.text
+    assert answer.json()["spec"] == alone["spec"]

@@ -35,15 +35,20 @@ HELD_BUILD = (
 
 
 @pytest.mark.parametrize(
-    ("killed", "seconds"),
+    ("killed", "seconds", "profile"),
     # dockerd itself waits for ten seconds before it starts its containerd again.
-    [("dockerd", 10), ("containerd", 60), ("the container", 10)],
-    ids=["dockerd", "dockerd's containerd", "the container"],
+    [
+        ("dockerd", 10, "default"),
+        ("dockerd", 10, "own-directory"),
+        ("containerd", 60, "default"),
+        ("the container", 10, "default"),
+    ],
+    ids=["dockerd", "dockerd, other socket", "dockerd's containerd", "the container"],
 )
 def test_next_build_works_after_the_daemon_is_killed_during_a_build(
-    cluster: Cluster, namespace: str, killed: str, seconds: int
+    cluster: Cluster, namespace: str, killed: str, seconds: int, profile: str
 ) -> None:
-    start(cluster, namespace, "killed")
+    start(cluster, namespace, "killed", profile=profile)
     in_container(cluster, namespace, "killed", "job", MAKE_IMAGE)
     held = f"{{ {HELD_BUILD}; }} >/tmp/held 2>&1 </dev/null &"
     in_container(cluster, namespace, "killed", "job", held)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from node.cluster import Cluster
-from node.doing import in_container, start
+from node.doing import in_container, start, using
 from node.injecting import MAKE_IMAGE, job
 from node.pods import completed
 from node.settings import POD_MTU
@@ -50,6 +50,24 @@ def test_mounts_below_the_socket_directory_stay_visible(cluster: Cluster, namesp
         {"name": f"v{i}", **source} for i, source in enumerate(volumes.values())
     ]
     assert completed(cluster, namespace, manifest) == "secretmapmountssecret1\n"
+
+
+def test_socket_in_a_directory_of_its_own_leaves_run_alone(
+    cluster: Cluster, namespace: str
+) -> None:
+    """Images such as MariaDB's keep directories in /run, which a mount there would hide."""
+    script = """
+        docker version >/dev/null && echo $DOCKER_HOST
+        grep -cE ' (/var)?/run ' /proc/self/mountinfo || true
+    """
+    log = completed(cluster, namespace, using("own-directory", job("apart", script)))
+    assert log == "unix:///var/run/dind/docker.sock\n0\n"
+
+
+def test_daemon_mounts_directories_of_the_node_read_only(cluster: Cluster, namespace: str) -> None:
+    start(cluster, namespace, "job", profile="own-directory")
+    look = "grep ' /etc/alternatives ' /proc/self/mountinfo"
+    assert " ro," in in_container(cluster, namespace, "job", "dind", look)
 
 
 def test_daemon_has_no_service_account_token(cluster: Cluster, namespace: str) -> None:

@@ -123,6 +123,22 @@ def test_a_second_run_changes_nothing(raw: Json, config: Json) -> None:
     assert decision.reason is Reason.ALREADY_INJECTED
 
 
+@given(
+    raw=pods(hostile=False),
+    config=configs(hostile=False),
+    lost=st.sets(
+        st.sampled_from(["restartPolicy", "securityContext", "command", "args", "lifecycle"])
+    ),
+)
+def test_dropped_fields_are_restored(raw: Json, config: Json, lost: set[str]) -> None:
+    once, broken = injected(raw, config), injected(raw, config)
+    mode = settings_of(raw, config).profile.mode
+    daemon = named(broken, "dind" if mode is Mode.SIDECAR else "dind-wait")
+    for field in lost:
+        daemon.pop(field, None)
+    assert injected(broken, config) == once
+
+
 @INJECTABLE
 def test_the_daemon_follows_the_settings(raw: Json, config: Json) -> None:
     after, settings = injected(raw, config), settings_of(raw, config)

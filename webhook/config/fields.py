@@ -71,6 +71,19 @@ def _socket_directory(text: str) -> str:
     return text
 
 
+def _node_directory(text: str) -> str:
+    """Reject a directory whose mount would hide what the daemon writes."""
+    if normal(text) != text:
+        raise ValueError(f"{shown(text)} is not a normalized path (write {shown(normal(text))})")
+    own = ("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev")
+    if not is_clear_of(real(text), own):
+        raise ValueError(
+            f"{shown(text)} would hide files of the daemon (accepted: a directory that is not at, "
+            f"below or above {', '.join(own)})"
+        )
+    return text
+
+
 ApiVersion = Annotated[
     Literal["dind.io/v1alpha1"], Accepts("a supported version (supported: dind.io/v1alpha1)")
 ]
@@ -128,6 +141,12 @@ SocketDirectory = Annotated[
 ]
 SecretName = Annotated[
     str, Field(min_length=1, max_length=253), Accepts("a string of 1 to 253 characters")
+]
+NodeDirectory = Annotated[
+    str,
+    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
+    Accepts("an absolute path of a directory (such as /lib/modules)"),
+    AfterValidator(_node_directory),
 ]
 CSIDriver = Annotated[
     str,

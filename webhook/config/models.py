@@ -33,6 +33,7 @@ from webhook.config.fields import (
     Mtu,
     Name,
     Network,
+    NodeDirectory,
     PolicyAnnotation,
     PrefixLength,
     Quantity,
@@ -276,6 +277,11 @@ class Profile(Model):
         alias="mirrorCSIDrivers",
         description="CSI drivers whose inline volumes are mirrored, too. Never list a driver whose "
         "volumes hold Secrets.",
+    )
+    node_directories: tuple[NodeDirectory, ...] = Field(
+        default=(),
+        description="Directories of the node that the sidecar mounts read-only at the same paths, "
+        "such as /lib/modules for kind.",
     )
     runtime_class_name: Name | None = Field(
         default=None,

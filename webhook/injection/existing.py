@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from webhook.config import Mode
+from webhook.config.paths import normal
 from webhook.injection import node, sidecar
-from webhook.injection.pod import Container, Pod, Volume
+from webhook.injection.annotations import STATUS
+from webhook.injection.pod import Container, Pod, Volume, VolumeMount
 from webhook.injection.scripts import START_NAME, WAIT_NAME
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
@@ -16,20 +19,29 @@ _LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of
 _LONGEST_VOLUME = 63  # characters; a DNS label
 
 
+class _Status(Struct):
+    mode: Mode
+
+
 class ExistingInjection(Struct, frozen=True):
-    """The result of an earlier injection.
+    """The result of an earlier injection, of which another webhook may have dropped parts.
 
     Attributes:
         mode: of the earlier injection.
         container: the injected container.
-        volume: name of the shared volume that it mounts.
-        directory: of the socket.
+        volume: name of the shared volume that it mounts, None if the mount is missing.
+        directory: of the socket, None if the args are missing.
     """
 
     mode: Mode
     container: Container
-    volume: str
-    directory: str
+    volume: str | None
+    directory: str | None
+
+    def has_lost_mounts(self) -> bool:
+        """Tell whether the sidecar's own mounts are missing, and so its mirrored ones may be."""
+        paths = {normal(mount.mount_path) for mount in self.container.volume_mounts or ()}
+        return self.mode is Mode.SIDECAR and sidecar.STORAGE_DIRECTORY not in paths
 
 
 def injected_name(mode: Mode) -> str:
@@ -38,28 +50,52 @@ def injected_name(mode: Mode) -> str:
 
 
 def find_existing_injection(pod: Pod) -> ExistingInjection | None:
-    """Find the container that an earlier injection added, by its name and that of its script."""
+    """Find the container that an earlier injection added.
+
+    It has the name of an injected container and that of its script, and mounts the shared volume.
+    Where another webhook dropped one of these, its name and the mode in dind.io/status identify it.
+    """
     volumes = {volume.name: volume for volume in reversed(pod.volumes)}
+    status_mode = _mode_of_status(pod.annotations.get(STATUS))
     for container in pod.all_containers():
-        mode = _injected_mode(container)
+        is_in_status = status_mode is not None and container.name == injected_name(status_mode)
+        mode = _mode_of_command(container) or (status_mode if is_in_status else None)
         if mode is None:
             continue
-        directory = _socket_directory(container.args or ())
+        directory = _socket_directory([*(container.args or ()), *container.post_start()])
         if len(directory) > _LONGEST_DIRECTORY:
-            continue
-        for mount in container.volume_mounts or ():
-            if (
-                mount.mount_path == directory
-                and len(mount.name) <= _LONGEST_VOLUME
-                and _is_shared(volumes.get(mount.name), mode, directory)
-            ):
-                return ExistingInjection(mode, container, mount.name, directory)
+            directory = ""
+        shared = [
+            mount
+            for mount in container.volume_mounts or ()
+            if mount.mount_path == directory or (is_in_status and not directory)
+            if mount.mount_path not in (sidecar.STORAGE_DIRECTORY, sidecar.ACCOUNT_DIRECTORY)
+            if len(mount.mount_path) <= _LONGEST_DIRECTORY
+            if len(mount.name) <= _LONGEST_VOLUME
+            and is_shared(volumes.get(mount.name), mode, mount.mount_path)
+        ]
+        if shared or is_in_status:
+            mount = shared[0] if shared else VolumeMount(mount_path=directory)
+            return ExistingInjection(mode, container, mount.name or None, mount.mount_path or None)
     return None
 
 
-def _injected_mode(container: Container) -> Mode | None:
+def _mode_of_status(status: str | None) -> Mode | None:
+    """The mode that an earlier injection wrote on the pod; users may write the annotation, too."""
+    try:
+        return msgspec.json.decode(status or "", type=_Status).mode
+    except msgspec.MsgspecError:
+        return None
+
+
+def runs_script(command: Sequence[str]) -> bool:
+    """Tell whether a command runs one of the scripts that injections add."""
+    return len(command) > _SCRIPT_NAME_AT and command[_SCRIPT_NAME_AT] in (START_NAME, WAIT_NAME)
+
+
+def _mode_of_command(container: Container) -> Mode | None:
     command = container.command or ()
-    if len(command) <= _SCRIPT_NAME_AT:
+    if not runs_script(command):
         return None
     names = (container.name, command[_SCRIPT_NAME_AT])
     if names == (sidecar.NAME, START_NAME):
@@ -74,7 +110,7 @@ def _socket_directory(arguments: Sequence[str]) -> str:
     return address.removeprefix(_UNIX).rpartition("/")[0]
 
 
-def _is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
+def is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:
     """Tell whether a volume is one that an injection adds.
 
     A user's container may have the name and the command of an injected one. Its volume of

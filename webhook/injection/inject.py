@@ -19,6 +19,7 @@ from webhook.injection.mirror import mirror_mounts
 from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
+from webhook.injection.restore import restore
 from webhook.injection.selection import select_containers
 from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import (
@@ -80,6 +81,12 @@ def inject(
         operations, more_warnings = _add_daemon(pod, settings, socket, plans)
         patch += operations
         warnings += more_warnings
+    else:
+        more_mounts: list[dict[str, Any]] = []
+        if existing.has_lost_mounts():
+            more_mounts, more_warnings = _more_mounts(pod, settings, socket, plans, existing)
+            warnings += more_warnings
+        patch += restore(pod, settings.profile, socket, existing, more_mounts)
     image = (existing.container.image if existing else None) or settings.profile.image
     image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log
     names = [plan.candidate.container.name for plan in plans]
@@ -148,27 +155,48 @@ def _add_daemon(
     volumes = [sidecar.storage_volume(storage_volume, profile.storage), no_token]
     if socket.volume not in taken:
         volumes.insert(0, sidecar.socket_volume(socket.volume))
-    more_mounts: list[dict[str, Any]] = []
-    if profile.mirror_mounts:
-        more_mounts, mirror_warnings = mirror_mounts(
-            plans,
-            pod.volumes,
-            socket,
-            later=() if socket.daemon_starts_last else pod.init_containers,
-            csi_drivers=profile.mirror_csi_drivers,
-        )
-        warnings += mirror_warnings
+    more_mounts, mirror_warnings = _more_mounts(pod, settings, socket, plans, None)
+    warnings += mirror_warnings
+    node_volumes = sidecar.node_directory_volumes(profile.node_directories, taken)
+    volumes += node_volumes
+    more_mounts += [
+        {"name": volume["name"], "mountPath": volume["hostPath"]["path"], "readOnly": True}
+        for volume in node_volumes
+    ]
     container = sidecar.container(
         profile,
         socket.directory,
         socket.volume,
         storage_volume,
         token_volume,
-        more_mounts=more_mounts + _other_socket_mounts(socket, plans),
+        more_mounts=more_mounts,
         storage_is_limited=any(c.limits_storage() for c in pod.all_containers()),
         has_local_apparmor_profile=pod.spec.has_local_apparmor_profile(),
     )
     return _operations(pod, container, volumes, is_last=socket.daemon_starts_last), warnings
+
+
+def _more_mounts(
+    pod: Pod,
+    settings: Settings,
+    socket: SharedSocket,
+    plans: Sequence[SocketPlan],
+    existing: ExistingInjection | None,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the sidecar's mirrored mounts and further mounts of the socket, and warnings."""
+    others = _other_socket_mounts(socket, plans)
+    if not settings.profile.mirror_mounts:
+        return others, []
+    injected = existing.container if existing else None
+    later = [container for container in pod.init_containers if container is not injected]
+    mirrored, warnings = mirror_mounts(
+        plans,
+        pod.volumes,
+        socket,
+        later=() if socket.daemon_starts_last else later,
+        profile=settings.profile,
+    )
+    return mirrored + others, warnings
 
 
 def _other_socket_mounts(socket: SharedSocket, plans: Sequence[SocketPlan]) -> list[dict[str, Any]]:

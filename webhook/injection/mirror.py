@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from webhook.config import Profile
 from webhook.config.paths import PROTECTED
 from webhook.injection.decisions import quoted, warning
 from webhook.injection.pod import Container, Volume, VolumeMount
@@ -27,7 +28,7 @@ def mirror_mounts(
     volumes: Sequence[Volume],
     socket: SharedSocket,
     later: Iterable[Container],
-    csi_drivers: Collection[str],
+    profile: Profile,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Choose the volumeMounts that the daemon gets too.
 
@@ -38,13 +39,14 @@ def mirror_mounts(
         later: init containers that start after the daemon. One of them may create the file at a
             subPath, as Argo's does. If the daemon mounted it earlier, the kubelet would create a
             directory of that name.
-        csi_drivers: the drivers whose inline volumes hold files, and no Secrets.
+        profile: names the CSI drivers whose inline volumes are mirrored, and directories of the
+            node that the daemon mounts.
 
     Returns:
         The volumeMounts, in the order of the containers' own, and warnings.
     """
     obstacles = {
-        volume.name: _obstacle_of_volume(volume, csi_drivers)
+        volume.name: _obstacle_of_volume(volume, profile.mirror_csi_drivers)
         for volume in volumes
         if volume.name != socket.volume and not volume.is_made_of_api_objects()
     }
@@ -60,7 +62,7 @@ def mirror_mounts(
                 continue
             if mount.mount_path in plan.host_docker:  # there is a warning already
                 continue
-            obstacle = obstacles[mount.name] or _obstacle_of_path(path, socket)
+            obstacle = obstacles[mount.name] or _obstacle_of_path(path, socket, profile)
             if obstacle is None:
                 by_path.setdefault(path, []).append(mount)
             else:
@@ -93,12 +95,15 @@ def _is_unshared(path: str, socket: SharedSocket) -> bool:
     return f"{path}/".startswith((of_socket, "/var/run/", "/dev/", "/proc/", "/sys/"))
 
 
-def _obstacle_of_path(path: str, socket: SharedSocket) -> str | None:
+def _obstacle_of_path(path: str, socket: SharedSocket, profile: Profile) -> str | None:
     """Tell why nothing is mirrored at a path, None if it can be."""
     below, of_socket = f"{path}/", f"{socket.real_directory}/"
     # At, below or above a protected directory, it would hide files of the daemon.
     is_taken = (
-        path in _ABOVE_PROTECTED or below.startswith(_PROTECTED) or of_socket.startswith(below)
+        path in _ABOVE_PROTECTED
+        or path in profile.node_directories
+        or below.startswith(_PROTECTED)
+        or of_socket.startswith(below)
     )
     return "the daemon has files of its own there" if is_taken else None
 

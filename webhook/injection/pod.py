@@ -7,6 +7,7 @@ garbage collector need not track them (gc=False). Source: Kubernetes API, core/v
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -124,10 +125,22 @@ class ContainerResources(Struct, gc=False):
     limits: ResourceLimits | None = None
 
 
-class SecurityContext(Struct, gc=False):
-    """A container's security context."""
+class ExecAction(Struct, gc=False):
+    """A command of a hook."""
 
-    privileged: bool | None = None
+    command: list[str] | None = None
+
+
+class LifecycleHandler(Struct, gc=False):
+    """A hook."""
+
+    exec: ExecAction | None = None
+
+
+class Lifecycle(Struct, rename="camel", gc=False):
+    """The hook that runs when a container has started."""
+
+    post_start: LifecycleHandler | None = None
 
 
 class Container(Struct, rename="camel", gc=False):
@@ -141,7 +154,8 @@ class Container(Struct, rename="camel", gc=False):
     env: list[EnvVar] | None = None
     volume_mounts: list[VolumeMount] | None = None
     resources: ContainerResources | None = None
-    security_context: SecurityContext | None = None
+    security_context: dict[str, Any] | None = None
+    lifecycle: Lifecycle | None = None
 
     def variable(self, name: str) -> EnvVar | None:
         """The variable of this name; the kubelet uses the last of several."""
@@ -152,7 +166,12 @@ class Container(Struct, rename="camel", gc=False):
 
     def is_privileged(self) -> bool:
         """Tell whether it is privileged."""
-        return self.security_context is not None and self.security_context.privileged is True
+        return (self.security_context or {}).get("privileged") is True
+
+    def post_start(self) -> Sequence[str]:
+        """The command of the hook that runs when it has started, empty if there is none."""
+        handler = self.lifecycle.post_start if self.lifecycle else None
+        return (handler.exec.command if handler and handler.exec else None) or ()
 
     def limits_storage(self) -> bool:
         """Tell whether it has an ephemeral-storage limit."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 from webhook.config import Mode, Placement
 from webhook.config.paths import normal, real
 from webhook.injection import node, sidecar
-from webhook.injection.existing import ExistingInjection
+from webhook.injection.existing import ExistingInjection, is_shared
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings
 
@@ -58,20 +58,20 @@ def choose_shared_socket(
     pod: Pod, settings: Settings, existing: ExistingInjection | None
 ) -> SharedSocket:
     """Choose the shared volume: that of an existing injection, a suitable one, or a new one."""
-    if existing is not None:
-        is_on_node = existing.mode is Mode.NODE
-        is_native = existing.container.restart_policy == "Always"
-        return SharedSocket(
-            volume=existing.volume,
-            directory=normal(existing.directory),
-            is_on_node=is_on_node,
-            daemon_starts_last=not (is_native or is_on_node),
-            real_directory=real(existing.directory),
-        )
     profile, directory = settings.profile, settings.socket_directory
+    if existing is not None:
+        directory = normal(existing.directory or directory)
+        is_first = any(container is existing.container for container in pod.init_containers)
+        return SharedSocket(
+            volume=existing.volume or _remaining_volume(pod, existing.mode, directory),
+            directory=directory,
+            is_on_node=existing.mode is Mode.NODE,
+            daemon_starts_last=not is_first,
+            real_directory=real(directory),
+        )
     is_on_node = profile.mode is Mode.NODE
-    name = default_volume(profile.mode)
     names = {volume.name for volume in pod.volumes}
+    name = default_volume(profile.mode)
     if name in names and (is_on_node or not _is_suitable(pod, name, directory)):
         name = free_volume_name(name, names)
     return SharedSocket(
@@ -81,6 +81,13 @@ def choose_shared_socket(
         daemon_starts_last=profile.placement is Placement.CONTAINER and not is_on_node,
         real_directory=real(directory),
     )
+
+
+def _remaining_volume(pod: Pod, mode: Mode, directory: str) -> str:
+    """Name the shared volume of an injection whose mount is missing; it may be missing, too."""
+    name, volumes = default_volume(mode), {volume.name: volume for volume in pod.volumes}
+    is_left = is_shared(volumes.get(name), mode, directory)
+    return name if is_left else free_volume_name(name, volumes.keys())
 
 
 def _is_suitable(pod: Pod, name: str, directory: str) -> bool:

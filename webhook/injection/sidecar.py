@@ -3,7 +3,8 @@
 dockerd's flags are the container's args, so that `kubectl describe` shows them.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from webhook.config import Daemon, Placement, Profile, Storage, quantity
@@ -14,7 +15,7 @@ SOCKET_VOLUME = "cache-dir"
 STORAGE_VOLUME = "dind-storage"
 EMPTY_VOLUME = "dind-no-token"
 STORAGE_DIRECTORY = "/var/lib/docker"
-_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Outside the shared volume: the files of a killed daemon would keep the next one from starting.
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
@@ -139,12 +140,26 @@ def no_token_mount(volume: str) -> dict[str, Any]:
     The API server mounts the token into every container that has no mount of its own at this path,
     after webhooks too. Source: plugin/pkg/admission/serviceaccount.
     """
-    return {"name": volume, "mountPath": _ACCOUNT_DIRECTORY, "readOnly": True}
+    return {"name": volume, "mountPath": ACCOUNT_DIRECTORY, "readOnly": True}
 
 
 def no_token_volume(name: str) -> dict[str, Any]:
     """The volume in place of the token, which stays empty."""
     return {"name": name, "emptyDir": {"sizeLimit": "1Mi"}}
+
+
+def node_directory_volumes(
+    directories: Sequence[str], taken: Collection[str]
+) -> list[dict[str, Any]]:
+    """The volumes of a profile's nodeDirectories, with names that are not taken."""
+    numbers = (n for n in itertools.count(1) if f"dind-node-directory-{n}" not in taken)
+    return [
+        {
+            "name": f"dind-node-directory-{number}",
+            "hostPath": {"path": directory, "type": "Directory"},
+        }
+        for directory, number in zip(dict.fromkeys(directories), numbers, strict=False)
+    ]
 
 
 def storage_volume(name: str, storage: Storage) -> dict[str, Any]:

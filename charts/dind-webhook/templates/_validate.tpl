@@ -24,8 +24,10 @@
 {{- if and .Values.checker.subjects (not .Values.checker.create) -}}
 {{- $problems = append $problems "checker.subjects: there is no ClusterRole to bind, because checker.create is false; set checker.create to true or remove the subjects" -}}
 {{- end -}}
-{{- if has .Values.tests.namespace .Values.webhook.excludedNamespaces -}}
-{{- $problems = append $problems (printf "tests.namespace: namespace %q is listed in webhook.excludedNamespaces, so helm test would fail; set another namespace" .Values.tests.namespace) -}}
+{{- if eq .Values.tests.namespace .Release.Namespace -}}
+{{- $problems = append $problems (printf "tests.namespace: pods in %q, the namespace of the release, are never injected, so helm test would fail; set another namespace, or install into a namespace of its own (--namespace dind-webhook)" .Values.tests.namespace) -}}
+{{- else if has .Values.tests.namespace (include "dind-webhook.excludedNamespaces" . | fromJsonArray) -}}
+{{- $problems = append $problems (printf "tests.namespace: namespace %q is excluded from injection, so helm test would fail; set another namespace" .Values.tests.namespace) -}}
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}

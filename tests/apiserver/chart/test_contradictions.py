@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from apiserver.chart.helm import Helm, HelmRefused, settings
+from apiserver.chart.helm import NAMESPACE, Helm, HelmRefused, settings
 from apiserver.chart.presets import CALLED, CERTIFICATE, DIGEST, ISSUED, PROVIDED, SCALED
 
 pytestmark = pytest.mark.apiserver("helm")
@@ -30,7 +30,15 @@ pytestmark = pytest.mark.apiserver("helm")
         ),
         (
             {"tests.namespace": '"ci"', "webhook.excludedNamespaces": '["ci"]'},
-            'tests.namespace: namespace "ci" is listed in webhook.excludedNamespaces',
+            'tests.namespace: namespace "ci" is excluded from injection',
+        ),
+        (
+            {"tests.namespace": '"kube-system"'},
+            'tests.namespace: namespace "kube-system" is excluded from injection',
+        ),
+        (
+            {"tests.namespace": f'"{NAMESPACE}"'},
+            f'tests.namespace: pods in "{NAMESPACE}", the namespace of the release, are never inje',
         ),
         ({"replicas": "1"}, "podDisruptionBudget.minAvailable: 1 is not less than replicas (1)"),
         (

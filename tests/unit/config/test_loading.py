@@ -201,8 +201,8 @@ BAD = {
         (
             'profiles.fast.start_timeout: unknown key, did you mean "startTimeout"? (accepted: '
             "mode, image, imagePullSecrets, resources, storage, daemon, socket, startTimeout, "
-            "waitResources, mirrorMounts, mirrorCSIDrivers, runtimeClassName, privileged, "
-            "placement)"
+            "waitResources, mirrorMounts, mirrorCSIDrivers, nodeDirectories, "
+            "runtimeClassName, privileged, placement)"
         ),
     ),
     "an anchor": (
@@ -274,8 +274,8 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
         (
             'profiles.large.mirrorMount: unknown key, did you mean "mirrorMounts"? (accepted: '
             "mode, image, imagePullSecrets, resources, storage, daemon, socket, startTimeout, "
-            "waitResources, mirrorMounts, mirrorCSIDrivers, runtimeClassName, privileged, "
-            "placement)"
+            "waitResources, mirrorMounts, mirrorCSIDrivers, nodeDirectories, "
+            "runtimeClassName, privileged, placement)"
         ),
     ]
 

@@ -192,6 +192,20 @@ def test_configuration_files_that_would_break_pods_are_rejected(
 
 
 @pytest.mark.parametrize(
+    "directory",
+    ["lib", "/", "/var", "/var/run/x", "/run", "/var/lib/docker/x", "/proc/sys", "/a/../b", "/a/"],
+)
+def test_directories_of_the_node_cannot_hide_files_of_the_daemon(directory: str) -> None:
+    with pytest.raises(ConfigError):
+        config(profile(nodeDirectories=[directory]))
+
+
+@pytest.mark.parametrize("directory", ["/lib/modules", "/usr/src", "/etc/pki", "/srv"])
+def test_other_directories_of_the_node_are_accepted(directory: str) -> None:
+    config(profile(nodeDirectories=[directory]))
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"mtu": 100},

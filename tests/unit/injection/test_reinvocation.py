@@ -159,3 +159,75 @@ def test_changed_status_annotations_are_corrected() -> None:
         "path": "/metadata/annotations/dind.io~1status",
         "value": ours,
     }
+
+
+FIELDS = ["restartPolicy", "securityContext", "command", "args", "lifecycle", "volumeMounts"]
+
+
+def mirroring() -> dict[str, Any]:
+    return pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
+
+
+@pytest.mark.parametrize("config", [{}, NODE], ids=["sidecar", "node"])
+@pytest.mark.parametrize("lost", [*([field] for field in FIELDS), FIELDS], ids=str)
+def test_dropped_fields_of_the_injected_container_are_restored(
+    config: dict[str, Any], lost: list[str]
+) -> None:
+    once = injected(mirroring(), config)
+    broken = injected(mirroring(), config)
+    for field in lost:
+        broken["spec"]["initContainers"][0].pop(field, None)
+    assert injected(broken, config) == once
+
+
+@pytest.mark.parametrize("config", [{}, NODE], ids=["sidecar", "node"])
+def test_dropped_volumes_are_restored(config: dict[str, Any]) -> None:
+    once, broken = injected(pod(), config), injected(pod(), config)
+    broken["spec"]["volumes"] = []
+    after = injected(broken, config)
+    for volume in once["spec"]["volumes"]:
+        assert volume in after["spec"]["volumes"]
+    assert after["spec"]["initContainers"] == once["spec"]["initContainers"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("restartPolicy", None),
+        ("securityContext", {"privileged": False, "runAsUser": 1000}),
+        ("command", ["sleep", "1"]),
+        ("args", []),
+        ("lifecycle", {"postStart": {"exec": {"command": ["true"]}}}),
+    ],
+)
+def test_fields_that_another_webhook_replaced_are_restored(field: str, value: object) -> None:
+    once, broken = injected(pod()), injected(pod())
+    broken["spec"]["initContainers"][0][field] = value
+    assert injected(broken) == once
+
+
+def test_what_other_webhooks_change_on_purpose_stays() -> None:
+    once = injected(pod())
+    dind = named(once, "dind")
+    dind["image"] = "mirror.example/docker:29-dind"
+    dind["resources"] = {"limits": {"memory": "8Gi"}}
+    dind["env"] = [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]
+    dind["lifecycle"]["preStop"] = {"exec": {"command": ["true"]}}
+    dind["securityContext"]["seccompProfile"] = {"type": "Unconfined"}
+    dind["volumeMounts"].append(mount("ca", "/certificates"))
+    once["spec"]["volumes"].append(empty_dir("ca"))
+    status = json.loads(once["metadata"]["annotations"]["dind.io/status"])
+    (operation,) = patch(once, {})
+    assert json.loads(operation["value"]) == {**status, "image": "mirror.example/docker:29-dind"}
+
+
+def test_additions_stay_while_dropped_fields_are_restored() -> None:
+    once = injected(pod())
+    dind = named(once, "dind")
+    dind["lifecycle"] = {"preStop": {"exec": {"command": ["true"]}}}
+    dind["volumeMounts"] = [mount("ca", "/certificates")]
+    once["spec"]["volumes"].append(empty_dir("ca"))
+    after = named(injected(once), "dind")
+    assert after["lifecycle"].keys() == {"preStop", "postStart"}
+    assert after["volumeMounts"][-1] == mount("ca", "/certificates")
+    assert len(after["volumeMounts"]) == 4
