@@ -3,16 +3,17 @@
 A directory that the container uses for something else stays as it is, and a container that an
 earlier injection changed keeps what it has.
 
-The mount comes first in the list. Images link /var/run to /run, and containerd mounts /var/run and
-/run/secrets, which have equally many components, in the order of the list: mounted later, /var/run
-would hide the other one.
+Where the mount stands in the list matters. Images link /var/run to /run, and containerd mounts
+/var/run and /run/secrets, which have equally many components, in the order of the list: mounted
+later, /var/run would hide the other one. So each mount comes first, but for those above it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from webhook.config.paths import normal, real
+from webhook.config.paths import is_within, normal, real
 from webhook.injection.decisions import warning
 from webhook.injection.host_socket import (
     Migration,
@@ -20,7 +21,7 @@ from webhook.injection.host_socket import (
     plan_migration,
     warn_of_host_docker,
 )
-from webhook.injection.patch import Operation, add, append, prepend, remove
+from webhook.injection.patch import Operation, add, append, remove
 from webhook.injection.pod import Container
 from webhook.injection.selection import DOCKER_HOST, Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
@@ -106,10 +107,10 @@ def plan_container(
         warnings += [warning(text, container.name, name) for name in _set_tls_variables(container)]
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
     patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
-    mounts, has_list = [*map(socket.mount, added)], container.volume_mounts is not None
-    patch += prepend(pointer, mounts, list_exists=has_list)
+    has_list = container.volume_mounts is not None
+    patch += _add_mounts(candidate, migration, [*map(socket.mount, added)])
     files = migration.file_mounts
-    patch += append(pointer, files, list_exists=has_list or bool(mounts))
+    patch += append(pointer, files, list_exists=has_list or bool(added))
     if variable is None:
         docker_host = socket_address(directories[0])
         patch += _set_docker_host(candidate, docker_host)
@@ -122,6 +123,25 @@ def plan_container(
         warnings,
         host_docker,
     )
+
+
+def _add_mounts(
+    candidate: Candidate, migration: Migration, mounts: Sequence[dict[str, Any]]
+) -> list[Operation]:
+    """Insert mounts before those of the container, but after those above them."""
+    pointer = f"{candidate.pointer}/volumeMounts"
+    if candidate.container.volume_mounts is None:
+        return append(pointer, mounts, list_exists=False)
+    removed = frozenset(migration.removed)
+    paths = [path for index, path in enumerate(candidate.mount_paths) if index not in removed]
+    patch, previous = [], -1
+    for mount in mounts:
+        path = real(mount["mountPath"])
+        above = [index for index, other in enumerate(paths) if is_within(path, other)]
+        previous = max([previous, *above]) + 1
+        patch.append(add(f"{pointer}/{previous}", mount))
+        paths.insert(previous, path)
+    return patch
 
 
 def _set_tls_variables(container: Container) -> list[str]:

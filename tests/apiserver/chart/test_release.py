@@ -148,7 +148,6 @@ def test_what_is_installed_is_what_the_template_says(
         (["config.profiles.shared.mode=node"], "profile shared has mode node, and node.enabled"),
         (["node.enabled=true"], f"kubectl label namespace {NAMESPACE} pod-security"),
         (["replicas=1", "podDisruptionBudget.enabled=false"], "WARNING: replicas is 1"),
-        ([f"tests.namespace={NAMESPACE}"], "so `helm test` fails"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -220,6 +220,13 @@ def test_the_daemon_mounts_its_socket_at_the_paths_of_docker_host() -> None:
     assert mounts(injected(raw), "dind")["/run/dind"] == "cache-dir"
 
 
+def test_mounts_above_the_socket_directory_come_before_it() -> None:
+    theirs = [mount("a", "/run/dind/x"), mount("b", "/var/run"), mount("c", "/work")]
+    raw = pod(container(volumeMounts=theirs), volumes=[empty_dir(name) for name in "abc"])
+    ours = mount("cache-dir", "/run/dind")
+    assert named(injected(raw), "main")["volumeMounts"] == [*theirs[:2], ours, theirs[2]]
+
+
 @pytest.mark.parametrize("path", ["/run/secrets", "/var/run/mysqld", "/run/a/b/", "//run/x"])
 def test_mounts_below_the_socket_directory_come_after_it(path: str) -> None:
     theirs = mount("other", path)
