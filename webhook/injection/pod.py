@@ -12,6 +12,9 @@ from typing import Any
 from msgspec import Struct, field
 
 _WINDOWS = "windows"
+_DOCKER_VARIABLES = frozenset(
+    ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
+)
 
 
 class Named(Struct, gc=False):
@@ -112,6 +115,10 @@ class EnvVar(Struct, rename="camel", gc=False):
     value: str | None = None
     value_from: Present | None = None
 
+    def is_set(self) -> bool:
+        """Tell whether it is more than empty."""
+        return bool(self.value or self.value_from)
+
 
 class ResourceLimits(Struct, gc=False):
     """The limit of a container that is read; a quantity, which may be a number."""
@@ -157,12 +164,13 @@ class Container(Struct, rename="camel", gc=False):
     security_context: dict[str, Any] | None = None
     lifecycle: Lifecycle | None = None
 
-    def variable(self, name: str) -> EnvVar | None:
-        """The variable of this name; the kubelet uses the last of several."""
-        for variable in reversed(self.env or ()):
-            if variable.name == name:
-                return variable
-        return None
+    def docker_variables(self) -> dict[str, tuple[int, EnvVar]]:
+        """What `docker` reads, with indexes; the kubelet uses the last variable of a name."""
+        return {
+            variable.name: (index, variable)
+            for index, variable in enumerate(self.env or ())
+            if variable.name in _DOCKER_VARIABLES
+        }
 
     def is_privileged(self) -> bool:
         """Tell whether it is privileged."""

@@ -1,6 +1,6 @@
 """Which containers get the socket."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -20,12 +20,14 @@ class Candidate(Struct, frozen=True, gc=False):
         pointer: JSON Pointer to it.
         mount_paths: the paths of its volumeMounts as `paths.real` writes them, in their order.
         docker_host: its own variable DOCKER_HOST, None if it has none, or an empty one.
+        docker_variables: its variables that `docker` reads, with their indexes.
     """
 
     container: Container
     pointer: str
     mount_paths: Sequence[str]
     docker_host: EnvVar | None
+    docker_variables: Mapping[str, tuple[int, EnvVar]]
 
 
 def select_containers(
@@ -51,8 +53,8 @@ def select_containers(
             if is_selected and container.name != injected:
                 pointer = f"/spec/{field}/{index}"
                 paths = [real(mount.mount_path) for mount in container.volume_mounts or ()]
-                docker_host = container.variable(DOCKER_HOST)
-                if docker_host is not None and not (docker_host.value or docker_host.value_from):
-                    docker_host = None
-                selected.append(Candidate(container, pointer, paths, docker_host))
+                variables = container.docker_variables()
+                _, own = variables.get(DOCKER_HOST, (0, None))
+                docker_host = own if own is not None and own.is_set() else None
+                selected.append(Candidate(container, pointer, paths, docker_host, variables))
     return selected

@@ -99,12 +99,12 @@ def plan_container(
     places = {*map(real, directories), *map(real, file_paths)}
     if variable is not None and not _leads_to(variable.value or "", places):
         warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
-    elif names := _set_tls_variables(container):
+    elif names := _set_tls_variables(candidate):
         text = "container {} sets {}: the socket has no TLS, so clients would fail; remove it"
         warnings.append(warning(text, container.name, ", ".join(names)))
     else:
         text = "container {} sets {}: docker would use TLS on the socket, and fail; remove it"
-        warnings += [warning(text, container.name, name) for name in _set_tls_variables(container)]
+        warnings += [warning(text, container.name, name) for name in _set_tls_variables(candidate)]
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
     patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
     has_list = container.volume_mounts is not None
@@ -144,7 +144,7 @@ def _add_mounts(
     return patch
 
 
-def _set_tls_variables(container: Container) -> list[str]:
+def _set_tls_variables(candidate: Candidate) -> list[str]:
     """Variables with any value, "0" included, that make clients use TLS whatever the address.
 
     Sources: docker/cli, cli/flags/options.go; for DOCKER_CERT_PATH alone, moby's Go client and
@@ -153,16 +153,16 @@ def _set_tls_variables(container: Container) -> list[str]:
     return [
         name
         for name in ("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
-        if (variable := container.variable(name)) and (variable.value or variable.value_from)
+        if (found := candidate.docker_variables.get(name)) and found[1].is_set()
     ]
 
 
 def _set_docker_host(candidate: Candidate, value: str) -> list[Operation]:
     """Set DOCKER_HOST; an empty one stays in its place in the list."""
     env, pointer = candidate.container.env, f"{candidate.pointer}/env"
-    empty = [index for index, variable in enumerate(env or ()) if variable.name == DOCKER_HOST]
+    empty = candidate.docker_variables.get(DOCKER_HOST)
     if empty:
-        return [add(f"{pointer}/{empty[-1]}/value", value)]
+        return [add(f"{pointer}/{empty[0]}/value", value)]
     return append(pointer, [{"name": DOCKER_HOST, "value": value}], list_exists=env is not None)
 
 
