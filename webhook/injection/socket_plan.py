@@ -102,9 +102,6 @@ def plan_container(
     elif names := _set_tls_variables(candidate):
         text = "container {} sets {}: the socket has no TLS, so clients would fail; remove it"
         warnings.append(warning(text, container.name, ", ".join(names)))
-    else:
-        text = "container {} sets {}: docker would use TLS on the socket, and fail; remove it"
-        warnings += [warning(text, container.name, name) for name in _set_tls_variables(candidate)]
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
     patch = [remove(f"{pointer}/{index}") for index in reversed(migration.removed)]
     has_list = container.volume_mounts is not None
