@@ -56,11 +56,15 @@ def _network(text: str) -> str:
     return text
 
 
+def _check_normalized(path: str) -> None:
+    if normal(path) != path:
+        raise ValueError(f"{shown(path)} is not a normalized path (write {shown(normal(path))})")
+
+
 def _socket_directory(text: str) -> str:
     """Reject a directory that would hide what the daemon or the job needs."""
     path = real(text)
-    if normal(text) != text:
-        raise ValueError(f"{shown(text)} is not a normalized path (write {shown(normal(text))})")
+    _check_normalized(text)
     hides_token = not is_clear_of(path, ("/var/run/secrets",)) and path != "/var/run"
     hides_files = not is_within(path, "/var/run") and not is_clear_of(path, PROTECTED)
     if hides_token or hides_files:
@@ -73,8 +77,7 @@ def _socket_directory(text: str) -> str:
 
 def _node_directory(text: str) -> str:
     """Reject a directory whose mount would hide what the daemon writes."""
-    if normal(text) != text:
-        raise ValueError(f"{shown(text)} is not a normalized path (write {shown(normal(text))})")
+    _check_normalized(text)
     own = ("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev")
     if not is_clear_of(real(text), own):
         raise ValueError(

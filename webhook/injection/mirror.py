@@ -90,7 +90,7 @@ def _obstacle_of_volume(volume: Volume, csi_drivers: Collection[str]) -> str | N
 
 
 def _is_unshared(path: str, socket: SharedSocket) -> bool:
-    """Tell whether nobody expects a mount in the daemon: run-time state, or the kernel's files."""
+    """Tell whether a mount is of no use in the daemon: run-time state, or the kernel's files."""
     of_socket = f"{socket.real_directory}/"
     return f"{path}/".startswith((of_socket, "/var/run/", "/dev/", "/proc/", "/sys/"))
 

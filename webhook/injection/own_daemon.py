@@ -1,4 +1,4 @@
-"""Docker daemons that the user put into the pod, told by what a container runs.
+"""Docker daemons that the user put into the pod, found by what a container runs.
 
 Such a daemon listens in /var/run, too, and would replace the injected daemon's socket.
 """
