@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from webhook.config import Mode
-from webhook.config.paths import normal
+from webhook.config.paths import real
 from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
 from webhook.injection.pod import Container, Pod, Volume, VolumeMount
@@ -29,19 +29,27 @@ class ExistingInjection(Struct, frozen=True):
     Attributes:
         mode: of the earlier injection.
         container: the injected container.
+        pointer: JSON Pointer to it.
         volume: name of the shared volume that it mounts, None if the mount is missing.
         directory: of the socket, None if the args are missing.
+        is_init_container: the container is a native sidecar, not an ordinary container.
     """
 
     mode: Mode
     container: Container
+    pointer: str
     volume: str | None
     directory: str | None
+    is_init_container: bool
 
     def has_lost_mounts(self) -> bool:
         """Tell whether the sidecar's own mounts are missing, and so its mirrored ones may be."""
-        paths = {normal(mount.mount_path) for mount in self.container.volume_mounts or ()}
-        return self.mode is Mode.SIDECAR and sidecar.STORAGE_DIRECTORY not in paths
+        return self.mode is Mode.SIDECAR and self.volume_at(sidecar.STORAGE_DIRECTORY) is None
+
+    def volume_at(self, path: str) -> str | None:
+        """Name of the volume that it mounts at a path, None if it mounts none."""
+        mounts = self.container.volume_mounts or ()
+        return next((mount.name for mount in mounts if real(mount.mount_path) == path), None)
 
 
 def injected_name(mode: Mode) -> str:
@@ -57,7 +65,8 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
     """
     volumes = {volume.name: volume for volume in reversed(pod.volumes)}
     status_mode = _mode_of_status(pod.annotations.get(STATUS))
-    for container in pod.all_containers():
+    first_containers = len(pod.init_containers)
+    for index, container in enumerate(pod.all_containers()):
         is_in_status = status_mode is not None and container.name == injected_name(status_mode)
         mode = _mode_of_command(container) or (status_mode if is_in_status else None)
         if mode is None:
@@ -76,7 +85,17 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
         ]
         if shared or is_in_status:
             mount = shared[0] if shared else VolumeMount(mount_path=directory)
-            return ExistingInjection(mode, container, mount.name or None, mount.mount_path or None)
+            is_init = index < first_containers
+            return ExistingInjection(
+                mode=mode,
+                container=container,
+                pointer=f"/spec/initContainers/{index}"
+                if is_init
+                else f"/spec/containers/{index - first_containers}",
+                volume=mount.name or None,
+                directory=mount.mount_path or None,
+                is_init_container=is_init,
+            )
     return None
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from webhook.config.paths import is_within, normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.pod import Volume, VolumeMount
+from webhook.injection.pod import Container, Volume, VolumeMount
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
 
@@ -48,47 +48,57 @@ def find_host_volumes(volumes: Sequence[Volume], socket: SharedSocket) -> dict[s
     }
 
 
-def _shown_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
-    """The path of the host that a mount shows, None for other volumes and unknown paths."""
-    path = host_volumes.get(mount.name)
-    if path is None or mount.sub_path_expr:
-        return None
-    is_file = path.endswith("/" + SOCKET_FILE)
-    return real(f"{path}/{mount.sub_path}") if mount.sub_path and not is_file else path
+def mounted_host_paths(container: Container, host_volumes: Mapping[str, str]) -> dict[int, str]:
+    """Tell which paths of the host a container's mounts show, by index of the mount.
+
+    Mounts of other volumes, and those whose path is not known before the pod runs, are left out.
+    """
+    if not host_volumes:
+        return {}
+    return {
+        index: _mounted_path(mount, host_volumes[mount.name])
+        for index, mount in enumerate(container.volume_mounts or ())
+        if mount.name in host_volumes and not mount.sub_path_expr
+    }
 
 
-def mounted_host_path(mount: VolumeMount, host_volumes: Mapping[str, str]) -> str | None:
-    """Tell which host path a mount shows: a Docker socket, its directory, or None for neither.
+def _mounted_path(mount: VolumeMount, path: str) -> str:
+    return real(f"{path}/{mount.sub_path}") if mount.sub_path and not _is_socket(path) else path
+
+
+def is_host_docker(path: str) -> bool:
+    """Tell whether a path of the host is a Docker socket, or the directory of one.
 
     Every path that ends in docker.sock counts as the host's socket, also that of rootless Docker.
     """
-    path = _shown_path(mount, host_volumes)
-    if path is not None and path.endswith("/" + SOCKET_FILE):
-        return _HOST_SOCKET
-    return path if path == _HOST_DIRECTORY else None
+    return path == _HOST_DIRECTORY or _is_socket(path)
+
+
+def _is_socket(path: str) -> bool:
+    return path.endswith("/" + SOCKET_FILE)
 
 
 def plan_migration(
-    candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
+    candidate: Candidate, socket: SharedSocket, host_paths: Mapping[int, str]
 ) -> Migration:
     """Plan the replacement of a container's mounts of the host's socket.
 
     Args:
         candidate: the container.
         socket: the shared volume.
-        host_volumes: what `find_host_volumes` found.
+        host_paths: what `mounted_host_paths` returns for it.
     """
-    if not host_volumes:
+    if not host_paths:
         return Migration(set(candidate.mount_paths))
     mounts = candidate.container.volume_mounts or ()
     removed: dict[int, str] = {}  # index to host path
     taken, shared = set(), set()
     for index, (mount, path) in enumerate(zip(mounts, candidate.mount_paths, strict=True)):
-        host_path = mounted_host_path(mount, host_volumes)
-        if host_path is None:
-            taken.add(path)
-        else:
+        host_path = host_paths.get(index)
+        if host_path is not None and is_host_docker(host_path):
             removed[index] = host_path
+        else:
+            taken.add(path)
         if mount.name == socket.volume and not mount.sub_path:
             shared.add(path)
     directories: dict[str, None] = {}  # ordered sets: two mounts may have the same replacement
@@ -124,17 +134,15 @@ def plan_migration(
     )
 
 
-def warn_of_host_docker(candidate: Candidate, host_volumes: Mapping[str, str]) -> dict[str, str]:
+def warn_of_host_docker(container: Container, host_paths: Mapping[int, str]) -> dict[str, str]:
     """Warn of mounts that go with the host's socket, and not with the injected daemon.
 
     Returns:
         Mount paths, each with its warning.
     """
-    name, warnings = candidate.container.name, dict[str, str]()
-    for mount in candidate.container.volume_mounts or ():
-        path = _shown_path(mount, host_volumes)
-        if path is None:
-            continue
+    name, mounts, warnings = container.name, container.volume_mounts or (), dict[str, str]()
+    for index, path in host_paths.items():
+        mount = mounts[index]
         if _PROGRAM.search(path) or _PROGRAM.search(normal(mount.mount_path)):
             text = (
                 "container {} mounts the host's docker program at {}: it may not run in this image"

@@ -54,28 +54,29 @@ def mirror_mounts(
         return [], []
     filled_later = {m.name for container in later for m in container.volume_mounts or ()}
     by_path: dict[str, list[VolumeMount]] = {}
-    lost: dict[str, str] = {}  # mount path to why it is not mirrored
     for plan in plans:
         mounts = plan.candidate.container.volume_mounts or ()
         for index, (path, mount) in enumerate(zip(plan.candidate.mount_paths, mounts, strict=True)):
-            if mount.name not in obstacles or index in plan.removed or _is_unshared(path, socket):
+            if mount.name not in obstacles or index in plan.removed:
                 continue
             if mount.mount_path in plan.host_docker:  # there is a warning already
                 continue
-            obstacle = obstacles[mount.name] or _obstacle_of_path(path, socket, profile)
-            if obstacle is None:
-                by_path.setdefault(path, []).append(mount)
-            else:
-                lost.setdefault(mount.mount_path, obstacle)
-    mirrored = []
+            by_path.setdefault(path, []).append(mount)
+    mirrored, warnings = [], []
     for path, same_path in by_path.items():
-        obstacle = _obstacle(same_path, filled_later)
+        if _is_unshared(path, socket):
+            continue
+        obstacle = (
+            _obstacle(same_path, filled_later)
+            or obstacles[same_path[0].name]
+            or _obstacle_of_path(path, socket, profile)
+        )
         if obstacle is None:
             mirrored.append(_merged(path, same_path))
         else:
-            lost.setdefault(same_path[0].mount_path, obstacle)
-    text = "{} is not mirrored in dind: {}"
-    return mirrored, [warning(text, path, obstacle) for path, obstacle in lost.items()]
+            text = "{} is not mirrored in dind: {}"
+            warnings.append(warning(text, same_path[0].mount_path, obstacle))
+    return mirrored, warnings
 
 
 def _obstacle_of_volume(volume: Volume, csi_drivers: Collection[str]) -> str | None:

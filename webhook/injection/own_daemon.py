@@ -40,6 +40,8 @@ _REDIRECTION = re.compile(r"&?[<>]+[&|]?\s*[^\s;&|()]+")
 _COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
 _COMMAND_ENDS = re.compile(r"[;&|(){}`\n]")  # where a shell may begin another command
 _UNQUOTED = str.maketrans("\"'\\", "   ")
+# Every command that starts a daemon has one of these in it; most have none.
+_SIGNS = ("dockerd", "start-docker", "wrapdocker", "service", "systemctl", "invoke-rc", "init.d")
 _DIND = re.compile(r"(?:^|[./_-])(?:dind|docker-in-docker)\d*(?=$|[./_-])")
 
 
@@ -146,8 +148,8 @@ def _is_given_daemon(container: Container) -> bool:
 def _starts_daemon(container: Container) -> bool:
     """Tell whether command and args start dockerd, also within a shell script."""
     # A word with a space or a line end is a script.
-    text = " ".join(f"\n{w}\n" if " " in w or "\n" in w else w for w in _words(container))
-    if "docker" not in text:
+    text = " ".join([f"\n{w}\n" if " " in w or "\n" in w else w for w in _words(container)])
+    if not any(sign in text for sign in _SIGNS):
         return False
     text = _COMMENT.sub("", text.replace("\\\n", " ").translate(_UNQUOTED))
     commands = _COMMAND_ENDS.split(_REDIRECTION.sub(" ", text))

@@ -61,12 +61,11 @@ def choose_shared_socket(
     profile, directory = settings.profile, settings.socket_directory
     if existing is not None:
         directory = normal(existing.directory or directory)
-        is_first = any(container is existing.container for container in pod.init_containers)
         return SharedSocket(
             volume=existing.volume or _remaining_volume(pod, existing.mode, directory),
             directory=directory,
             is_on_node=existing.mode is Mode.NODE,
-            daemon_starts_last=not is_first,
+            daemon_starts_last=not existing.is_init_container,
             real_directory=real(directory),
         )
     is_on_node = profile.mode is Mode.NODE

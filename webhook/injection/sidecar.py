@@ -3,8 +3,7 @@
 dockerd's flags are the container's args, so that `kubectl describe` shows them.
 """
 
-import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from webhook.config import Daemon, Placement, Profile, Storage, quantity
@@ -14,6 +13,7 @@ NAME = "dind"
 SOCKET_VOLUME = "cache-dir"
 STORAGE_VOLUME = "dind-storage"
 EMPTY_VOLUME = "dind-no-token"
+NODE_DIRECTORY_VOLUME = "dind-node-directory"
 STORAGE_DIRECTORY = "/var/lib/docker"
 ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Outside the shared volume: the files of a killed daemon would keep the next one from starting.
@@ -148,18 +148,14 @@ def no_token_volume(name: str) -> dict[str, Any]:
     return {"name": name, "emptyDir": {"sizeLimit": "1Mi"}}
 
 
-def node_directory_volumes(
-    directories: Sequence[str], taken: Collection[str]
-) -> list[dict[str, Any]]:
-    """The volumes of a profile's nodeDirectories, with names that are not taken."""
-    numbers = (n for n in itertools.count(1) if f"dind-node-directory-{n}" not in taken)
-    return [
-        {
-            "name": f"dind-node-directory-{number}",
-            "hostPath": {"path": directory, "type": "Directory"},
-        }
-        for directory, number in zip(dict.fromkeys(directories), numbers, strict=False)
-    ]
+def node_directory_volume(name: str, directory: str) -> dict[str, Any]:
+    """The volume of one of a profile's nodeDirectories."""
+    return {"name": name, "hostPath": {"path": directory, "type": "Directory"}}
+
+
+def node_directory_mount(name: str, directory: str) -> dict[str, Any]:
+    """Show a directory of the node at the same path in the daemon."""
+    return {"name": name, "mountPath": directory, "readOnly": True}
 
 
 def storage_volume(name: str, storage: Storage) -> dict[str, Any]:

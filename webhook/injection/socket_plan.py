@@ -17,7 +17,7 @@ from webhook.config.paths import is_within, normal, real
 from webhook.injection.decisions import warning
 from webhook.injection.host_socket import (
     Migration,
-    mounted_host_path,
+    mounted_host_paths,
     plan_migration,
     warn_of_host_docker,
 )
@@ -52,19 +52,6 @@ class SocketPlan(Struct, frozen=True, gc=False):
     host_docker: Collection[str]
 
 
-def least_operations(
-    candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
-) -> int:
-    """Count operations that a container's plan has in any case, without making the plan."""
-    removed, added = 0, 1
-    for mount in candidate.container.volume_mounts or ():
-        if mount.name == socket.volume:
-            added = 0
-        if mounted_host_path(mount, host_volumes):
-            removed += 1
-    return removed + added + (candidate.docker_host is None)
-
-
 def plan_container(
     candidate: Candidate, socket: SharedSocket, host_volumes: Mapping[str, str]
 ) -> SocketPlan:
@@ -77,9 +64,10 @@ def plan_container(
     """
     container = candidate.container
     present = container.volume_mounts or ()
-    migration = plan_migration(candidate, socket, host_volumes)
+    host_paths = mounted_host_paths(container, host_volumes)
+    migration = plan_migration(candidate, socket, host_paths)
     warnings = _migration_warnings(container, migration) if migration.removed else []
-    host_docker = warn_of_host_docker(candidate, host_volumes)
+    host_docker = warn_of_host_docker(container, host_paths)
     warnings += host_docker.values()
     directories = [
         normal(mount.mount_path)
@@ -95,9 +83,8 @@ def plan_container(
         others = [path for path in migration.directories if path != directory]
         directories = added = [directory, *others]
     variable = candidate.docker_host
-    file_paths = [mount["mountPath"] for mount in migration.file_mounts]
-    places = {*map(real, directories), *map(real, file_paths)}
-    if variable is not None and not _leads_to(variable.value or "", places):
+    paths = [*directories, *[mount["mountPath"] for mount in migration.file_mounts]]
+    if variable is not None and not _leads_to(variable.value or "", paths):
         warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
     elif names := _set_tls_variables(candidate):
         text = "container {} sets {}: the socket has no TLS, so clients would fail; remove it"
@@ -134,7 +121,11 @@ def _add_mounts(
     patch, previous = [], -1
     for mount in mounts:
         path = real(mount["mountPath"])
-        above = [index for index, other in enumerate(paths) if is_within(path, other)]
+        above = [
+            index
+            for index, other in enumerate(paths)
+            if path.startswith(other) and is_within(path, other)
+        ]
         previous = max([previous, *above]) + 1
         patch.append(add(f"{pointer}/{previous}", mount))
         paths.insert(previous, path)
@@ -187,8 +178,9 @@ def _choose_directory(socket: SharedSocket, migration: Migration) -> str:
     return other
 
 
-def _leads_to(docker_host: str, places: set[str]) -> bool:
+def _leads_to(docker_host: str, paths: Sequence[str]) -> bool:
     """Tell whether a DOCKER_HOST names the socket, in one of these directories or files."""
+    places = {*map(real, paths)}
     scheme, _, path = docker_host[:_PATH_MAX].partition("://")
     path = real(path)
     return scheme == "unix" and (path in places or path.removesuffix("/" + SOCKET_FILE) in places)

@@ -200,13 +200,6 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
         pod(*many_containers(1000)),
         "the patch for the pod has 2,004 operations (accepted: up to 2,000)",
     ),
-    "patch that is not built": (
-        pod(
-            *many_containers(1000, volumeMounts=[mount("sock", "/var/run/docker.sock")]),
-            volumes=[{"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}}],
-        ),
-        "the patch for the pod has at least 3,000 operations (accepted: up to 2,000)",
-    ),
     "patch of a migration": (
         pod(
             container(volumeMounts=[mount("sock", f"/{n}/docker.sock") for n in range(1001)]),

@@ -162,6 +162,19 @@ def test_different_volumes_at_one_path_are_not_mirrored() -> None:
     ]
 
 
+def test_volumes_of_different_types_at_one_path_are_not_mirrored() -> None:
+    """Otherwise one of the containers would find the files of the other's volume."""
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work")]),
+        container("b", volumeMounts=[mount("of-node", "/work")]),
+        volumes=[empty_dir("w"), {"name": "of-node", "hostPath": {"path": "/srv"}}],
+    )
+    assert mirrored(raw) == {}
+    assert warnings(raw) == [
+        "/work is not mirrored in dind: containers mount different volumes there"
+    ]
+
+
 def test_different_sub_paths_at_one_path_are_not_mirrored() -> None:
     raw = pod(
         container("a", volumeMounts=[mount("w", "/work", subPath="a")]),

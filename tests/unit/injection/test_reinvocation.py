@@ -161,6 +161,10 @@ def test_changed_status_annotations_are_corrected() -> None:
     }
 
 
+WITH_NODE_DIRECTORIES = {"profiles": {"default": {"nodeDirectories": ["/lib/modules", "/srv/c"]}}}
+IN_FIRST_PLACE = pytest.mark.parametrize(
+    "config", [{}, NODE, WITH_NODE_DIRECTORIES], ids=["sidecar", "node", "node-directories"]
+)
 FIELDS = ["restartPolicy", "securityContext", "command", "args", "lifecycle", "volumeMounts"]
 
 
@@ -168,7 +172,7 @@ def mirroring() -> dict[str, Any]:
     return pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
 
 
-@pytest.mark.parametrize("config", [{}, NODE], ids=["sidecar", "node"])
+@IN_FIRST_PLACE
 @pytest.mark.parametrize("lost", [*([field] for field in FIELDS), FIELDS], ids=str)
 def test_dropped_fields_of_the_injected_container_are_restored(
     config: dict[str, Any], lost: list[str]
@@ -180,7 +184,7 @@ def test_dropped_fields_of_the_injected_container_are_restored(
     assert injected(broken, config) == once
 
 
-@pytest.mark.parametrize("config", [{}, NODE], ids=["sidecar", "node"])
+@IN_FIRST_PLACE
 def test_dropped_volumes_are_restored(config: dict[str, Any]) -> None:
     once, broken = injected(pod(), config), injected(pod(), config)
     broken["spec"]["volumes"] = []

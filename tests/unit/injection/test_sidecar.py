@@ -273,13 +273,13 @@ def test_the_image_store_gets_a_number_if_its_name_is_in_use() -> None:
 
 def test_directories_of_the_node_are_mounted_read_only() -> None:
     config = {"profiles": {"default": {"nodeDirectories": ["/lib/modules", "/usr/src"]}}}
-    raw = pod(volumes=[empty_dir("dind-node-directory-1")])
+    raw = pod(volumes=[empty_dir("dind-node-directory")])
     after = injected(raw, config)
     assert (
         mounts(after, "dind").items()
         >= {
-            "/lib/modules": "dind-node-directory-2 ro",
-            "/usr/src": "dind-node-directory-3 ro",
+            "/lib/modules": "dind-node-directory-1 ro",
+            "/usr/src": "dind-node-directory-2 ro",
         }.items()
     )
     assert [volume.get("hostPath") for volume in after["spec"]["volumes"][-2:]] == [
@@ -292,7 +292,7 @@ def test_directories_of_the_node_are_mounted_read_only() -> None:
 def test_a_job_s_volume_does_not_replace_a_directory_of_the_node() -> None:
     config = {"profiles": {"default": {"nodeDirectories": ["/srv/cache"]}}}
     raw = pod(container(volumeMounts=[mount("w", "/srv/cache")]), volumes=[empty_dir("w")])
-    assert mounts(injected(raw, config), "dind")["/srv/cache"] == "dind-node-directory-1 ro"
+    assert mounts(injected(raw, config), "dind")["/srv/cache"] == "dind-node-directory ro"
     assert warnings(raw, config) == [
         "/srv/cache is not mirrored in dind: the daemon has files of its own there"
     ]

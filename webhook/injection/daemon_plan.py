@@ -1,0 +1,146 @@
+"""The injected container and its volumes: what a pod gets, or should still have."""
+
+from collections.abc import Sequence
+from itertools import starmap
+from typing import Any
+
+from msgspec import Struct
+
+from webhook.config.paths import real
+from webhook.injection import node, sidecar
+from webhook.injection.decisions import warning
+from webhook.injection.existing import ExistingInjection
+from webhook.injection.mirror import mirror_mounts
+from webhook.injection.pod import Pod
+from webhook.injection.settings import Settings
+from webhook.injection.shared_socket import SharedSocket, default_volume, free_volume_name
+from webhook.injection.socket_plan import SocketPlan
+
+
+class DaemonPlan(Struct, frozen=True):
+    """What belongs to the daemon in a pod.
+
+    Attributes:
+        container: the injected container.
+        volumes: those that it mounts and the pod does not have.
+        warnings: for the user.
+    """
+
+    container: dict[str, Any]
+    volumes: Sequence[dict[str, Any]]
+    warnings: Sequence[str]
+
+
+def plan_daemon(
+    pod: Pod,
+    settings: Settings,
+    socket: SharedSocket,
+    plans: Sequence[SocketPlan],
+    existing: ExistingInjection | None,
+) -> DaemonPlan:
+    """Plan the injected container and its volumes.
+
+    Args:
+        pod: the pod.
+        settings: its profile and options.
+        socket: the shared volume.
+        plans: of the containers that get the socket.
+        existing: what an earlier injection added; its volumes keep their names.
+    """
+    profile = settings.profile
+    taken = {volume.name for volume in pod.volumes}
+    token_volume = _name_volume(pod, existing, sidecar.ACCOUNT_DIRECTORY, sidecar.EMPTY_VOLUME)
+    no_token = sidecar.no_token_volume(token_volume)
+    warnings: list[str] = []
+    if socket.is_on_node:
+        container = node.container(profile, socket.directory, socket.volume, token_volume)
+        volumes = [node.socket_volume(socket.volume, socket.directory), no_token]
+    else:
+        storage_volume = _name_volume(
+            pod, existing, sidecar.STORAGE_DIRECTORY, sidecar.STORAGE_VOLUME
+        )
+        mounts: list[dict[str, Any]] = []
+        if existing is None or existing.has_lost_mounts():
+            mounts, warnings = _mirror(pod, settings, socket, plans, existing)
+            mounts += _other_socket_mounts(socket, plans)
+        node_directories = _name_node_volumes(pod, profile.node_directories, existing)
+        container = sidecar.container(
+            profile,
+            socket.directory,
+            socket.volume,
+            storage_volume,
+            token_volume,
+            more_mounts=[*mounts, *starmap(sidecar.node_directory_mount, node_directories)],
+            storage_is_limited=any(c.limits_storage() for c in pod.all_containers()),
+            has_local_apparmor_profile=pod.spec.has_local_apparmor_profile(),
+        )
+        volumes = [
+            sidecar.socket_volume(socket.volume),
+            sidecar.storage_volume(storage_volume, profile.storage),
+            no_token,
+            *starmap(sidecar.node_directory_volume, node_directories),
+        ]
+    if existing is None and socket.volume != (default := default_volume(profile.mode)):
+        text = "the pod has another volume {}: the socket's volume is {}"
+        warnings.insert(0, warning(text, default, socket.volume))
+    return DaemonPlan(container, [v for v in volumes if v["name"] not in taken], warnings)
+
+
+def _name_volume(pod: Pod, existing: ExistingInjection | None, path: str, default: str) -> str:
+    """Name the volume for a path: one that is mounted there, or lost its mount, or a new one."""
+    volumes = {volume.name: volume for volume in pod.volumes}
+    if existing is not None:
+        if name := existing.volume_at(path):
+            return name
+        if default in volumes and volumes[default].empty_dir:
+            return default
+    return free_volume_name(default, volumes.keys())
+
+
+def _name_node_volumes(
+    pod: Pod, directories: Sequence[str], existing: ExistingInjection | None
+) -> list[tuple[str, str]]:
+    """Name the volumes of the profile's nodeDirectories: pairs of name and directory.
+
+    Those of an earlier injection keep their names, also if they have lost their mounts.
+    """
+    taken = {volume.name for volume in pod.volumes}
+    left: dict[str, str] = {}
+    if existing is not None:
+        left = {v.host_path.path: v.name for v in pod.volumes if v.host_path}
+        left |= {path: name for path in directories if (name := existing.volume_at(path))}
+    named = []
+    for directory in dict.fromkeys(directories):
+        name = left.get(directory) or free_volume_name(sidecar.NODE_DIRECTORY_VOLUME, taken)
+        taken.add(name)
+        named.append((name, directory))
+    return named
+
+
+def _mirror(
+    pod: Pod,
+    settings: Settings,
+    socket: SharedSocket,
+    plans: Sequence[SocketPlan],
+    existing: ExistingInjection | None,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    if not settings.profile.mirror_mounts:
+        return [], []
+    injected = existing.container if existing else None
+    later = [container for container in pod.init_containers if container is not injected]
+    return mirror_mounts(
+        plans,
+        pod.volumes,
+        socket,
+        later=() if socket.daemon_starts_last else later,
+        profile=settings.profile,
+    )
+
+
+def _other_socket_mounts(socket: SharedSocket, plans: Sequence[SocketPlan]) -> list[dict[str, Any]]:
+    """Mount the socket in the daemon at all paths that containers have in DOCKER_HOST.
+
+    Clients pass this path on: Testcontainers starts its reaper with `--volume` of it.
+    """
+    paths = {plan.directory for plan in plans if plan.docker_host is not None}
+    return [socket.mount(path) for path in sorted(paths) if real(path) != socket.real_directory]
