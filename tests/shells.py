@@ -13,7 +13,10 @@ import pytest
 NAMES = ("dash", "busybox")
 
 # Every program that the scripts call. busybox has its own.
-_TOOLS = ("cat", "grep", "id", "ln", "mkdir", "mount", "sed", "sleep", "tail", "timeout", "umount")
+_TOOLS = (
+    *("cat", "grep", "id", "ln", "mkdir", "mount", "sed", "sleep", "tail", "timeout", "true"),
+    "umount",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Shell:
     def add(self, name: str, text: str) -> None:
         """Puts an executable script on the PATH."""
         script = self.path / name
+        script.unlink(missing_ok=True)  # it may be a link to the real program
         script.write_text(text)
         script.chmod(0o755)
 

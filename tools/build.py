@@ -10,6 +10,7 @@ that determines its bytes: checkouts share it, and a changed pin builds it again
 import argparse
 import fcntl
 import functools
+import json
 import os
 import re
 import shutil
@@ -68,6 +69,25 @@ def version(name: str) -> str:
     """Returns the pinned version of a tool, such as v1.36.3."""
     group = TOOLS[name].group
     return _pinned(group, GROUPS[group].module)
+
+
+def module_file(group: str, name: str) -> Path:
+    """Returns the path of a file in the source of a group's module. Needs Go.
+
+    Raises:
+        BuildFailed: the module could not be downloaded.
+    """
+    asked = subprocess.run(
+        ["go", "mod", "download", "-json", GROUPS[group].module],
+        cwd=HERE / group,
+        env=os.environ | {"GOFLAGS": "-mod=readonly", "GOWORK": "off"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        raise BuildFailed(f"go mod download, in tools/{group}: {asked.stderr or asked.stdout}")
+    return Path(json.loads(asked.stdout)["Dir"], name)
 
 
 def cached(name: str) -> Path:

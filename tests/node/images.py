@@ -5,17 +5,19 @@ shell is busybox ash and /var/run is a link to /run.
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from node import archive, client_images, debian
 from node.archive import Image, Layer
 
-from tools.build import ensure
+from tools.build import ensure, module_file
 from tools.cache import made_once
 
 BUSYBOX = "busybox:1.35"
 CLI = "docker:29-cli"
+CLI_WITHOUT_LINK = "docker:29-cli-without-link"  # /var/run is a directory of its own
+CLI_WITH_FILES = "docker:29-cli-with-files-in-run"  # as the images of MariaDB and sshd have them
 DIND = "docker:29-dind"
 DIND_WITHOUT_IPTABLES = "docker:29-dind-no-iptables"  # a broken image
 PAUSE = "pause:3.10"
@@ -25,7 +27,10 @@ PYTHON_CLIENTS = "python-clients:test"
 # In the base image beside the dynamic busybox, which resolves names: this one runs FROM scratch.
 STATIC_BUSYBOX = "/usr/local/lib/busybox-static"
 
-NAMES = (BUSYBOX, CLI, DIND, DIND_WITHOUT_IPTABLES, PAUSE, PYTHON, PYTHON_CLIENTS)
+NAMES = (
+    *(BUSYBOX, CLI, CLI_WITHOUT_LINK, CLI_WITH_FILES, DIND, DIND_WITHOUT_IPTABLES),
+    *(PAUSE, PYTHON, PYTHON_CLIENTS),
+)
 
 _SCRIPTS = Path(__file__).parent / "images"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,6 +48,17 @@ _IPTABLES_PACKAGES = (
     "libnftnl11",
     "libxtables12",
     "netbase",
+)
+# mountpoint, for Docker's wrapper script; unshare, for the entrypoint.
+_UTIL_LINUX_PACKAGES = (
+    "libblkid1",
+    "libcap-ng0",
+    "libmount1",
+    "libpcre2-8-0",
+    "libselinux1",
+    "libsmartcols1",
+    "libtinfo6",
+    "util-linux",
 )
 _PYTHON_PACKAGES = (
     "ca-certificates",
@@ -63,7 +79,13 @@ _PYTHON_PACKAGES = (
     "zlib1g",
 )
 
-_PACKAGES = (_BASE_PACKAGES, _STATIC_PACKAGES, _IPTABLES_PACKAGES, _PYTHON_PACKAGES)
+_PACKAGES = (
+    _BASE_PACKAGES,
+    _STATIC_PACKAGES,
+    _IPTABLES_PACKAGES,
+    _UTIL_LINUX_PACKAGES,
+    _PYTHON_PACKAGES,
+)
 
 _TOOLS = (
     "docker",
@@ -106,10 +128,15 @@ def _tree(packages: tuple[str, ...]) -> Path:
 
 
 def _images() -> dict[str, Image]:
-    base = _base()
-    cli = [base, _docker_cli()]
+    base, docker_cli = _base({"/var/run": "/run"}), _docker_cli()
+    cli = [base, docker_cli]
     daemon = [*cli, _docker_daemon()]
     python = [base, _python()]
+    cli_config = {
+        "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
+        "Entrypoint": ["docker-entrypoint.sh"],
+        "Cmd": ["sh"],
+    }
     daemon_config = {
         "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
         "Entrypoint": ["dockerd-entrypoint.sh"],
@@ -119,14 +146,9 @@ def _images() -> dict[str, Image]:
         BUSYBOX: Image([base], {"Env": [_PATH], "Cmd": ["sh"]}),
         # tini, because process 1 must end on SIGTERM and reap orphans.
         PAUSE: Image([base], {"Entrypoint": ["/usr/bin/tini-static", "sleep", "infinity"]}),
-        CLI: Image(
-            cli,
-            {
-                "Env": [_PATH, "DOCKER_TLS_CERTDIR=/certs"],
-                "Entrypoint": ["docker-entrypoint.sh"],
-                "Cmd": ["sh"],
-            },
-        ),
+        CLI: Image(cli, cli_config),
+        CLI_WITHOUT_LINK: Image([_base({}), docker_cli], cli_config),
+        CLI_WITH_FILES: Image([*cli, Layer(texts={"/run/app/settings": "kept\n"})], cli_config),
         DIND: Image([*daemon, _iptables()], daemon_config),
         DIND_WITHOUT_IPTABLES: Image(daemon, daemon_config),
         PYTHON: Image(python, {"Env": [_PATH], "Cmd": ["python3"]}),
@@ -136,12 +158,12 @@ def _images() -> dict[str, Image]:
     }
 
 
-def _base() -> Layer:
+def _base(links: Mapping[str, str]) -> Layer:
     tree = _tree(_BASE_PACKAGES)
     return Layer(
         trees=[tree],
         files={STATIC_BUSYBOX: _tree(_STATIC_PACKAGES) / "bin/busybox"},
-        links={"/var/run": "/run", **dict.fromkeys(_applets(tree), "/bin/busybox")},
+        links={**links, **dict.fromkeys(_applets(tree), "/bin/busybox")},
         texts={
             "/etc/passwd": (
                 "root:x:0:0:root:/root:/bin/sh\n"
@@ -176,7 +198,9 @@ def _docker_cli() -> Layer:
 def _docker_daemon() -> Layer:
     tools = ("dockerd", "docker-proxy", "containerd", "containerd-shim-runc-v2", "runc")
     return Layer(
+        trees=[_tree(_UTIL_LINUX_PACKAGES)],
         files={
+            "/usr/local/bin/dind": module_file("moby", "hack/dind"),
             "/usr/local/bin/dockerd-entrypoint.sh": _SCRIPTS / "dockerd-entrypoint.sh",
             **{f"/usr/local/bin/{tool}": ensure(tool) for tool in tools},
         },

@@ -31,6 +31,27 @@ def create(cluster: Cluster, namespace: str, manifest: Mapping[str, Any]) -> str
     return name
 
 
+def claim_directory(cluster: Cluster, namespace: str, path: str) -> None:
+    """Creates a PersistentVolume of a directory of the node, and the claim `app` that gets it."""
+    shared = {
+        "storageClassName": "",
+        "accessModes": ["ReadWriteOnce"],
+        "volumeMode": "Filesystem",
+    }
+    volume = {
+        "metadata": {"name": namespace},
+        "spec": {**shared, "capacity": {"storage": "1Mi"}, "hostPath": {"path": path}},
+    }
+    resources = {"requests": {"storage": "1Mi"}}
+    claim = {
+        "metadata": {"name": "app"},
+        "spec": {**shared, "resources": resources, "volumeName": namespace},
+    }
+    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    cluster.client.post("/api/v1/persistentvolumes", json=volume).raise_for_status()
+    cluster.client.post(claims, json=claim).raise_for_status()
+
+
 def status(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     """A pod's current status."""
     answer = cluster.client.get(f"/api/v1/namespaces/{namespace}/pods/{name}").raise_for_status()

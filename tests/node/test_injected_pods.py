@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from node.cluster import Cluster
 from node.doing import in_container, start, using
+from node.images import CLI, CLI_WITH_FILES, CLI_WITHOUT_LINK
 from node.injecting import MAKE_IMAGE, job
-from node.pods import completed
+from node.pods import claim_directory, completed
 from node.settings import POD_MTU
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("profiles")]
@@ -18,50 +19,72 @@ def test_daemon_answers_the_first_call(cluster: Cluster, namespace: str) -> None
     assert completed(cluster, namespace, job("first", script)) == "answered\n"
 
 
-def test_mounts_below_the_socket_directory_stay_visible(cluster: Cluster, namespace: str) -> None:
-    """In both spellings of /run, and for volumes of several types.
+LABEL = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
+SOURCES: dict[str, dict[str, Any]] = {
+    "secret": {"secret": {"secretName": "app"}},
+    "config-map": {"configMap": {"name": "app"}},
+    "projected": {"projected": {"sources": [{"secret": {"name": "app"}}]}},
+    "downward-api": {"downwardAPI": {"items": [LABEL]}},
+    "empty-dir": {"emptyDir": {}},
+    "host-path": {"hostPath": {"path": "/etc/alternatives"}},
+    "claim": {"persistentVolumeClaim": {"claimName": "app"}},
+}
+
+
+@pytest.mark.parametrize("image", [CLI, CLI_WITHOUT_LINK], ids=["link", "no link"])
+def test_mounts_below_the_socket_directory_stay_visible(
+    cluster: Cluster, namespace: str, image: str
+) -> None:
+    """For volumes of every type, in both spellings of /run; /run/secrets is the shortest path.
 
     Without the service account token: below a Secret, the kubelet could not make its directory.
     """
-    cluster.kubectl(
-        *(f"--namespace={namespace}", "create", "secret", "generic", "app"),
-        "--from-literal=password=secret",
-    )
-    cluster.kubectl(
-        f"--namespace={namespace}", "create", "configmap", "app", "--from-literal=a=map"
-    )
-    label = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
-    volumes: dict[str, dict[str, Any]] = {
-        "/run/secrets": {"secret": {"secretName": "app"}},
-        "/var/run/map": {"configMap": {"name": "app"}},
-        "/run/info": {"downwardAPI": {"items": [label]}},
-        "/var/run/all/deep": {"projected": {"sources": [{"secret": {"name": "app"}}]}},
-        "/run/mysqld": {"emptyDir": {}},
-    }
-    script = """
+    for kind in (["secret", "generic"], ["configmap"]):
+        cluster.kubectl(f"--namespace={namespace}", "create", *kind, "app", "--from-literal=a=b")
+    claim_directory(cluster, namespace, "/etc/alternatives")
+    paths = {f"{run}/of-{name}": name for run in ("/run", "/var/run/deep") for name in SOURCES}
+    paths["/run/secrets"] = "secret"
+    script = f"""
         docker version >/dev/null
-        cat /var/run/secrets/password /run/map/a /var/run/info/name /run/all/deep/password
-        grep -c ' /run/mysqld ' /proc/self/mountinfo
+        for path in {" ".join(paths)}; do
+          grep -q " $(readlink -f $path) " /proc/self/mountinfo || echo "hidden: $path"
+        done
+        cat /run/secrets/a
     """
-    mounts = [{"name": f"v{i}", "mountPath": path} for i, path in enumerate(volumes)]
-    manifest = job("mounts", script, volumeMounts=mounts)
+    mounts = [{"name": name, "mountPath": path} for path, name in paths.items()]
+    manifest = job("mounts", script, image=image, volumeMounts=mounts)
     manifest["spec"]["automountServiceAccountToken"] = False
-    manifest["spec"]["volumes"] = [
-        {"name": f"v{i}", **source} for i, source in enumerate(volumes.values())
-    ]
-    assert completed(cluster, namespace, manifest) == "secretmapmountssecret1\n"
+    manifest["spec"]["volumes"] = [{"name": name, **source} for name, source in SOURCES.items()]
+    assert completed(cluster, namespace, manifest) == "b"
 
 
-def test_socket_in_a_directory_of_its_own_leaves_run_alone(
-    cluster: Cluster, namespace: str
+@pytest.mark.parametrize(
+    ("profile", "log"),
+    [
+        ("default", "unix:///var/run/docker.sock\n"),
+        ("own-directory", "unix:///var/run/dind/docker.sock\nkept\n"),
+    ],
+)
+def test_socket_in_a_directory_of_its_own_leaves_the_image_s_files_in_run(
+    cluster: Cluster, namespace: str, profile: str, log: str
 ) -> None:
-    """Images such as MariaDB's keep directories in /run, which a mount there would hide."""
     script = """
         docker version >/dev/null && echo $DOCKER_HOST
-        grep -cE ' (/var)?/run ' /proc/self/mountinfo || true
+        cat /run/app/settings 2>/dev/null || true
     """
-    log = completed(cluster, namespace, using("own-directory", job("apart", script)))
-    assert log == "unix:///var/run/dind/docker.sock\n0\n"
+    manifest = using(profile, job("files", script, image=CLI_WITH_FILES))
+    assert completed(cluster, namespace, manifest) == log
+
+
+def test_volumes_below_tmp_are_mirrored(cluster: Cluster, namespace: str) -> None:
+    """The wrapper script in Docker's image mounts a tmpfs on /tmp."""
+    script = f"""{MAKE_IMAGE}
+        echo from the job >/tmp/work/file
+        docker run --rm --volume=/tmp/work:/w made cat /w/file
+    """
+    manifest = job("below-tmp", script, volumeMounts=[{"name": "work", "mountPath": "/tmp/work"}])
+    manifest["spec"]["volumes"] = [{"name": "work", "emptyDir": {}}]
+    assert completed(cluster, namespace, manifest) == "from the job\n"
 
 
 def test_daemon_mounts_directories_of_the_node_read_only(cluster: Cluster, namespace: str) -> None:

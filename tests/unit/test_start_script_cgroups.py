@@ -190,6 +190,25 @@ def test_a_cgroup_namespace_needs_no_bind(container: Container) -> None:
     assert [f"/{container.group}", "/sys/fs/cgroup"] not in seen["mounts"]
 
 
+def test_an_entrypoint_that_makes_a_cgroup_namespace_is_left_to_do_it(container: Container) -> None:
+    """It could not unmount the tree under what is bound, and would warn of that."""
+    container.shell.add("dockerd-entrypoint.sh", f"{ENTRYPOINT}# It runs unshare --cgroup.\n")
+    container.shell.add("unshare", f'#!/bin/sh\nexec {shells.found("unshare")} "$@"\n')
+    (seen,), log = container.run("start")
+    assert seen["daemon"] == container.group
+    assert container.bound_at(seen) == []
+    assert log == []
+
+
+def test_an_image_whose_unshare_makes_no_cgroup_namespace_needs_the_bind(
+    container: Container,
+) -> None:
+    container.shell.add("dockerd-entrypoint.sh", f"{ENTRYPOINT}# It runs unshare --cgroup.\n")
+    container.shell.add("unshare", "#!/bin/sh\nexit 1\n")
+    (seen,), _ = container.run("start")
+    assert seen["daemon"] == f"{container.group}/init"
+
+
 @pytest.mark.parametrize(
     "steps", ["start", "mount -t tmpfs tmpfs /sys/fs/cgroup; start"], ids=["v2", "v1"]
 )

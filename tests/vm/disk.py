@@ -124,7 +124,9 @@ def _make(kernel: Path, archive: Path, directory: Path) -> None:
     """Makes the disk and the initramfs in a directory."""
     node, start = directory / "node", directory / "start"
     _unpack(archive, DIND, node / "image")
-    _copy_program(_GUEST / "dockerd-entrypoint.sh", node / "image/usr/local/bin")
+    older = node / "older/usr/local/bin"
+    older.mkdir(parents=True)
+    _copy_program(_GUEST / "dockerd-entrypoint.sh", older)
     busybox = node / "image" / STATIC_BUSYBOX.lstrip("/")
     for root, script in ((node, "node.sh"), (start, "init.sh")):
         _make_root(root, busybox, _GUEST / script)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from vm.disk import disk, environment, tools
 
-LIFETIME = 1800  # seconds for all scripts of one machine; an idle host needs a tenth of it
+LIFETIME = 1800  # seconds for all scripts of one machine; an idle host needs a fifth of it
 
 _MEMORY = "2048"  # MiB
 _TAIL = 60  # lines of the console that a failure shows

@@ -32,7 +32,7 @@ echo $!
 _START = """
 cd {bundle}
 mkdir rootfs changes work
-mount -t overlay -o lowerdir=/image,upperdir=changes,workdir=work overlay rootfs
+mount -t overlay -o lowerdir={image},upperdir=changes,workdir=work overlay rootfs
 runc run --detach {name} >/dev/console 2>&1
 """
 
@@ -45,6 +45,10 @@ rm -r {bundle}
 
 _STARTS = 5
 
+IMAGE = "/image"
+# With the entrypoint that Docker's image had before 29.9, which makes no cgroup namespace.
+OLDER_IMAGE = "/older:/image"
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -54,12 +58,14 @@ class Pod:
         machine: its node.
         containers: the containers of the manifest, by name.
         sandbox: what they share.
+        image: directories of the image's layers, highest first, separated by colons.
         starts: how often each was started; every start has its own name, as in a cluster.
     """
 
     machine: Machine
     containers: Mapping[str, Mapping[str, Any]]
     sandbox: Sandbox
+    image: str
     starts: Counter[str] = field(default_factory=Counter)
 
     def start(self, container: str) -> None:
@@ -84,7 +90,7 @@ class Pod:
         text = json.dumps(specification(manifest, self.sandbox, self.group(container)))
         bundle = self._bundle(container)
         self.machine.run(f"mkdir {bundle}\ncat >{bundle}/config.json <<'END'\n{text}\nEND")
-        self.machine.run(_START.format(bundle=bundle, name=self._name(container)))
+        self.machine.run(_START.format(bundle=bundle, name=self._name(container), image=self.image))
         if "lifecycle" in manifest:
             self.run(container, manifest["lifecycle"]["postStart"]["exec"]["command"])
 
@@ -121,7 +127,9 @@ class Pod:
 
 
 @contextmanager
-def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator[Pod]:
+def running(
+    machine: Machine, manifest: Mapping[str, Any], uid: str, image: str = IMAGE
+) -> Iterator[Pod]:
     """Starts a pod's sidecar, then its job; deletes the pod as the kubelet does."""
     spec = manifest["spec"]
     names = " ".join(volume["name"] for volume in spec["volumes"])
@@ -131,6 +139,7 @@ def running(machine: Machine, manifest: Mapping[str, Any], uid: str) -> Iterator
         machine,
         {one["name"]: one for one in (*spec["initContainers"], *spec["containers"])},
         Sandbox(uid, directory, process),
+        image,
     )
     pod.start("dind")
     pod.start("job")

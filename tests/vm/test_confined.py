@@ -1,5 +1,6 @@
 """The start script on cgroup v2: the pod's limits hold for everything that its daemon starts."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,23 +8,30 @@ import pytest
 from kube.waiting import until
 from vm import watching
 from vm.machine import Machine
-from vm.pods import Pod, running
+from vm.pods import IMAGE, OLDER_IMAGE, Pod, running
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 KILLED = 137
 
 
+@pytest.fixture(scope="module", params=[IMAGE, OLDER_IMAGE], ids=["29.9", "before 29.9"])
+def image(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
-def pod(machine: Machine, manifest: dict[str, Any]) -> Iterator[Pod]:
-    with running(machine, manifest, uid="first") as pod:
+def pod(machine: Machine, manifest: dict[str, Any], image: str) -> Iterator[Pod]:
+    with running(machine, manifest, f"first-{len(image)}", image) as pod:
         watching.make_image(pod)
         yield pod
 
 
-def test_start_script_logs_no_problem(machine: Machine, pod: Pod) -> None:
+def test_start_logs_no_problem(machine: Machine, pod: Pod) -> None:
     assert pod.is_running("dind")
-    assert [line for line in machine.said() if line.startswith("dind-start:")] == []
+    said = [line for line in machine.said() if re.match("dind-start:|dockerd-entrypoint:", line)]
+    assert said == []
 
 
 @pytest.mark.parametrize(
@@ -86,9 +94,11 @@ def test_killed_daemon_restarts_inside_the_pod_cgroup(pod: Pod) -> None:
     assert group.startswith(f"{pod.group('dind')}/docker/")
 
 
-def test_deleted_pod_leaves_nothing_on_the_node(machine: Machine, manifest: dict[str, Any]) -> None:
+def test_deleted_pod_leaves_nothing_on_the_node(
+    machine: Machine, manifest: dict[str, Any], image: str
+) -> None:
     before = watching.traces(machine)
-    with running(machine, manifest, uid="second") as pod:
+    with running(machine, manifest, f"second-{len(image)}", image) as pod:
         watching.make_image(pod)
         watching.group_of_container(pod)
         assert watching.traces(machine) - before

@@ -1,4 +1,7 @@
-"""The same node without the start script's part about groups: what the other tests would see."""
+"""The same node without the start script's part about groups: what the other tests would see.
+
+With an image that makes no cgroup namespace itself.
+"""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -7,7 +10,7 @@ from typing import Any
 import pytest
 from vm import watching
 from vm.machine import Machine
-from vm.pods import Pod, running
+from vm.pods import OLDER_IMAGE, Pod, running
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
@@ -21,7 +24,7 @@ def unconfined(manifest: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pod(machine: Machine, unconfined: dict[str, Any]) -> Iterator[Pod]:
-    with running(machine, unconfined, uid="first") as pod:
+    with running(machine, unconfined, uid="first", image=OLDER_IMAGE) as pod:
         watching.make_image(pod)
         yield pod
 
@@ -48,7 +51,7 @@ def test_nested_container_survives_exceeding_the_pod_limit(pod: Pod) -> None:
 def test_deleted_pod_leaves_cgroups_on_the_node(
     machine: Machine, unconfined: dict[str, Any]
 ) -> None:
-    with running(machine, unconfined, uid="second") as pod:
+    with running(machine, unconfined, uid="second", image=OLDER_IMAGE) as pod:
         watching.make_image(pod)
         watching.group_of_container(pod)
     groups = machine.run("ls -d /sys/fs/cgroup/*/").split()

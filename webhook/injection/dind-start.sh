@@ -31,6 +31,9 @@ pod_mtu() {
 }
 
 cgroups=/sys/fs/cgroup
+# Without the child to which a previous run moved this process.
+own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+own=${own%/init}
 # Not the shell's variable for the PID: Kubernetes replaces two dollar signs in a command with one.
 read -r self _ </proc/self/stat
 # For the hook: process 1 is another one if the containers of the pod share their processes.
@@ -61,15 +64,21 @@ hand_down_controllers() {
 }
 
 # A privileged container has no cgroup namespace and sees the cgroup tree of the node. dockerd would place
-# its containers in /docker of that tree, outside the limits of the pod. This function bind-mounts the
+# its containers in /docker of that tree, outside the limits of the pod. The official image, 29.9 and later,
+# makes a namespace itself, where `unshare` can. On top of the mounts below it could not, and would warn
+# that nothing holds the containers.
+image_keeps_inside_the_pod() {
+  entrypoint=$(command -v dockerd-entrypoint.sh) && grep -q 'unshare --cgroup' "$entrypoint" \
+    && unshare --cgroup --mount true
+}
+
+# For all other images. This function bind-mounts the
 # container's cgroup over the root of the tree. It also mounts it at its original path below itself,
 # because /proc/PID/cgroup contains that path. If the cgroup already is the root (after a restart, or with
 # a cgroup namespace), nothing is mounted. Only the root cgroup of the node has no file cgroup.type.
 keep_inside_the_pod() {
   bound=
   step="find the container's group"
-  own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-  own=${own%/init}
   [ -e "$cgroups$own/cgroup.type" ] && lies_in "$cgroups$own" || return
   if ! lies_in "$cgroups"; then
     step="bind $own over $cgroups"
@@ -87,7 +96,8 @@ keep_inside_the_pod() {
 # inherit the value; with a much lower one, the kernel would kill another container instead of the build
 # step that uses too much memory. Root may lack the capability for values below 0.
 spare_the_daemon() {
-  [ ! -e "$cgroups/memory.oom.group" ] || echo 0 >"$cgroups/memory.oom.group" || return
+  group=$cgroups$own/memory.oom.group
+  [ ! -e "$group" ] || echo 0 >"$group" || return
   score=/proc/$self/oom_score_adj
   [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
@@ -104,9 +114,16 @@ case " $* " in
     ;;
 esac
 
+# The wrapper script of the official image mounts a tmpfs on /tmp, which would hide mounts below it, unless
+# /tmp is a mount itself.
+if grep -q '^[^ ]* /tmp/' /proc/self/mounts && ! grep -q '^[^ ]* /tmp ' /proc/self/mounts; then
+  mount --rbind /tmp /tmp || say "cannot make /tmp a mount; mounts below it may be hidden"
+fi
+
 # On cgroup v1, the containers of dockerd are in the pod's cgroup without further steps.
 if [ "$DIND_CGROUP" != off ]; then
-  if [ ! -e "$cgroups/cgroup.controllers" ] || keep_inside_the_pod 2>/dev/null; then
+  if [ ! -e "$cgroups/cgroup.controllers" ] || image_keeps_inside_the_pod 2>/dev/null \
+    || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
   else
     # Lazy, because another process may use the mount.
