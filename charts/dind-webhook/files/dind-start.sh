@@ -20,6 +20,8 @@ pod_mtu() {
   cat "/sys/class/net/$(default_interface 2>/dev/null)/mtu" 2>/dev/null
 }
 cgroups=/sys/fs/cgroup
+own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+own=${own%/init}
 read -r self _ </proc/self/stat
 mkdir -p /var/dind && ln -sfn "/proc/$self/fd/2" /var/dind/log
 lies_in() {
@@ -38,11 +40,13 @@ hand_down_controllers() {
   done
   return 1
 }
+image_keeps_inside_the_pod() {
+  entrypoint=$(command -v dockerd-entrypoint.sh) && grep -q 'unshare --cgroup' "$entrypoint" \
+    && unshare --cgroup --mount true
+}
 keep_inside_the_pod() {
   bound=
   step="find the container's group"
-  own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-  own=${own%/init}
   [ -e "$cgroups$own/cgroup.type" ] && lies_in "$cgroups$own" || return
   if ! lies_in "$cgroups"; then
     step="bind $own over $cgroups"
@@ -54,7 +58,8 @@ keep_inside_the_pod() {
   hand_down_controllers
 }
 spare_the_daemon() {
-  [ ! -e "$cgroups/memory.oom.group" ] || echo 0 >"$cgroups/memory.oom.group" || return
+  group=$cgroups$own/memory.oom.group
+  [ ! -e "$group" ] || echo 0 >"$group" || return
   score=/proc/$self/oom_score_adj
   [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
@@ -68,8 +73,12 @@ case " $* " in
     fi
     ;;
 esac
+if grep -q '^[^ ]* /tmp/' /proc/self/mounts && ! grep -q '^[^ ]* /tmp ' /proc/self/mounts; then
+  mount --rbind /tmp /tmp || say "cannot make /tmp a mount; mounts below it may be hidden"
+fi
 if [ "$DIND_CGROUP" != off ]; then
-  if [ ! -e "$cgroups/cgroup.controllers" ] || keep_inside_the_pod 2>/dev/null; then
+  if [ ! -e "$cgroups/cgroup.controllers" ] || image_keeps_inside_the_pod 2>/dev/null \
+    || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
   else
     [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null

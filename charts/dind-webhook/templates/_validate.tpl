@@ -117,6 +117,15 @@
 {{- if not (has $default $names) -}}
 {{- $problems = append $problems (printf "config.defaultProfile: unknown profile %q (available: %s)" $default $known) -}}
 {{- end -}}
+{{- if and .Values.node.enabled (not (dig "profiles" "node" "" .Values.config)) -}}
+{{- $allowed := list -}}
+{{- range $_, $names := dig "policy" "profiles" dict $config -}}
+{{- $allowed = concat $allowed $names -}}
+{{- end -}}
+{{- if not (has "node" $allowed) -}}
+{{- $problems = append $problems "config.policy.profiles: must list the namespaces whose pods may use profile node, because node.enabled is true and all pods of a node share its daemon; such as {\"ci-*\": [default, node]}, or {\"*\": [default, node]} for all namespaces" -}}
+{{- end -}}
+{{- end -}}
 {{- range $pattern, $allowed := dig "policy" "profiles" dict $config -}}
 {{- range $allowed -}}
 {{- if not (has . $names) -}}

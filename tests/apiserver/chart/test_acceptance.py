@@ -1,11 +1,11 @@
 """The API server accepts what the chart renders."""
 
+import json
 from pathlib import Path
 
 import pytest
 from apiserver.chart.helm import CI_VALUES, FULLNAME, NAMESPACE, Helm, Object
 from kube.controlplane import ControlPlane
-from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -40,9 +40,8 @@ def test_every_object_is_accepted(
 
 
 def _written(rendered: list[Object], directory: Path) -> Path:
-    path = directory / "rendered.yaml"
-    with path.open("w") as file:
-        YAML(typ="safe", pure=True).dump_all(rendered, file)
+    path = directory / "rendered.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": rendered}))
     return path
 
 

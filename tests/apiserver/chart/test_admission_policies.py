@@ -231,6 +231,30 @@ def test_the_rotation_may_not_widen_the_webhooks(cluster: ControlPlane, what: st
 
 
 @pytest.mark.usefixtures("policies")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("labels", {"app.kubernetes.io/managed-by": "evil"}),
+        ("annotations", {"evil": "true"}),
+        ("finalizers", ["example.com/never"]),
+        (
+            "ownerReferences",
+            [{"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "none"}],
+        ),
+    ],
+)
+def test_the_rotation_may_not_change_metadata(
+    cluster: ControlPlane, field: str, value: object
+) -> None:
+    path = f"{CONFIGURATIONS}/{FULLNAME}"
+    stored = cluster.client.get(path).raise_for_status().json()
+    stored["metadata"][field] = value
+    answer = _as(cluster, ROTATION, "PUT", f"{path}?dryRun=All", stored)
+    assert _denied(answer), answer.text
+    assert "labels, annotations, finalizers or owners" in answer.json()["message"]
+
+
+@pytest.mark.usefixtures("policies")
 def test_the_rotation_may_publish_a_ca_bundle(cluster: ControlPlane) -> None:
     path = f"{CONFIGURATIONS}/{FULLNAME}"
     stored = cluster.client.get(path).raise_for_status().json()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from apiserver.chart.helm import NAMESPACE, Helm, HelmRefused, settings
-from apiserver.chart.presets import CALLED, CERTIFICATE, DIGEST, ISSUED, PROVIDED, SCALED
+from apiserver.chart.presets import CALLED, CERTIFICATE, DIGEST, ISSUED, NODE, PROVIDED, SCALED
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -39,6 +39,14 @@ pytestmark = pytest.mark.apiserver("helm")
         (
             {"tests.namespace": f'"{NAMESPACE}"'},
             f'tests.namespace: pods in "{NAMESPACE}", the namespace of the release, are never inje',
+        ),
+        (
+            {"node.enabled": "true"},
+            "config.policy.profiles: must list the namespaces whose pods may",
+        ),
+        (
+            {**NODE, "config.policy.profiles": '{"ci-*": ["default"]}'},
+            "config.policy.profiles: must list the namespaces whose pods may use profile node",
         ),
         ({"replicas": "1"}, "podDisruptionBudget.minAvailable: 1 is not less than replicas (1)"),
         (

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apiserver.chart.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Helm
+from apiserver.chart.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Helm, settings
+from apiserver.chart.presets import NODE
 from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
 
@@ -49,7 +50,7 @@ def test_a_release_can_be_upgraded_rolled_back_and_removed_without_a_trace(
     installed = _everything(cluster)
     either_helm.run(
         "upgrade", RELEASE, CHART,
-        "--set=node.enabled=true", "--set=checker.create=true", "--set=webhook.timeoutSeconds=9",
+        *settings(NODE), "--set=checker.create=true", "--set=webhook.timeoutSeconds=9",
     )  # fmt: skip
     upgraded = _everything(cluster)
     timeouts = {webhook["timeoutSeconds"] for webhook in _webhooks(cluster)}
@@ -146,7 +147,10 @@ def test_what_is_installed_is_what_the_template_says(
     [
         (["webhook.failurePolicy=Ignore"], "WARNING: webhook.failurePolicy is Ignore"),
         (["config.profiles.shared.mode=node"], "profile shared has mode node, and node.enabled"),
-        (["node.enabled=true"], f"kubectl label namespace {NAMESPACE} pod-security"),
+        (
+            ["node.enabled=true", "config.profiles.node.mode=node"],
+            f"kubectl label namespace {NAMESPACE} pod-security",
+        ),
         (["replicas=1", "podDisruptionBudget.enabled=false"], "WARNING: replicas is 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -104,8 +104,23 @@ def test_serving_pods_mount_the_serving_certificate_and_no_ca(helm: Helm) -> Non
     assert [item["key"] for item in secret["items"]] == ["tls.crt", "tls.key"]
 
 
+def test_the_rotation_prefers_nodes_without_ci_pods(helm: Helm) -> None:
+    """Root on its node has the key of the CA."""
+    own = {"key": "infra", "operator": "Exists"}
+    spec = _pod_specs(helm.objects(*settings({"tolerations": json.dumps([own])})))[
+        f"{FULLNAME}-certs"
+    ]
+
+    (preferred,) = spec["affinity"]["nodeAffinity"][
+        "preferredDuringSchedulingIgnoredDuringExecution"
+    ]
+    (term,) = preferred["preference"]["matchExpressions"]
+    assert term == {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}
+    assert spec["tolerations"] == [own, {**term, "effect": "NoSchedule"}]
+
+
 def test_the_node_profile_is_added_to_the_configuration_file(helm: Helm) -> None:
-    rendered = helm.objects(*settings({**NODE, "config": '{"profiles": {"small": {}}}'}))
+    rendered = helm.objects(*settings({**NODE, "config.profiles.small": "{}"}))
 
     assert _profiles(rendered) == {
         "small": {},
