@@ -64,7 +64,16 @@ def test_the_api_server_reaches_the_webhook_through_an_ipv6_service(tmp_path: Pa
     issued.private_key_pem.write_to_path(tmp_path / "tls.key")
 
     def test() -> None:
-        serve = [COMMAND, "serve", "--tls-dir", str(tmp_path), "--port", "0", "--admin-port", "0"]
+        serve = [
+            str(COMMAND),
+            "serve",
+            "--tls-dir",
+            str(tmp_path),
+            "--port",
+            "0",
+            "--admin-port",
+            "0",
+        ]
         process = ServerProcess(serve, tmp_path)
         try:
             until(lambda: bool(serving_lines(process)), "the service to serve")

@@ -9,8 +9,9 @@ from webhook.config import Mode
 from webhook.config.paths import real
 from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
-from webhook.injection.pod import Container, Pod, Volume, VolumeMount
+from webhook.injection.pod import Container, Pod
 from webhook.injection.scripts import START_NAME, WAIT_NAME
+from webhook.injection.volumes import Volume, VolumeMount
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
 _UNIX = "unix://"

@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from webhook.config.paths import is_within, normal, real
 from webhook.injection.decisions import warning
-from webhook.injection.pod import Container, Volume, VolumeMount
+from webhook.injection.pod import Container
 from webhook.injection.selection import Candidate
 from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
+from webhook.injection.volumes import Volume, VolumeMount
 
 _HOST_DIRECTORY = "/var/run"
 _HOST_SOCKET = "/var/run/docker.sock"

@@ -13,9 +13,10 @@ from typing import Any
 from webhook.config import Profile
 from webhook.config.paths import PROTECTED
 from webhook.injection.decisions import quoted, warning
-from webhook.injection.pod import Container, Volume, VolumeMount
+from webhook.injection.pod import Container
 from webhook.injection.shared_socket import SharedSocket
 from webhook.injection.socket_plan import SocketPlan
+from webhook.injection.volumes import Volume, VolumeMount
 
 _PROTECTED = tuple(f"{directory}/" for directory in PROTECTED)
 _ABOVE_PROTECTED = frozenset(

@@ -11,7 +11,15 @@ from typing import Any
 
 from msgspec import Struct, field
 
-_WINDOWS = "windows"
+from webhook.injection.node_selection import (
+    WINDOWS,
+    Affinity,
+    NodeSelector,
+    NodeSelectorTerm,
+    are_for_windows,
+)
+from webhook.injection.volumes import Present, Volume, VolumeMount
+
 _DOCKER_VARIABLES = frozenset(
     ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
 )
@@ -21,91 +29,6 @@ class Named(Struct, gc=False):
     """A reference by name, such as an entry of `imagePullSecrets`."""
 
     name: str = ""
-
-
-class Present(Struct, gc=False):
-    """An object that is only tested for presence."""
-
-
-class HostPath(Struct, gc=False):
-    """A hostPath volume source."""
-
-    path: str = ""
-
-
-class CSI(Struct, gc=False):
-    """A CSI volume of the pod itself."""
-
-    driver: str = ""
-
-
-class Volume(Struct, rename="camel", gc=False):
-    """A volume. Sources that the core does not read are skipped."""
-
-    name: str = ""
-    host_path: HostPath | None = None
-    empty_dir: Present | None = None
-    csi: CSI | None = None
-    # Made of API objects, Secrets among them.
-    secret: Present | None = None
-    config_map: Present | None = None
-    projected: Present | None = None
-    downward_api: Present | None = field(default=None, name="downwardAPI")
-    # Disks and network file systems.
-    aws_elastic_block_store: Present | None = None
-    azure_disk: Present | None = None
-    azure_file: Present | None = None
-    cephfs: Present | None = None
-    cinder: Present | None = None
-    ephemeral: Present | None = None
-    fc: Present | None = None
-    gce_persistent_disk: Present | None = None
-    glusterfs: Present | None = None
-    iscsi: Present | None = None
-    nfs: Present | None = None
-    persistent_volume_claim: Present | None = None
-    portworx_volume: Present | None = None
-    quobyte: Present | None = None
-    rbd: Present | None = None
-    vsphere_volume: Present | None = None
-
-    def is_made_of_api_objects(self) -> bool:
-        """Tell whether it is a Secret, ConfigMap, projected or downward API volume."""
-        return bool(self.secret or self.config_map or self.projected or self.downward_api)
-
-    def is_storage(self) -> bool:
-        """Tell whether it is an emptyDir, a PVC, a disk or a network file system."""
-        return any(
-            (
-                self.empty_dir,
-                self.persistent_volume_claim,
-                self.ephemeral,
-                self.nfs,
-                self.aws_elastic_block_store,
-                self.azure_disk,
-                self.azure_file,
-                self.cephfs,
-                self.cinder,
-                self.fc,
-                self.gce_persistent_disk,
-                self.glusterfs,
-                self.iscsi,
-                self.portworx_volume,
-                self.quobyte,
-                self.rbd,
-                self.vsphere_volume,
-            )
-        )
-
-
-class VolumeMount(Struct, rename="camel", gc=False):
-    """A mount of a volume in a container."""
-
-    name: str = ""
-    mount_path: str = ""
-    sub_path: str | None = None
-    sub_path_expr: str | None = None
-    read_only: bool | None = None
 
 
 class EnvVar(Struct, rename="camel", gc=False):
@@ -200,48 +123,6 @@ class PodSecurityContext(Struct, rename="camel", gc=False):
     app_armor_profile: AppArmorProfile | None = None
 
 
-class NodeSelector(Struct, gc=False):
-    """The node labels that are read."""
-
-    os: str | None = field(default=None, name="kubernetes.io/os")
-    beta_os: str | None = field(default=None, name="beta.kubernetes.io/os")
-
-
-class NodeSelectorRequirement(Struct, gc=False):
-    """A condition on a label of nodes."""
-
-    key: str = ""
-    operator: str = ""
-    values: list[str] | None = None
-
-
-class NodeSelectorTerm(Struct, rename="camel", gc=False):
-    """Conditions on a node, all of which must hold. Without any, no node matches."""
-
-    match_expressions: list[NodeSelectorRequirement] | None = None
-    match_fields: list[Present] | None = None
-
-
-class RequiredNodes(Struct, rename="camel", gc=False):
-    """Terms, one of which must hold."""
-
-    node_selector_terms: list[NodeSelectorTerm] | None = None
-
-
-class NodeAffinity(Struct, gc=False):
-    """The required part of a node affinity."""
-
-    required: RequiredNodes | None = field(
-        default=None, name="requiredDuringSchedulingIgnoredDuringExecution"
-    )
-
-
-class Affinity(Struct, rename="camel", gc=False):
-    """The part of a pod's affinity that is read."""
-
-    node_affinity: NodeAffinity | None = None
-
-
 class PodSpec(Struct, rename="camel", gc=False):
     """The part of a pod's spec that the core reads."""
 
@@ -264,30 +145,15 @@ class PodSpec(Struct, rename="camel", gc=False):
 
     def node_terms(self) -> Sequence[NodeSelectorTerm]:
         """The terms of the required node affinity."""
-        affinity = self.affinity.node_affinity if self.affinity else None
-        required = affinity.required if affinity else None
-        return (required.node_selector_terms if required else None) or ()
+        return self.affinity.node_terms() if self.affinity else ()
 
     def is_for_windows(self) -> bool:
         """Tell whether only Windows nodes can run the pod: by OS, node labels or node affinity."""
-        if self.os is not None and self.os.name == _WINDOWS:
-            return True
-        labels = self.node_selector
-        if labels is not None and _WINDOWS in (labels.os, labels.beta_os):
-            return True
-        terms = [term for term in self.node_terms() if term.match_expressions or term.match_fields]
-        return bool(terms) and all(
-            any(map(_excludes_linux, term.match_expressions or ())) for term in terms
+        return (
+            (self.os is not None and self.os.name == WINDOWS)
+            or (self.node_selector is not None and self.node_selector.is_for_windows())
+            or are_for_windows(self.node_terms())
         )
-
-
-def _excludes_linux(requirement: NodeSelectorRequirement) -> bool:
-    if requirement.key not in ("kubernetes.io/os", "beta.kubernetes.io/os"):
-        return False
-    values = requirement.values or ()
-    if requirement.operator == "In":
-        return _WINDOWS in values and "linux" not in values
-    return requirement.operator == "NotIn" and "linux" in values
 
 
 class OwnerReference(Struct, gc=False):

@@ -14,7 +14,8 @@ from webhook.config.wording import dotted, printable, shown
 from webhook.documents import Bounds, Document, DocumentError, decode, parse_json, parse_yaml
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
-from webhook.injection.pod import Pod, Present, Volume
+from webhook.injection.pod import Pod
+from webhook.injection.volumes import Present, Volume
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
