@@ -1,3 +1,4 @@
+import json
 import os
 import pty
 import subprocess
@@ -203,6 +204,28 @@ def test_the_worst_of_several_counts_and_other_kinds_do_not() -> None:
     assert explained(POD + service)[0] == 0
     assert explained(POD + service + skipped)[0] == 1
     assert explained(POD + denied + skipped)[0] == 2
+
+
+def test_volume_claim_templates_count_as_volumes() -> None:
+    template = {
+        "metadata": {"annotations": {"dind.io/inject": "true"}},
+        "spec": {
+            "containers": [
+                {"name": "web", "volumeMounts": [{"name": "cache-dir", "mountPath": "/c"}]}
+            ]
+        },
+    }
+    stateful_set = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "web"},
+        "spec": {
+            "template": template,
+            "volumeClaimTemplates": [{"metadata": {"name": "cache-dir"}}],
+        },
+    }
+    _, output = explained(json.dumps(stateful_set))
+    assert "the pod has another volume cache-dir: the socket's volume is dind-cache-dir" in output
 
 
 def test_names_cannot_drive_the_terminal() -> None:

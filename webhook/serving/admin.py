@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.exceptions import HTTPException
 
-from webhook.serving.app import NO_TELEMETRY
+from webhook.serving.app import plain_fastapi
 from webhook.serving.service import Service
 
 
@@ -19,12 +19,7 @@ def create_admin_app(service: Service, expiry: Callable[[], dt.datetime]) -> Fas
         service: that is watched.
         expiry: returns when the serving certificate expires.
     """
-    app = FastAPI(
-        title="dind-webhook admin",
-        openapi_url=None,
-        redirect_slashes=False,
-        telemetry=NO_TELEMETRY,
-    )
+    app = plain_fastapi("dind-webhook admin")
 
     @app.get("/healthz")
     async def healthz() -> Response:

@@ -20,8 +20,8 @@ from webhook.serving.service import Service
 #: review of a CREATE request holds the object once, with managedFields, so 7 MiB is more than any
 #: API server sends, and is controller-runtime's limit too.
 BODY_LIMIT: Final = 7 * 1024 * 1024
-#: Otherwise FastAPI looks for OpenTelemetry's exporters at every request. Metrics are Prometheus's.
-NO_TELEMETRY: Final[TelemetryConfig] = {
+# Otherwise FastAPI looks for OpenTelemetry's exporters at every request. Metrics are Prometheus's.
+_NO_TELEMETRY: Final[TelemetryConfig] = {
     "auto_configure": False,
     "tracing": False,
     "metrics": False,
@@ -43,6 +43,17 @@ class RawRoute(APIRoute):
         return handler
 
 
+def plain_fastapi(title: str, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Make an application without pages for people, redirects and telemetry."""
+    return FastAPI(
+        title=title,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
+    )
+
+
 def create_app(service: Service, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """Make the application that answers the API server.
 
@@ -50,13 +61,7 @@ def create_app(service: Service, lifespan: Lifespan[FastAPI] | None = None) -> F
         service: what decides.
         lifespan: what runs while the application does.
     """
-    app = FastAPI(
-        title="dind-webhook",
-        openapi_url=None,
-        redirect_slashes=False,
-        lifespan=lifespan,
-        telemetry=NO_TELEMETRY,
-    )
+    app = plain_fastapi("dind-webhook", lifespan)
     app.router.route_class = RawRoute
 
     @app.post("/inject/{endpoint}", max_body_size=BODY_LIMIT)  # noqa: FAST003 - read from the request
