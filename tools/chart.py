@@ -116,14 +116,15 @@ def leaves(tree: Sequence[Value]) -> Iterator[Value]:
 def values_schema(tree: Sequence[Value]) -> str:
     """The file values.schema.json.
 
-    Draft 7, because that is what every Helm 3 knows. The keys `global` and `enabled` are what a
-    chart that depends on this one brings along.
+    Draft 7, because that is what every Helm 3 knows. The key `enabled`, and further keys of
+    `global`, are what a chart that depends on this one brings along.
     """
     root = _object(tree)
-    root["properties"] |= {
-        "global": {"type": "object", "description": "Values of the parent chart, not used here."},
-        "enabled": {"type": "boolean", "description": "For the parent chart's condition."},
+    root["properties"]["enabled"] = {
+        "type": "boolean",
+        "description": "For the parent chart's condition.",
     }
+    root["properties"]["global"]["additionalProperties"] = True
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart dind-webhook",
@@ -137,6 +138,10 @@ def _object(tree: Sequence[Value]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {value.path[-1]: _fragment(value) for value in tree},
+        # Without it, Helm would take the chart's own error for a value of null: a Go trace.
+        "required": [
+            value.path[-1] for value in tree if value.children or value.default is not None
+        ],
         "additionalProperties": False,
     }
 

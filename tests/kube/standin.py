@@ -19,6 +19,7 @@ from kube.controlplane import ControlPlane
 from kube.standin_pod import MERGE_PATCH, Settings, StandInPod
 
 NODE = "node"
+_PORT = 10250  # webhook.port
 _CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500", "ephemeral-storage": "1Ti"}
 
 
@@ -152,7 +153,7 @@ class StandInNode:
             and "deletionTimestamp" not in item["metadata"]
         ]
         if name not in self._balancers:
-            self._balancers[name] = Balancer(service["spec"]["clusterIP"], port["port"], 8443)
+            self._balancers[name] = Balancer(service["spec"]["clusterIP"], port["port"], _PORT)
         self._balancers[name].targets = ready
 
 

@@ -66,7 +66,7 @@ def _alert(address: str) -> str:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection((address, 8443), timeout=20) as plain,
+        socket.create_connection((address, 10250), timeout=20) as plain,
         context.wrap_socket(plain) as secured,
         pytest.raises(ssl.SSLError) as rejected,
     ):

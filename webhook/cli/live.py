@@ -1,4 +1,4 @@
-"""Reads a cluster: only what the chart's ClusterRole F-checker grants.
+"""Reads a cluster: only what the chart's ClusterRole F-reader grants.
 
 Importing this module loads the `kubernetes` package, which takes half a second.
 """
@@ -130,8 +130,8 @@ class LiveCluster:
     def _rejection(self, action: str, error: RejectedError) -> click.ClickException:
         if error.status == HTTPStatus.FORBIDDEN:
             return NotAllowed(
-                f"you may not {action}; the chart's checker.create=true creates a ClusterRole for "
-                "all that this command reads, and checker.subjects binds it"
+                f"you may not {action}; the chart's rbac.reader.create=true creates a ClusterRole "
+                "for all that this command reads, and rbac.reader.subjects binds it"
             )
         if error.status == HTTPStatus.UNAUTHORIZED:
             return Unavailable(

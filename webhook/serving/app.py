@@ -64,7 +64,7 @@ def create_app(service: Service, lifespan: Lifespan[FastAPI] | None = None) -> F
     app = plain_fastapi("dind-webhook", lifespan)
     app.router.route_class = RawRoute
 
-    @app.post("/inject/{endpoint}", max_body_size=BODY_LIMIT)  # noqa: FAST003 - read from the request
+    @app.post("/inject/{endpoint}", max_body_size=BODY_LIMIT)
     async def inject(request: Request) -> Response:
         endpoint = _endpoint(request.path_params["endpoint"])
         _require_json(request.headers.get("content-type", ""))

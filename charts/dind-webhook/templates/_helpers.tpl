@@ -30,26 +30,34 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- end }}
 {{- end -}}
 
-{{/* Metadata of an object in the namespace of the release. Takes (list $ COMPONENT SUFFIX). */}}
+{{/* Metadata of an object in the namespace of the release. Takes (list $ COMPONENT SUFFIX), and a map of
+further annotations. */}}
 {{- define "dind-webhook.metadata" -}}
 {{ include "dind-webhook.clusterMetadata" . }}
 namespace: {{ (index . 0).Release.Namespace | quote }}
 {{- end -}}
 
-{{/* Metadata of an object without a namespace. Takes (list $ COMPONENT SUFFIX). */}}
+{{/* Metadata of an object without a namespace. Takes (list $ COMPONENT SUFFIX), and a map of further
+annotations. */}}
 {{- define "dind-webhook.clusterMetadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "dind-webhook.fullname" $root }}{{ index . 2 }}
 labels:
   {{- include "dind-webhook.labels" . | nindent 2 }}
-{{- with $root.Values.commonAnnotations }}
+{{- $annotations := deepCopy $root.Values.commonAnnotations -}}
+{{- if gt (len .) 3 -}}
+{{- $annotations = mergeOverwrite $annotations (index . 3) -}}
+{{- end }}
+{{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
 {{- define "dind-webhook.image" -}}
+{{- $registry := .Values.global.imageRegistry | default .Values.image.registry -}}
 {{- with .Values.image -}}
+{{- with $registry }}{{ trimSuffix "/" . }}/{{ end -}}
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
 {{- else -}}
@@ -58,23 +66,18 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* The user comes from the image. */}}
-{{- define "dind-webhook.podSecurityContext" -}}
-runAsNonRoot: true
-seccompProfile:
-  type: RuntimeDefault
+{{- define "dind-webhook.imagePullSecrets" -}}
+{{- with concat .Values.imagePullSecrets .Values.global.imagePullSecrets | uniq -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
 {{- end -}}
 
-{{/*
-The kubelet takes the user from the image, but not the group, which would be root. The group cannot be
-set in the pod's securityContext: containerd rejects a sandbox with a group and no user.
-*/}}
-{{- define "dind-webhook.securityContext" -}}
-runAsGroup: 65532
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{/* The ServiceAccount of the serving pods. */}}
+{{- define "dind-webhook.serviceAccount" -}}
+{{- with .Values.serviceAccount -}}
+{{- .name | default (.create | ternary (include "dind-webhook.fullname" $) "default") -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Scheduling of the serving pods and of the certificate rotation. */}}

@@ -14,6 +14,12 @@
 
 {{- define "dind-webhook.nameProblems" -}}
 {{- $problems := list -}}
+{{- $names := list -}}
+{{- range .Files.Get "files/webhooks.json" | fromJsonArray -}}
+{{- range .matchConditions -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end -}}
 {{- $name := include "dind-webhook.fullname" . -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- $problems = append $problems (printf "fullnameOverride: the name of the objects would be %q; accepted: lower-case letters, digits and inner hyphens, beginning with a letter" $name) -}}
@@ -21,13 +27,30 @@
 {{- if and .Values.image.tag .Values.image.digest -}}
 {{- $problems = append $problems "image.tag: cannot be set together with image.digest; remove one of them" -}}
 {{- end -}}
-{{- if and .Values.checker.subjects (not .Values.checker.create) -}}
-{{- $problems = append $problems "checker.subjects: there is no ClusterRole to bind, because checker.create is false; set checker.create to true or remove the subjects" -}}
+{{- if and .Values.rbac.reader.subjects (not .Values.rbac.reader.create) -}}
+{{- $problems = append $problems "rbac.reader.subjects: there is no ClusterRole to bind, because rbac.reader.create is false; set rbac.reader.create to true or remove the subjects" -}}
 {{- end -}}
 {{- if eq .Values.tests.namespace .Release.Namespace -}}
 {{- $problems = append $problems (printf "tests.namespace: pods in %q, the namespace of the release, are never injected, so helm test would fail; set another namespace, or install into a namespace of its own (--namespace dind-webhook)" .Values.tests.namespace) -}}
 {{- else if has .Values.tests.namespace (include "dind-webhook.excludedNamespaces" . | fromJsonArray) -}}
 {{- $problems = append $problems (printf "tests.namespace: namespace %q is excluded from injection, so helm test would fail; set another namespace" .Values.tests.namespace) -}}
+{{- end -}}
+{{- with .Values.webhook -}}
+{{- if and .hostNetwork (has (int .port) (list 10250 10255 10256)) -}}
+{{- $problems = append $problems (printf "webhook.port: %d is a port of the kubelet or kube-proxy, so it cannot be used if webhook.hostNetwork is true; set another one, such as 10260" (int .port)) -}}
+{{- end -}}
+{{- if eq (int .port) (int .adminPort) -}}
+{{- $problems = append $problems (printf "webhook.adminPort: %d is webhook.port already; set another one" (int .port)) -}}
+{{- end -}}
+{{- range .matchConditions -}}
+{{- if has .name $names -}}
+{{- $problems = append $problems (printf "webhook.matchConditions: the name %q is taken; set another one" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
+{{- $problems = append $problems "metrics.podMonitor.enabled: cannot be true together with metrics.serviceMonitor.enabled, because each metric would be scraped twice; disable one of them" -}}
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}
@@ -35,13 +58,13 @@
 {{- define "dind-webhook.replicaProblems" -}}
 {{- $problems := list -}}
 {{- $scaling := .Values.autoscaling -}}
-{{- $replicas := int (.Values.replicas | default 2) -}}
-{{- $source := "replicas" -}}
+{{- $replicas := int (.Values.replicaCount | default 2) -}}
+{{- $source := "replicaCount" -}}
 {{- if $scaling.enabled -}}
 {{- $replicas = int $scaling.minReplicas -}}
 {{- $source = "autoscaling.minReplicas" -}}
-{{- if .Values.replicas -}}
-{{- $problems = append $problems "replicas: cannot be set if autoscaling.enabled is true; remove one of them" -}}
+{{- if .Values.replicaCount -}}
+{{- $problems = append $problems "replicaCount: cannot be set if autoscaling.enabled is true; remove one of them" -}}
 {{- end -}}
 {{- if gt $replicas (int $scaling.maxReplicas) -}}
 {{- $problems = append $problems (printf "autoscaling.minReplicas: %d is greater than autoscaling.maxReplicas (%d)" $replicas (int $scaling.maxReplicas)) -}}
@@ -51,7 +74,9 @@
 {{- end -}}
 {{- end -}}
 {{- with .Values.podDisruptionBudget -}}
-{{- if and .enabled (ge (int .minAvailable) $replicas) -}}
+{{- if and .minAvailable .maxUnavailable -}}
+{{- $problems = append $problems "podDisruptionBudget.minAvailable: cannot be set together with podDisruptionBudget.maxUnavailable; remove one of them" -}}
+{{- else if and .enabled .minAvailable (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) $replicas) -}}
 {{- $problems = append $problems (printf "podDisruptionBudget.minAvailable: %d is not less than %s (%d), so nodes with such a pod could not be drained; lower it, add replicas, or set podDisruptionBudget.enabled to false" (int .minAvailable) $source $replicas) -}}
 {{- end -}}
 {{- end -}}

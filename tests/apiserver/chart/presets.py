@@ -13,6 +13,17 @@ SCALED = {"autoscaling.enabled": "true"}
 MONITORED = {"metrics.serviceMonitor.enabled": "true", "metrics.prometheusRule.enabled": "true"}
 DASHBOARD = {"metrics.dashboard.enabled": "true"}
 NODE = {"node.enabled": "true", "config.policy.profiles": '{"*": ["default", "node"]}'}
-CHECKER = {"checker.create": "true"}
+POD_MONITORED = {"metrics.podMonitor.enabled": "true"}
+AVAILABLE = {"podDisruptionBudget.minAvailable": "1"}
+MEMORY_METRIC = json.dumps(
+    {
+        "type": "Resource",
+        "resource": {
+            "name": "memory",
+            "target": {"type": "Utilization", "averageUtilization": 80},
+        },
+    }
+)
+READER = {"rbac.reader.create": "true"}
 CALLED = {"webhook.clientCA.configMapName": '"api-server-ca"'}
 ISSUED = {"certificates.mode": '"cert-manager"'}

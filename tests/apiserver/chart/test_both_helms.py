@@ -37,7 +37,7 @@ def test_helm_3_finds_nothing_to_lint(helm3: Helm, values: Path) -> None:
     [
         ("nope", "1", "additional properties 'nope' not allowed"),
         ("config.profiles.a.mode", '"pod"', "/config/profiles/a/mode"),
-        ("replicas", "1", "nodes with such a pod could not be drained"),
+        ("podDisruptionBudget.minAvailable", "2", "nodes with such a pod could not be drained"),
     ],
 )
 def test_helm_3_refuses_what_helm_4_refuses(

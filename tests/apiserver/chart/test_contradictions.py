@@ -4,7 +4,17 @@ import re
 
 import pytest
 from apiserver.chart.helm import NAMESPACE, Helm, HelmRefused, settings
-from apiserver.chart.presets import CALLED, CERTIFICATE, DIGEST, ISSUED, NODE, PROVIDED, SCALED
+from apiserver.chart.presets import (
+    AVAILABLE,
+    CALLED,
+    CERTIFICATE,
+    DIGEST,
+    ISSUED,
+    MONITORED,
+    NODE,
+    PROVIDED,
+    SCALED,
+)
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -25,8 +35,8 @@ pytestmark = pytest.mark.apiserver("helm")
             'fullnameOverride: the name of the objects would be "9lives"',
         ),
         (
-            {"checker.subjects": '[{"kind": "User", "name": "jane"}]'},
-            "checker.subjects: there is no ClusterRole to bind",
+            {"rbac.reader.subjects": '[{"kind": "User", "name": "jane"}]'},
+            "rbac.reader.subjects: there is no ClusterRole to bind",
         ),
         (
             {"tests.namespace": '"ci"', "webhook.excludedNamespaces": '["ci"]'},
@@ -48,12 +58,35 @@ pytestmark = pytest.mark.apiserver("helm")
             {**NODE, "config.policy.profiles": '{"ci-*": ["default"]}'},
             "config.policy.profiles: must list the namespaces whose pods may use profile node",
         ),
-        ({"replicas": "1"}, "podDisruptionBudget.minAvailable: 1 is not less than replicas (1)"),
         (
-            {**SCALED, "autoscaling.minReplicas": "1"},
+            {**AVAILABLE, "replicaCount": "1"},
+            "podDisruptionBudget.minAvailable: 1 is not less than replicaCount (1)",
+        ),
+        (
+            {**AVAILABLE, "podDisruptionBudget.maxUnavailable": "1"},
+            "podDisruptionBudget.minAvailable: cannot be set together with",
+        ),
+        (
+            {"webhook.hostNetwork": "true"},
+            "webhook.port: 10250 is a port of the kubelet or kube-proxy",
+        ),
+        ({"webhook.adminPort": "10250"}, "webhook.adminPort: 10250 is webhook.port already"),
+        (
+            {"webhook.matchConditions": '[{"name": "opted-in", "expression": "true"}]'},
+            'webhook.matchConditions: the name "opted-in" is taken',
+        ),
+        (
+            {**MONITORED, "metrics.podMonitor.enabled": "true"},
+            "metrics.podMonitor.enabled: cannot be true together with metrics.serviceMonitor.enab",
+        ),
+        (
+            {**SCALED, **AVAILABLE, "autoscaling.minReplicas": "1"},
             "podDisruptionBudget.minAvailable: 1 is not less than autoscaling.minReplicas (1)",
         ),
-        ({**SCALED, "replicas": "3"}, "replicas: cannot be set if autoscaling.enabled is true"),
+        (
+            {**SCALED, "replicaCount": "3"},
+            "replicaCount: cannot be set if autoscaling.enabled is true",
+        ),
         (
             {**SCALED, "autoscaling.minReplicas": "7"},
             "autoscaling.minReplicas: 7 is greater than autoscaling.maxReplicas (6)",
@@ -116,7 +149,13 @@ def test_contradicting_values_are_errors(helm: Helm, values: dict[str, str], sen
 def test_all_contradictions_are_reported_at_once(helm: Helm) -> None:
     with pytest.raises(HelmRefused) as refusal:
         helm.template(
-            *settings({"replicas": "1", "certificates.certManager.issuerRef": '{"name": "a"}'})
+            *settings(
+                {
+                    **AVAILABLE,
+                    "replicaCount": "1",
+                    "certificates.certManager.issuerRef": '{"name": "a"}',
+                }
+            )
         )
 
     assert "podDisruptionBudget.minAvailable: 1" in str(refusal.value)

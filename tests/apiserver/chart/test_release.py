@@ -50,7 +50,7 @@ def test_a_release_can_be_upgraded_rolled_back_and_removed_without_a_trace(
     installed = _everything(cluster)
     either_helm.run(
         "upgrade", RELEASE, CHART,
-        *settings(NODE), "--set=checker.create=true", "--set=webhook.timeoutSeconds=9",
+        *settings(NODE), "--set=rbac.reader.create=true", "--set=webhook.timeoutSeconds=9",
     )  # fmt: skip
     upgraded = _everything(cluster)
     timeouts = {webhook["timeoutSeconds"] for webhook in _webhooks(cluster)}
@@ -151,7 +151,7 @@ def test_what_is_installed_is_what_the_template_says(
             ["node.enabled=true", "config.profiles.node.mode=node"],
             f"kubectl label namespace {NAMESPACE} pod-security",
         ),
-        (["replicas=1", "podDisruptionBudget.enabled=false"], "WARNING: replicas is 1"),
+        (["replicaCount=1"], "WARNING: replicaCount is 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

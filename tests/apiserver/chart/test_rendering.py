@@ -162,7 +162,7 @@ def test_a_nodes_daemon_runs_the_start_script(helm: Helm) -> None:
     ("values", "hours"),
     [
         ({"certificates.self.servingCertificateDays": "8"}, 48),
-        ({**ISSUED, "certificates.certManager.durationHours": "24"}, 6),
+        ({**ISSUED, "certificates.certManager.servingCertificateDays": "1"}, 6),
         (PROVIDED, 72),
     ],
     ids=["self", "cert-manager", "provided"],

@@ -37,7 +37,7 @@ def cluster() -> Iterator[ControlPlane]:
 def installed(
     cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    """The chart with its ClusterRole F-checker, and without the policy on injected pods."""
+    """The chart with its ClusterRole F-reader, and without the policy on injected pods."""
     settings = Settings(
         environment={"DIND_CERTS_RESYNC_INTERVAL": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
         programs={"dind-certs": [*_THROUGH_NETWORK, "dind-certs"]},
@@ -45,8 +45,8 @@ def installed(
     )
     # Without the policy, which keeps tests from editing the annotation dind.io/status.
     checker = {
-        "checker.create": "true",
-        "checker.subjects": json.dumps([_SUBJECT]),
+        "rbac.reader.create": "true",
+        "rbac.reader.subjects": json.dumps([_SUBJECT]),
         "podPolicy.enabled": "false",
     }
     directory = tmp_path_factory.mktemp("product")
@@ -59,7 +59,7 @@ def installed(
 
 @pytest.fixture(scope="package")
 def reader(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kubeconfig of the account that has the role F-checker, and no other."""
+    """A kubeconfig of the account that has the role F-reader, and no other."""
     client = installed.cluster.client
     answer = client.post(
         f"/api/v1/namespaces/default/serviceaccounts/{READER}/token", json={}

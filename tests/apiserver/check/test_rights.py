@@ -1,4 +1,4 @@
-"""The chart's ClusterRole F-checker grants what both commands need, and no more."""
+"""The chart's ClusterRole F-reader grants what both commands need, and no more."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-_ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{FULLNAME}-checker"
+_ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{FULLNAME}-reader"
 RESOURCES = [
     "namespaces",
     "pods",
@@ -67,6 +67,6 @@ def test_every_right_is_needed(without: Installed, run: Run, resource: str) -> N
     assert check.stderr.startswith(f"Error: you may not list {resource}") or (
         resource == "services" and check.stderr.startswith("Error: you may not read services")
     )
-    assert "checker.create=true" in check.stderr
+    assert "rbac.reader.create=true" in check.stderr
     read_by_explain = resource in ("namespaces", "pods", "mutatingwebhookconfigurations")
     assert explain.returncode == (77 if read_by_explain else 1)

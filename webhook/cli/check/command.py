@@ -51,7 +51,7 @@ def check(
 
     Checks the MutatingWebhookConfiguration, its caBundle, the Service, the ready pods, their
     serving certificates, and the labels of opted-in namespaces. It only reads, and needs no more
-    than the chart's ClusterRole F-checker (checker.create) grants.
+    than the chart's ClusterRole F-reader (rbac.reader.create) grants.
 
     Exit code: 0 no problems, 1 warnings, 2 something is broken, 69 the cluster cannot be reached,
     77 it does not let you read what is needed.
