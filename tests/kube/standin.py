@@ -26,7 +26,9 @@ _CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500", "ephemeral-storage":
 def register_node(control_plane: ControlPlane) -> None:
     """Adds a node to which the scheduler binds pods."""
     client = control_plane.client
-    client.post("/api/v1/nodes", json={"metadata": {"name": NODE}}).raise_for_status()
+    labels = {"kubernetes.io/os": "linux"}
+    node = {"metadata": {"name": NODE, "labels": labels}}
+    client.post("/api/v1/nodes", json=node).raise_for_status()
     status = {
         "capacity": _CAPACITY,
         "allocatable": _CAPACITY,

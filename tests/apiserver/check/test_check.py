@@ -209,6 +209,24 @@ class TestConfiguration:
         assert line in found[1]
 
 
+def test_restrictions_by_values_of_the_chart_are_no_problem(healthy: Installed, run: Run) -> None:
+    def restrict(webhooks: Webhooks) -> None:
+        for webhook in webhooks:
+            webhook["objectSelector"] = {"matchLabels": {"team": "ci"}}
+            webhook["namespaceSelector"]["matchLabels"] = {"team": "ci"}
+            webhook["matchConditions"].append({"name": "real", "expression": "!request.dryRun"})
+
+    with changed_configuration(healthy, restrict):
+        result = run("check", "-o", "json")
+
+    report = json.loads(result.stdout)
+    messages = {finding["check"]: finding["message"] for finding in report["findings"]}
+    assert messages["webhooks"].endswith(
+        "restricted by a further namespaceSelector, an objectSelector, further matchConditions"
+    )
+    assert (result.returncode, report["status"]) == (0, "ok")
+
+
 def _with_ca_bundle(pem: bytes | None) -> Callable[[Webhooks], None]:
     def change(webhooks: Webhooks) -> None:
         for webhook in webhooks:

@@ -134,6 +134,18 @@ def test_the_pod_counts_and_not_its_status_annotation(installed: Installed, run:
     assert f"{hint}containers build, ghost (in the pod: build)" in lines
 
 
+def test_restrictions_by_values_of_the_chart_are_pointed_out(healthy: Installed, run: Run) -> None:
+    def restrict(webhooks: list[dict[str, Any]]) -> None:
+        for webhook in webhooks:
+            webhook["objectSelector"] = {"matchLabels": {"team": "ci"}}
+
+    with new_namespace(healthy) as namespace, changed_configuration(healthy, restrict):
+        _create(healthy, namespace, YES)
+        result = run("explain", "job", "-n", namespace)
+
+    assert "an objectSelector, which explain does not evaluate" in " ".join(result.stdout.split())
+
+
 def test_a_forged_status_annotation_is_pointed_out(installed: Installed, run: Run) -> None:
     with new_namespace(installed) as namespace:
         _create(installed, namespace, {_STATUS: "{}"})

@@ -48,7 +48,10 @@ def check_webhooks(configuration: WebhookConfiguration) -> Iterator[Finding]:
         message = f"differ from the chart's: {'; '.join(changes)}"
         yield Finding("webhooks", Status.WARNING, message, _RESTORE)
     if not faults and not changes:
-        yield Finding("webhooks", Status.OK, f"{listed(list(_EXPECTED))}: as the chart makes them")
+        message = f"{listed(list(_EXPECTED))}: as the chart makes them"
+        if restricted := sorted({text for _, text in restrictions(configuration)}):
+            message += f"; restricted by {listed(restricted)}"
+        yield Finding("webhooks", Status.OK, message)
 
 
 def webhook_faults(configuration: WebhookConfiguration) -> Iterator[str]:
@@ -76,6 +79,20 @@ def webhook_faults(configuration: WebhookConfiguration) -> Iterator[str]:
             yield f"{webhook.name} does not select namespaces by the label {INJECT}"
 
 
+def restrictions(configuration: WebhookConfiguration) -> Iterator[tuple[str, str]]:
+    """Name what the chart's values can add, so that fewer pods are sent: webhook, restriction."""
+    for webhook in _our_webhooks(configuration):
+        selector = webhook.namespace_selector
+        keys = {requirement.key for requirement in _requirements(webhook)}
+        if keys - {INJECT, _NAMESPACE_NAME} or (selector and selector.match_labels):
+            yield webhook.name, "a further namespaceSelector"
+        objects = webhook.object_selector
+        if objects is not None and (objects.match_labels or objects.match_expressions):
+            yield webhook.name, "an objectSelector"
+        if len(_conditions(webhook)) > len(_EXPECTED[webhook.name]["matchConditions"]):
+            yield webhook.name, "further matchConditions"
+
+
 def _changes(configuration: WebhookConfiguration) -> Iterator[str]:
     """Name what differs from the chart and may be intended."""
     for webhook in configuration.webhooks or ():
@@ -87,22 +104,12 @@ def _changes(configuration: WebhookConfiguration) -> Iterator[str]:
 
 
 def _changes_of(webhook: V1MutatingWebhook) -> Iterator[str]:
-    selector = webhook.namespace_selector
-    keys = {requirement.key for requirement in _requirements(webhook)}
-    if keys - {INJECT, _NAMESPACE_NAME} or (selector and selector.match_labels):
-        yield "additional requirements in its namespaceSelector"
     service = webhook.client_config.service
     always = {*EXCLUDED_NAMESPACES, *([service.namespace] if service else [])}
     if forgotten := sorted(always - _excluded(webhook)):
         yield f"its namespaceSelector does not exclude {', '.join(forgotten)}"
-    objects = webhook.object_selector
-    if objects is not None and (objects.match_labels or objects.match_expressions):
-        yield "an objectSelector"
-    conditions = [
-        {"name": condition.name, "expression": " ".join(condition.expression.split())}
-        for condition in webhook.match_conditions or ()
-    ]
-    if conditions != _EXPECTED[webhook.name]["matchConditions"]:
+    expected = _EXPECTED[webhook.name]["matchConditions"]
+    if _conditions(webhook)[: len(expected)] != expected:
         yield "different matchConditions"
     if (webhook.match_policy, webhook.reinvocation_policy) != ("Equivalent", "IfNeeded"):
         yield "a different matchPolicy or reinvocationPolicy"
@@ -110,6 +117,13 @@ def _changes_of(webhook: V1MutatingWebhook) -> Iterator[str]:
 
 def _our_webhooks(configuration: WebhookConfiguration) -> list[V1MutatingWebhook]:
     return [webhook for webhook in configuration.webhooks or () if webhook.name in _EXPECTED]
+
+
+def _conditions(webhook: V1MutatingWebhook) -> list[dict[str, str]]:
+    return [
+        {"name": condition.name, "expression": " ".join(condition.expression.split())}
+        for condition in webhook.match_conditions or ()
+    ]
 
 
 def _requirements(webhook: V1MutatingWebhook) -> list[V1LabelSelectorRequirement]:

@@ -10,7 +10,12 @@ from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfigura
 from kubernetes.client import V1Namespace, V1Pod
 from msgspec import Struct
 
-from webhook.cli.check.configuration import excluded_namespaces, is_ours, webhook_faults
+from webhook.cli.check.configuration import (
+    excluded_namespaces,
+    is_ours,
+    restrictions,
+    webhook_faults,
+)
 from webhook.cli.explain.explanation import (
     Answer,
     Explanation,
@@ -200,6 +205,10 @@ def _cluster_hints(case: _Case) -> Iterator[Note]:
         yield "hint", f"annotation {STATUS} contradicts the pod, which has no injected container"
     if any(list(webhook_faults(found)) for found in case.configurations):
         yield "hint", "the webhook configuration is broken: see dind-webhook check"
+    restricted = {text for found in case.configurations for _, text in restrictions(found)}
+    if restricted:
+        text = f"the webhooks have {listed(sorted(restricted))}, which explain does not evaluate"
+        yield "hint", f"{text}: the API server may not call them for this pod"
 
 
 def _pod_security_row(case: _Case, injected: Injected) -> Row:
