@@ -4,7 +4,9 @@ tools/docs.py           writes them
 tools/docs.py --check   fails when one is not what it would write
 """
 
+import io
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+from rich.console import Console
+from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.text import Text
 
 from webhook.config import Config, Policy, Profile
 from webhook.config.fields import Accepts
@@ -20,8 +25,31 @@ from webhook.injection import Outcome, Reason
 from webhook.injection.annotations import STATUS, TABLE
 from webhook.injection.optin import INJECT
 
-DOCS = Path(__file__).parents[1] / "docs"
+_ROOT = Path(__file__).parents[1]
+DOCS = _ROOT / "docs"
 NOTE = "<!-- Written by tools/docs.py; change the code instead. -->"
+_EXPLAIN = ("explain", "-f", "examples/jenkins-agent.yaml")
+# rich's own format loads a font from another site.
+_SVG = """\
+<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font-family: monospace; font-size: {char_height}px; white-space: pre; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
+</clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>"""
 _PLAIN = {bool: "true or false", str: "a string"}
 
 
@@ -154,10 +182,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def explanation() -> Iterator[str]:
+    """The picture of the README: a terminal with the output of `dind-webhook explain`, as SVG."""
+    console = Console(record=True, width=76, file=io.StringIO(), legacy_windows=False)
+    console.print(Text(f"$ dind-webhook {' '.join(_EXPLAIN)}"), highlight=False)
+    said = subprocess.run(
+        [Path(sys.executable).with_name("dind-webhook"), *_EXPLAIN],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    console.print(Text(said.stdout.rstrip()))
+    svg = console.export_svg(
+        title="", code_format=_SVG, unique_id="explain", theme=SVG_EXPORT_THEME
+    )
+    yield "\n".join(line.rstrip() for line in svg.splitlines())
+
+
 PAGES = {
     "annotations.md": annotations,
     "configuration.md": configuration,
     "reasons.md": reasons,
+    "explain.svg": explanation,
 }
 
 
