@@ -10,6 +10,7 @@ import pytest
 from cli.running import run
 from ruamel.yaml import YAML
 
+from tools import chart
 from webhook import __version__
 from webhook.injection.scripts import START, WAIT
 
@@ -70,6 +71,32 @@ def test_links_lead_to_existing_files_and_headings(page: Path) -> None:
 def slug(heading: str) -> str:
     """The anchor of a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+HELM = re.compile(
+    r"\bhelm (?:upgrade --install|install|upgrade|rollback|test|uninstall) [\w-]+ [^`]*"
+)
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_helm_commands_name_the_same_release_and_namespace(page: Path) -> None:
+    """Otherwise a command of one page would miss what another page installed."""
+    for command in HELM.findall(page.read_text(encoding="utf-8").replace("\\\n", " ")):
+        line = command.splitlines()[0]
+        assert re.search(r" dind-webhook( |$)", line), line
+        assert re.search(r"(-n|--namespace) dind-webhook( |$)", line), line
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_values_of_the_chart_that_commands_set_exist(page: Path) -> None:
+    tree = chart.values((ROOT / "charts/dind-webhook/values.yaml").read_text())
+    known = [".".join(value.path) for value in chart.leaves(tree)]
+    named = re.findall(r"--set(?:-\w+)? '?([\w.]+)=", page.read_text(encoding="utf-8"))
+    assert [
+        name
+        for name in named
+        if not any(key == name or name.startswith(f"{key}.") for key in known)
+    ] == []
 
 
 @each_page

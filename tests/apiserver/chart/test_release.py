@@ -152,6 +152,7 @@ def test_what_is_installed_is_what_the_template_says(
             f"kubectl label namespace {NAMESPACE} pod-security",
         ),
         (["replicaCount=1"], "WARNING: replicaCount is 1"),
+        (["replicaCount=2"], "WARNING: image.registry is not set"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -161,4 +162,7 @@ def test_the_notes_warn(helm_in_cluster: Helm, values: list[str], warning: str) 
     notes = helm_in_cluster.run("install", RELEASE, CHART, "--dry-run=client", *flags)
 
     assert warning in notes
-    assert "WARNING" not in helm_in_cluster.run("install", RELEASE, CHART, "--dry-run=client")
+    registry = "--set=image.registry=registry.example.com"
+    assert "WARNING" not in helm_in_cluster.run(
+        "install", RELEASE, CHART, "--dry-run=client", registry
+    )

@@ -16,8 +16,9 @@ from apiserver.chart.helm import (
     one,
     settings,
 )
-from apiserver.chart.presets import ISSUED, MONITORED, NODE, PROVIDED
+from apiserver.chart.presets import DIGEST, ISSUED, MONITORED, NODE, PROVIDED
 
+from webhook import __version__
 from webhook.injection.scripts import START
 
 pytestmark = pytest.mark.apiserver("helm")
@@ -102,6 +103,91 @@ def test_serving_pods_mount_the_serving_certificate_and_no_ca(helm: Helm) -> Non
     ]
     assert secret["name"] == f"{FULLNAME}-tls"
     assert [item["key"] for item in secret["items"]] == ["tls.crt", "tls.key"]
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({}, f"dind-webhook:{__version__}"),
+        ({"image.registry": '"a.example"'}, f"a.example/dind-webhook:{__version__}"),
+        (
+            {"image.registry": '"a.example"', "global.imageRegistry": '"b.example/ci/"'},
+            f"b.example/ci/dind-webhook:{__version__}",
+        ),
+        (
+            {"global.imageRegistry": '"b.example"', "image.digest": f'"{DIGEST}"'},
+            f"b.example/dind-webhook@{DIGEST}",
+        ),
+    ],
+    ids=["default", "registry", "global registry", "digest"],
+)
+def test_all_pods_have_the_image_of_the_registry(
+    helm: Helm, values: dict[str, str], image: str
+) -> None:
+    specs = _pod_specs(helm.objects(*settings(values)))
+
+    images = {container["image"] for spec in specs.values() for container in spec["containers"]}
+    assert images == {image}
+
+
+def test_strings_in_extra_objects_are_templates(helm: Helm) -> None:
+    extra = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": '{{ include "dind-webhook.fullname" . }}-extra'},
+    }
+    rendered = helm.objects(*settings({"extraObjects": json.dumps([extra])}))
+
+    assert one(rendered, "Secret", f"{FULLNAME}-extra")
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({}, FULLNAME),
+        ({"serviceAccount.name": '"own"'}, "own"),
+        ({"serviceAccount.create": "false"}, "default"),
+        ({"serviceAccount.create": "false", "serviceAccount.name": '"own"'}, "own"),
+    ],
+    ids=["default", "name", "none", "existing"],
+)
+def test_serving_pods_use_the_service_account(
+    helm: Helm, values: dict[str, str], name: str
+) -> None:
+    rendered = helm.objects(*settings(values))
+
+    spec = _pod_specs(rendered)[FULLNAME]
+    accounts = [item["metadata"]["name"] for item in rendered if item["kind"] == "ServiceAccount"]
+    assert spec["serviceAccountName"] == name
+    assert (name in accounts) == (values.get("serviceAccount.create") != "false")
+
+
+def test_restrictions_come_in_addition_to_the_chart_s_own(helm: Helm) -> None:
+    requirement = {"key": "team", "operator": "Exists"}
+    condition = {"name": "real", "expression": "!request.dryRun"}
+    plain = one(helm.objects(), "MutatingWebhookConfiguration")["webhooks"]
+    restricted = one(
+        helm.objects(
+            *settings(
+                {
+                    "webhook.namespaceSelector": json.dumps({"matchExpressions": [requirement]}),
+                    "webhook.matchConditions": json.dumps([condition]),
+                }
+            )
+        ),
+        "MutatingWebhookConfiguration",
+    )["webhooks"]
+
+    for before, after in zip(plain, restricted, strict=True):
+        expressions = before["namespaceSelector"]["matchExpressions"]
+        assert after["namespaceSelector"]["matchExpressions"] == [*expressions, requirement]
+        assert after["matchConditions"] == [*before["matchConditions"], condition]
+
+
+@pytest.mark.parametrize("key", ["config", "image", "webhook", "certificates", "global"])
+def test_null_for_a_section_is_named(helm: Helm, key: str) -> None:
+    with pytest.raises(HelmRefused, match=f"missing property '{key}'"):
+        helm.objects(*settings({key: "null"}))
 
 
 def test_the_rotation_prefers_nodes_without_ci_pods(helm: Helm) -> None:
