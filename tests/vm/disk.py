@@ -167,7 +167,19 @@ def _unpack(archive: Path, name: str, directory: Path) -> None:
         layers = next(image["Layers"] for image in manifest if name in image["RepoTags"])
         for layer in layers:
             with tarfile.open(fileobj=_member(tar, layer)) as files:
-                files.extractall(directory, filter="fully_trusted")
+                for file in files:
+                    _replace(files, file, directory)
+
+
+def _replace(files: tarfile.TarFile, file: tarfile.TarInfo, directory: Path) -> None:
+    """Unpacks a file in place of that of a lower layer.
+
+    Through a symbolic link of a lower layer, `extract` would write to a file of the host.
+    """
+    path = directory / file.name
+    if path.is_symlink() or (path.exists() and not file.isdir()):
+        path.unlink()
+    files.extract(file, directory, filter="fully_trusted")
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
