@@ -64,9 +64,9 @@ def annotations() -> Iterator[str]:
     )
     yield (
         "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator "
-        "can change this with `policy.annotations` ([configuration](configuration.md)). Pods with "
-        "an invalid value, or with an annotation below `dind.io/` that is not listed here, are "
-        "denied."
+        "can change this with `policy.annotations` "
+        "([configuration](../administrators/configuration.md)). Pods with an invalid value, or "
+        "with an annotation below `dind.io/` that is not listed here, are denied."
     )
     rows = [(f"`{row.key}`", row.help, f"`{row.example}`", row.default) for row in TABLE]
     yield table(("annotation", "what it does", "example", "without it"), rows)
@@ -201,9 +201,9 @@ def explanation() -> Iterator[str]:
 
 
 PAGES = {
-    "annotations.md": annotations,
-    "configuration.md": configuration,
-    "reasons.md": reasons,
+    "users/annotations.md": annotations,
+    "administrators/configuration.md": configuration,
+    "users/reasons.md": reasons,
     "explain.svg": explanation,
 }
 
@@ -218,6 +218,7 @@ def main(arguments: list[str]) -> int:
         text = "\n\n".join(page()) + "\n"
         path = DOCS / name
         if not arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")

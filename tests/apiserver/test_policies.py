@@ -1,4 +1,4 @@
-"""Why this is not a MutatingAdmissionPolicy: the tests of docs/faq.md."""
+"""Why this is not a MutatingAdmissionPolicy: the tests of docs/users/faq.md."""
 
 from typing import Any
 from uuid import uuid4

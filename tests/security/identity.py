@@ -10,7 +10,9 @@ from security.clients import ClientCertificate
 def admission_configuration(
     directory: Path, certificate: ClientCertificate, *, webhooks: str
 ) -> Path:
-    """An AdmissionConfiguration with a client certificate for webhooks (docs/install.md).
+    """An AdmissionConfiguration with a client certificate for webhooks.
+
+    See docs/administrators/install.md.
 
     Args:
         directory: directory for it and the files that it names.

@@ -19,7 +19,7 @@ from service.running import CertificateDirectory, RunningService, running_servic
 
 pytestmark = pytest.mark.apiserver
 
-PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+PAGE = Path(__file__).parents[2] / "docs/administrators/security.md"
 OPERATORS_FILE = """\
 profiles:
   default: {image: "docker:29-dind"}
@@ -215,7 +215,7 @@ def test_pods_with_a_misspelt_annotation_are_denied_if_the_webhook_is_called(
 
 @pytest.fixture(scope="module")
 def spelling(identified: ControlPlane, hardened: RunningService) -> Iterator[None]:
-    """The policies of docs/security.md that catch mistyped names, in force."""
+    """The policies of docs/administrators/security.md that catch mistyped names, in force."""
     assert hardened.decisions() >= 0  # it is asked before the policies are, and must answer
     (text,) = re.findall(r"```yaml\n(# Spelling.*?)```", PAGE.read_text(), re.DOTALL)
     identified.kubectl("create", "-f", "-", input=text)

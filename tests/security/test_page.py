@@ -1,10 +1,10 @@
-"""docs/security.md names tests that exist, and answers every threat."""
+"""docs/administrators/security.md names tests that exist, and answers every threat."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "security.md").read_text()
+PAGE = (ROOT / "docs/administrators/security.md").read_text()
 
 
 def test_every_test_that_the_page_names_exists() -> None:

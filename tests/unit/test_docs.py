@@ -19,11 +19,12 @@ def test_a_stale_page_is_named_in_one_sentence(
     monkeypatch.setattr(docs, "DOCS", tmp_path)
     assert docs.main([]) == 0
     assert docs.main(["--check"]) == 0
-    (tmp_path / "reasons.md").write_text("# Reasons\n")
-    (tmp_path / "annotations.md").unlink()
+    (tmp_path / "users/reasons.md").write_text("# Reasons\n")
+    (tmp_path / "users/annotations.md").unlink()
     assert docs.main(["--check"]) == 1
     assert capsys.readouterr().err == (
-        "docs/annotations.md, docs/reasons.md: not what the code says; run tools/docs.py\n"
+        "docs/users/annotations.md, docs/users/reasons.md: not what the code says; "
+        "run tools/docs.py\n"
     )
 
 

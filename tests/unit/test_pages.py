@@ -16,7 +16,10 @@ from webhook.injection.scripts import START, WAIT
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("sidecar", "node-mode", "migrating", "storage", "troubleshooting")
+PAGES = (
+    *("users/sidecar", "users/migrating", "users/troubleshooting"),
+    *("administrators/node-mode", "administrators/storage"),
+)
 MARKDOWN = sorted(
     [
         *ROOT.glob("*.md"),
@@ -125,7 +128,7 @@ def test_examples_of_the_configuration_file_are_accepted(page: str, tmp_path: Pa
 
 
 def test_the_sidecars_page_shows_what_is_injected() -> None:
-    (shown,) = documents("sidecar")
+    (shown,) = documents("users/sidecar")
     (job,) = shown["spec"]["containers"]
     before = {
         "metadata": {"name": "build", "annotations": {"dind.io/inject": "true"}},
@@ -144,17 +147,17 @@ def test_the_sidecars_page_shows_what_is_injected() -> None:
 
 
 def test_each_flag_that_the_sidecars_page_explains_is_a_flag_of_the_daemon() -> None:
-    (shown,) = documents("sidecar")
+    (shown,) = documents("users/sidecar")
     (daemon,) = shown["spec"]["initContainers"]
     explained = re.findall(
-        r"^\| `(--[a-z-]+)[^|]*?(?:, `(--[a-z-]+)`)? \|", text("sidecar"), re.MULTILINE
+        r"^\| `(--[a-z-]+)[^|]*?(?:, `(--[a-z-]+)`)? \|", text("users/sidecar"), re.MULTILINE
     )
     flags = {argument.partition("=")[0] for argument in daemon["args"]}
     assert {flag for row in explained for flag in row if flag} == flags
 
 
 def test_the_page_of_mode_node_shows_what_is_injected(tmp_path: Path) -> None:
-    asks, shown = documents("node-mode")
+    asks, shown = documents("administrators/node-mode")
     file = tmp_path / "config.yaml"
     file.write_text(NODE_PROFILE)
     before = {
@@ -165,7 +168,7 @@ def test_the_page_of_mode_node_shows_what_is_injected(tmp_path: Path) -> None:
 
 
 def test_the_page_on_migrating_shows_before_and_after() -> None:
-    before, after = documents("migrating")
+    before, after = documents("users/migrating")
     made = injected(before, "--namespace-label=true")["spec"]
     made["volumes"] = [
         volume for volume in made["volumes"] if not volume["name"].startswith("dind-")
@@ -174,7 +177,7 @@ def test_the_page_on_migrating_shows_before_and_after() -> None:
 
 
 def test_the_scripts_say_what_troubleshooting_quotes() -> None:
-    quoted = re.findall(r"`(dind-start: [^`…]+)`", text("troubleshooting"))
+    quoted = re.findall(r"`(dind-start: [^`…]+)`", text("users/troubleshooting"))
     assert quoted
     for line in quoted:
         assert " ".join(line.removeprefix("dind-start: ").split()) in START

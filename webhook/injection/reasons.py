@@ -1,6 +1,6 @@
 """The reasons of decisions: a slug for metrics and logs, a sentence and a fix for users.
 
-A new reason is one member here. The metric's label, `explain` and `docs/reasons.md` follow it.
+A new reason is one member here. The metric's label, `explain` and `docs/users/reasons.md` follow it.
 """
 
 import enum
@@ -78,7 +78,7 @@ class Reason(enum.Enum):
         "unknown-annotation",
         Outcome.DENIED,
         "The pod has an unknown annotation below dind.io/.",
-        "Correct its name; docs/annotations.md lists all annotations.",
+        "Correct its name; docs/users/annotations.md lists all annotations.",
     )
     ANNOTATION_NOT_ALLOWED = (
         "annotation-not-allowed",

@@ -113,7 +113,10 @@ def test_the_bundle_of_the_rotation_survives_every_change_of_the_release(
 def test_a_provided_bundle_takes_over_from_the_rotation(
     cluster: ControlPlane, either_helm: Helm, tmp_path: Path
 ) -> None:
-    """Helm 4 asks before it takes a field from its owner; docs/install.md says how to answer."""
+    """Helm 4 asks before it takes a field from its owner.
+
+    docs/administrators/install.md says how to answer.
+    """
     bundle = tmp_path / "ca.crt"
     bundle.write_text("-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n")
     either_helm.run("install", RELEASE, CHART)

@@ -36,7 +36,7 @@ def _rotated(installed: Installed, creates: Creates, times: int = 2) -> bool:
 
 
 def test_no_create_fails_while_certificates_rotate(installed: Installed) -> None:
-    """With `pytest -s` it prints the figures of docs/certificates.md."""
+    """With `pytest -s` it prints the figures of docs/administrators/certificates.md."""
     with creating(installed.cluster, installed.namespace) as creates:
         until(lambda: _rotated(installed, creates), "two rotations", seconds=PATIENCE)
         _watch(creates, SECONDS)

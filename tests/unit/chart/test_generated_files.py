@@ -53,12 +53,12 @@ def test_the_dashboard_is_json_and_its_panels_do_not_overlap() -> None:
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
-@pytest.mark.parametrize("page", ["install.md", "runbook.md"])
+@pytest.mark.parametrize("page", ["install.md", "runbook.md", "diagnostics.md", "capacity.md"])
 def test_the_pages_name_values_that_exist(page: str) -> None:
     tree = chart.values((CHART / "values.yaml").read_text())
     exist = {".".join(value.path) for value in chart.leaves(tree)}
     sections = "|".join(sorted({value.path[0] for value in tree if value.children}))
-    text = (CHART.parents[1] / "docs" / page).read_text()
+    text = (CHART.parents[1] / "docs/administrators" / page).read_text()
 
     named = set(
         re.findall(rf"[ `](?:--set(?:-file)?[ =])?((?:{sections})\.[a-zA-Z.]+)[`=: ]", text)
