@@ -1,7 +1,8 @@
 """The configuration file as types: profiles, and the policy for what pods may ask.
 
 The types are the file's schema: their descriptions, bounds and patterns are the JSON Schema that
-`dind-webhook config schema` prints, the chart's schema of `config`, and docs/administrators/configuration.md.
+`dind-webhook config schema` prints, the chart's schema of `config`, and the page
+docs/administrators/configuration.md.
 Rules that span several keys of one mapping stand on the last of these keys, so that an error
 elsewhere hides none of them.
 """

@@ -1,6 +1,6 @@
 """The reasons of decisions: a slug for metrics and logs, a sentence and a fix for users.
 
-A new reason is one member here. The metric's label, `explain` and `docs/users/reasons.md` follow it.
+A new reason is one member here. The metric's label, `explain` and docs/users/reasons.md follow it.
 """
 
 import enum
