@@ -1,4 +1,7 @@
-"""Every way in the article, as a Job: the product gives it Docker, or leaves it alone."""
+"""Each way in Li Zhiyu's article, as a Job: the product gives it Docker, or leaves it alone.
+
+The project starts from it: 《在containerd集群中使用docker做镜像构建服务》 (docs/README.md).
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +21,7 @@ from ruamel.yaml import YAML
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 
-# The article's own way to wait. Where the webhook injects, it ends at once.
+# Its own way to wait. Where the webhook injects, it ends at once.
 WAIT = (
     "docker info >/dev/null 2>&1; "
     "while [ $? -ne 0 ] ; do sleep 3; docker info >/dev/null 2>&1; done"
@@ -47,7 +50,7 @@ WITHOUT_DIND = OWN_DIND["spec"] | {"containers": OWN_DIND["spec"]["containers"][
 
 @dataclass(frozen=True)
 class Way:
-    """A pod of the article, and how it opts in.
+    """A pod of Li Zhiyu's article, and how it opts in.
 
     Attributes:
         spec: the pod's; its last container is the job's.

@@ -1,4 +1,4 @@
-"""The article's four troubles with the host's socket, and where they are gone.
+"""The four troubles with the host's socket that Li Zhiyu's article names, and where they are gone.
 
 All four in mode sidecar. In mode node the pods of a node share one daemon: the second is gone for
 the node's own images only, the third and the fourth are not (docs/users/faq.md).
