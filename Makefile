@@ -31,8 +31,13 @@ demo: install ## inject a CI pod: the pod before and after, the decision, the pa
 unit: install ## run the quick test levels, which need no Go tool
 	$(PYTEST) $(QUICK)
 
-test: lint ## run lint and all test levels but those of test-node
+test: plan lint ## run lint and all test levels but those of test-node
 	$(PYTEST) -m "not node and not vm and not soak"
+
+.PHONY: plan
+plan:
+	@echo "This runs lint and all test levels that need no node: half an hour on two cores."
+	@echo "The first time, it also builds etcd, the Kubernetes control plane, kubectl and Helm: 7 minutes more."
 
 test-node: install ## run pods on a real node and on a cgroup v2 node in a virtual machine (root, Debian)
 	$(PYTEST) tests/node tests/vm
