@@ -31,9 +31,11 @@ def check(item: pytest.Item) -> None:
 
 
 def _parts(item: pytest.Item) -> Iterator[str]:
-    """What the markers of a test name; `apiserver` may name further tools as its arguments."""
+    """What the markers of a test name; `tools` and `apiserver` may name tools."""
     if marker := item.get_closest_marker("apiserver"):
         yield from (*CONTROL_PLANE, *marker.args)
+    if marker := item.get_closest_marker("tools"):
+        yield from marker.args
     yield from (name for name in ("environments", "node", "vm") if item.get_closest_marker(name))
 
 

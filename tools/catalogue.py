@@ -100,6 +100,12 @@ GROUPS = {
         "github.com/docker/buildx",
         ("github.com/docker/buildx/version.Version={version}",),
     ),
+    "vale": Group(
+        "github.com/vale-cli/vale/v3",
+        ("main.version={version}",),
+        tags=("netgo", "osusergo"),
+        needs={"gcc": ("gcc", "--version")},
+    ),
     "compose": Group(
         "github.com/docker/compose/v5",
         ("github.com/docker/compose/v5/internal.Version={version}",),
@@ -136,6 +142,7 @@ TOOLS = {
     "docker-proxy": Tool("moby", "github.com/moby/moby/v2/cmd/docker-proxy", "5 seconds"),
     "docker": Tool("docker-cli", "github.com/docker/cli/cmd/docker", "15 seconds"),
     "docker-buildx": Tool("buildx", "github.com/docker/buildx/cmd/buildx", "2 minutes"),
+    "vale": Tool("vale", "github.com/vale-cli/vale/v3/cmd/vale", "1 minute"),
     "docker-compose": Tool("compose", "github.com/docker/compose/v5/cmd", "1 minute"),
 }
 
