@@ -9,7 +9,7 @@ QUICK := tests/unit tests/golden tests/property tests/contract tests/cli tests/e
 	tests/security tests/fuzz -m "not apiserver and not environments and not fuzz"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-node soak lint docs coverage bench bench-create bench-node \
+.PHONY: help install demo unit test test-node soak lint docs site coverage bench bench-create bench-node \
 	cluster cluster-down audit sbom lock clean
 
 help: ## show this list
@@ -57,6 +57,9 @@ lint: install ## check style, types, import contracts, shell scripts, generated 
 docs: install ## write the generated pages and the generated files of the chart
 	$(BIN)/python tools/docs.py
 	$(BIN)/python tools/chart.py
+
+site: install ## build README and docs as a site in build/site
+	$(BIN)/python -m tools.site
 
 coverage: install ## show which lines the quick test levels do not reach
 	$(BIN)/coverage run -m pytest $(QUICK)
