@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
         _copy_pages(directory / "pages", options.repository)
         settings = directory / "mkdocs.yml"
         settings.write_text(_SETTINGS.format(output=options.output.resolve()))
-        command = [python_of("site"), "-m", "mkdocs", "build", "--strict", "--quiet"]
+        command = [str(python_of("site")), "-m", "mkdocs", "build", "--strict", "--quiet"]
         # Otherwise the theme says at each build that its support ends in May 2027.
         environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
         done = subprocess.run([*command, f"--config-file={settings}"], env=environment, check=False)
