@@ -38,15 +38,15 @@ class Product:
         self.release = release
         self.namespace = release
 
-    def install(self) -> None:
-        """Installs the chart with its defaults and waits until pods are injected.
+    def install(self, *flags: str) -> None:
+        """Installs the chart, with its defaults but for flags, and waits until pods are injected.
 
         Raises:
             CalledProcessError: Helm or kubectl failed; a note has its output.
             TimeoutError: pods are not injected in time.
         """
         self.cluster.ctr("images", "import", product_archive())
-        self.helm("install", self.release, CHART, "--create-namespace")
+        self.helm("install", self.release, CHART, "--create-namespace", *flags)
         self._await_workloads()
         until(self._is_trusted, "a caBundle in every webhook", seconds=_READY_SECONDS)
         until(self._injects, "a pod to be injected", seconds=_READY_SECONDS)

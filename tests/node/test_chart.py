@@ -76,6 +76,42 @@ def test_check_reports_no_problem(product: Product) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("product")
+def test_serving_pods_run_in_the_network_of_the_node_and_with_more_volumes(
+    cluster: Cluster,
+) -> None:
+    """A second release, whose values together change most of the serving pod."""
+    second = Product(cluster, "dind-webhook-more")
+    values = {
+        "replicaCount": 1,
+        "webhook.hostNetwork": True,
+        "webhook.port": 10260,
+        "webhook.adminPort": 10261,
+        "webhook.matchConditions": [{"name": "real", "expression": "true"}],
+        "serviceAccount.name": "own",
+        "podSecurityContext.fsGroup": 65532,
+        "extraArgs": ["--quiet-period=1"],
+        "extraEnv": [{"name": "MORE", "value": "more"}],
+        "extraVolumes": [{"name": "more", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    }
+    second.install(*[f"--set-json={key}={json.dumps(value)}" for key, value in values.items()])
+    try:
+        assert "Phase:          Succeeded" in second.helm("test", second.release)
+        (name,) = second.pods()
+        where = f"--namespace={second.namespace}", name
+        pod = json.loads(cluster.kubectl("get", "pod", *where, "--output=json").stdout)
+        assert pod["status"]["podIP"] == pod["status"]["hostIP"]
+        assert pod["spec"]["serviceAccountName"] == "own"
+        written = cluster.kubectl(
+            "exec", *where, "--", "sh", "-c", "echo $MORE >/more/file; ls /more"
+        )
+        assert written.stdout == "file\n"
+    finally:
+        second.helm("uninstall", second.release)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("product")
 def test_uninstall_leaves_nothing_behind(cluster: Cluster) -> None:
     """A second release beside the first, in a namespace that Helm need not create."""
     second = Product(cluster, "dind-webhook-second")
