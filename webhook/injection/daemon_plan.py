@@ -13,7 +13,12 @@ from webhook.injection.existing import ExistingInjection
 from webhook.injection.mirror import mirror_mounts
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings
-from webhook.injection.shared_socket import SharedSocket, default_volume, free_volume_name
+from webhook.injection.shared_socket import (
+    SharedSocket,
+    default_volume,
+    free_volume_name,
+    is_volume_name,
+)
 from webhook.injection.socket_plan import SocketPlan
 
 
@@ -88,13 +93,15 @@ def plan_daemon(
 
 def _name_volume(pod: Pod, existing: ExistingInjection | None, path: str, default: str) -> str:
     """Name the volume for a path: one that is mounted there, or lost its mount, or a new one."""
-    volumes = {volume.name: volume for volume in pod.volumes}
     if existing is not None:
         if name := existing.volume_at(path):
             return name
-        if default in volumes and volumes[default].empty_dir:
-            return default
-    return free_volume_name(default, volumes.keys())
+        mounted = {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
+        for volume in pod.volumes:
+            is_left = volume.empty_dir is not None and volume.name not in mounted
+            if is_left and is_volume_name(volume.name, default):
+                return volume.name
+    return free_volume_name(default, {volume.name for volume in pod.volumes})
 
 
 def _name_node_volumes(
@@ -142,5 +149,5 @@ def _other_socket_mounts(socket: SharedSocket, plans: Sequence[SocketPlan]) -> l
 
     Clients pass this path on: Testcontainers starts its reaper with `--volume` of it.
     """
-    paths = {plan.directory for plan in plans if plan.docker_host is not None}
+    paths = {plan.directory for plan in plans if plan.uses_directory()}
     return [socket.mount(path) for path in sorted(paths) if real(path) != socket.real_directory]

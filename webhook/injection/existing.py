@@ -82,7 +82,10 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
             if mount.mount_path not in (sidecar.STORAGE_DIRECTORY, sidecar.ACCOUNT_DIRECTORY)
             if len(mount.mount_path) <= _LONGEST_DIRECTORY
             if len(mount.name) <= _LONGEST_VOLUME
-            and is_shared(volumes.get(mount.name), mode, mount.mount_path)
+            and (
+                is_shared(volumes.get(mount.name), mode, mount.mount_path)
+                or (is_in_status and mount.name not in volumes)
+            )
         ]
         if shared or is_in_status:
             mount = shared[0] if shared else VolumeMount(mount_path=directory)

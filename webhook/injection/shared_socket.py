@@ -9,10 +9,12 @@ from webhook.config import Mode, Placement
 from webhook.config.paths import normal, real
 from webhook.injection import node, sidecar
 from webhook.injection.existing import ExistingInjection, is_shared
-from webhook.injection.pod import Pod
+from webhook.injection.pod import Container, Pod
 from webhook.injection.settings import Settings
 
 SOCKET_FILE = "docker.sock"
+_LONGEST_NAME = 63  # characters; a DNS label
+OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
 
 
 class SharedSocket(Struct, frozen=True):
@@ -62,7 +64,7 @@ def choose_shared_socket(
     if existing is not None:
         directory = normal(existing.directory or directory)
         return SharedSocket(
-            volume=existing.volume or _remaining_volume(pod, existing.mode, directory),
+            volume=existing.volume or _remaining_volume(pod, existing, directory),
             directory=directory,
             is_on_node=existing.mode is Mode.NODE,
             daemon_starts_last=not existing.is_init_container,
@@ -82,11 +84,37 @@ def choose_shared_socket(
     )
 
 
-def _remaining_volume(pod: Pod, mode: Mode, directory: str) -> str:
-    """Name the shared volume of an injection whose mount is missing; it may be missing, too."""
-    name, volumes = default_volume(mode), {volume.name: volume for volume in pod.volumes}
-    is_left = is_shared(volumes.get(name), mode, directory)
-    return name if is_left else free_volume_name(name, volumes.keys())
+def _remaining_volume(pod: Pod, existing: ExistingInjection, directory: str) -> str:
+    """Name the shared volume of an injection whose mount is missing; it may be missing, too.
+
+    It is the volume that the other containers mount where they look for the socket, or else in the
+    directory that is meant for it.
+    """
+    default, volumes = default_volume(existing.mode), {v.name: v for v in pod.volumes}
+    elsewhere = []
+    for container in pod.all_containers():
+        if container is existing.container:
+            continue
+        place = real(_docker_host_directory(container) or directory)
+        for mount in container.volume_mounts or ():
+            volume = volumes.get(mount.name)
+            is_left = volume is None or is_shared(volume, existing.mode, directory)
+            if not is_left or mount.sub_path or not is_volume_name(mount.name, default):
+                continue
+            if real(mount.mount_path) == place:
+                return mount.name
+            if real(mount.mount_path).startswith(real(OTHER_DIRECTORY)):
+                elsewhere.append(mount.name)
+    return elsewhere[0] if elsewhere else free_volume_name(default, volumes.keys())
+
+
+def _docker_host_directory(container: Container) -> str:
+    """The directory of the socket that DOCKER_HOST names, empty for other addresses."""
+    _, variable = container.docker_variables().get("DOCKER_HOST", (0, None))
+    address = (variable.value if variable else None) or ""
+    if not address.startswith("unix://"):
+        return ""
+    return address.removeprefix("unix://").rpartition("/")[0]
 
 
 def _is_suitable(pod: Pod, name: str, directory: str) -> bool:
@@ -105,6 +133,15 @@ def _is_suitable(pod: Pod, name: str, directory: str) -> bool:
     return all(
         real(m.mount_path) == real(directory) and not (m.sub_path or m.sub_path_expr or m.read_only)
         for m in mounts
+    )
+
+
+def is_volume_name(name: str, default: str) -> bool:
+    """Tell whether `free_volume_name` can have made a name."""
+    prefixed = default if default.startswith("dind-") else f"dind-{default}"
+    number = name.removeprefix(f"{prefixed}-")
+    return name in (default, prefixed) or (
+        number != name and number.isdecimal() and len(name) <= _LONGEST_NAME
     )
 
 

@@ -24,9 +24,13 @@ from webhook.injection.host_socket import (
 from webhook.injection.patch import Operation, add, append, remove
 from webhook.injection.pod import Container
 from webhook.injection.selection import DOCKER_HOST, Candidate
-from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket, socket_address
+from webhook.injection.shared_socket import (
+    OTHER_DIRECTORY,
+    SOCKET_FILE,
+    SharedSocket,
+    socket_address,
+)
 
-_OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
 _PATH_MAX = 4096  # limits.h
 
 
@@ -50,6 +54,11 @@ class SocketPlan(Struct, frozen=True, gc=False):
     docker_host: str | None
     warnings: Sequence[str]
     host_docker: Collection[str]
+
+    def uses_directory(self) -> bool:
+        """Tell whether DOCKER_HOST names the socket in `directory`, now or after the patch."""
+        own = self.candidate.docker_host
+        return (own.value if own else self.docker_host) == socket_address(self.directory)
 
 
 def plan_container(
@@ -171,10 +180,10 @@ def _choose_directory(socket: SharedSocket, migration: Migration) -> str:
     path, taken = socket.real_directory, migration.taken
     if path not in taken and f"{path}/{SOCKET_FILE}" not in taken:
         return socket.directory
-    other, number = _OTHER_DIRECTORY, 1
+    other, number = OTHER_DIRECTORY, 1
     while real(other) in taken or real(other) == socket.real_directory:
         number += 1
-        other = f"{_OTHER_DIRECTORY}-{number}"
+        other = f"{OTHER_DIRECTORY}-{number}"
     return other
 
 

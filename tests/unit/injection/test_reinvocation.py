@@ -1,5 +1,6 @@
 """Called again: after nothing happened, and after another webhook changed the pod."""
 
+import copy
 import json
 from typing import Any
 
@@ -192,6 +193,57 @@ def test_dropped_volumes_are_restored(config: dict[str, Any]) -> None:
     for volume in once["spec"]["volumes"]:
         assert volume in after["spec"]["volumes"]
     assert after["spec"]["initContainers"] == once["spec"]["initContainers"]
+
+
+OWN_RUN = container("b", volumeMounts=[mount("own", "/var/run")])
+TAKEN = {
+    "the socket's volume is not cache-dir": pod(volumes=[{"name": "cache-dir", "secret": {}}]),
+    "the pod has another cache-dir": pod(
+        container(volumeMounts=[mount("cache-dir", "/work")]), volumes=[empty_dir("cache-dir")]
+    ),
+    "a container has a socket elsewhere": pod(container(), OWN_RUN, volumes=[empty_dir("own")]),
+    "only a container with a TCP address has it, elsewhere": pod(
+        {**OWN_RUN, "env": [{"name": "DOCKER_HOST", "value": "tcp://docker:2376"}]},
+        volumes=[empty_dir("own")],
+    ),
+    "the pod has a dind-storage": pod(
+        container(volumeMounts=[mount("dind-storage", "/data")]),
+        volumes=[empty_dir("dind-storage")],
+    ),
+    "the pod has a dind-no-token": pod(
+        container(volumeMounts=[mount("dind-no-token", "/data")]),
+        volumes=[empty_dir("dind-no-token")],
+    ),
+}
+
+
+@pytest.mark.parametrize("raw", TAKEN.values(), ids=TAKEN)
+@pytest.mark.parametrize("lost", [["volumeMounts"], FIELDS], ids=["mounts", "all fields"])
+def test_restored_mounts_are_those_of_the_volumes_that_are_left(
+    raw: dict[str, Any], lost: list[str]
+) -> None:
+    """Otherwise the daemon's socket would be in another volume than the job's."""
+    once = injected(raw)
+    broken = copy.deepcopy(once)
+    for field in lost:
+        named(broken, "dind").pop(field)
+    after = injected(broken)
+    assert mounts(after, "dind") == mounts(once, "dind")
+    assert after["spec"]["volumes"] == once["spec"]["volumes"]
+
+
+def test_the_socket_s_volume_is_restored_with_its_name() -> None:
+    """The other containers mount it still."""
+    once = injected(TAKEN["the socket's volume is not cache-dir"])
+    broken = copy.deepcopy(once)
+    broken["spec"]["volumes"] = [
+        volume for volume in broken["spec"]["volumes"] if volume["name"] != "dind-cache-dir"
+    ]
+    for field in FIELDS:
+        named(broken, "dind").pop(field)
+    after = injected(broken)
+    assert mounts(after, "dind") == mounts(once, "dind")
+    assert empty_dir("dind-cache-dir") in after["spec"]["volumes"]
 
 
 @pytest.mark.parametrize(
