@@ -47,6 +47,13 @@ class Product:
         """
         self.cluster.ctr("images", "import", product_archive())
         self.helm("install", self.release, CHART, "--create-namespace", *flags)
+        self.await_injection()
+
+    def await_injection(self) -> None:
+        """Waits until every workload is ready and pods are injected.
+
+        Raises: what `install` does.
+        """
         self._await_workloads()
         until(self._is_trusted, "a caBundle in every webhook", seconds=_READY_SECONDS)
         until(self._injects, "a pod to be injected", seconds=_READY_SECONDS)

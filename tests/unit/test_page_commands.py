@@ -1,0 +1,20 @@
+"""Who runs the commands of README and docs."""
+
+import re
+
+import pytest
+from kube.pages import ROOT, Block, blocks
+
+MARKED = [block for block in blocks() if block.comment]
+
+
+@pytest.mark.parametrize("block", MARKED, ids=lambda block: f"{block.page}: {block.text[:40]}")
+def test_commands_are_run_by_a_test_or_are_examples_with_a_reason(block: Block) -> None:
+    assert re.fullmatch(r"<!-- (Quick start|Run by|Example).{10,} -->", block.comment)
+    for path in re.findall(r"tests/[\w/.]*\w", block.comment):
+        assert (ROOT / path).exists(), path
+
+
+def test_most_commands_are_run() -> None:
+    examples = [block for block in MARKED if "Example" in block.comment]
+    assert 2 * len(examples) < len(blocks())
