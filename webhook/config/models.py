@@ -45,7 +45,7 @@ from webhook.config.fields import (
     Url,
 )
 from webhook.config.image import is_allowed
-from webhook.config.paths import real
+from webhook.config.paths import is_clear_of, real
 from webhook.config.wording import dotted, shown
 
 #: A problem's place, below what a validator validates, and its sentence.
@@ -296,6 +296,24 @@ class Profile(Model):
         description="`initContainer` makes a native sidecar, which is ready before the pod's "
         "containers start; `container` is for runtimes without native sidecars.",
     )
+
+    @field_validator("node_directories")
+    @classmethod
+    def _not_over_the_socket(
+        cls, directories: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        """Reject directories that the socket's would hide, or that would hide the socket's."""
+        own = getattr(info.data.get("socket"), "directory", None)
+        if own is None:
+            return directories
+        problems = [
+            ((index,), f"{shown(path)} is at, below or above the socket's directory {shown(own)}")
+            for index, path in enumerate(directories)
+            if not is_clear_of(real(path), (real(own),))
+        ]
+        if problems:
+            raise _located(problems)
+        return directories
 
     @field_validator("socket")
     @classmethod

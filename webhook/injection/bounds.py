@@ -16,7 +16,7 @@ VARIABLES = 10_000
 WORDS = 10_000
 ITEMS = 10_000  # of every other list that is decoded
 PATCH_OPERATIONS = 2_000
-#: Characters of names, images, commands, arguments and mount paths. etcd takes objects of 1.5 MiB.
+#: Characters of names, images, commands, arguments and paths. etcd takes objects of 1.5 MiB.
 TEXT = 256 * 1024
 OWN_ANNOTATIONS = 100
 ANNOTATION_LENGTH = 4_096  # characters
@@ -73,13 +73,17 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
     )
     if problems:
         return problems
-    text = sum([len(volume.name) for volume in pod.volumes])
+    text = 0
+    for volume in pod.volumes:
+        text += len(volume.name) + len(volume.host_path.path if volume.host_path else "")
+        text += len(volume.csi.driver if volume.csi else "")
     for container in containers:
         text += len(container.name) + len(container.image or "")
         text += sum(map(len, container.command or ())) + sum(map(len, container.args or ()))
         for mount in container.volume_mounts or ():
             text += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
-    what = "characters in names, images, commands, arguments and mount paths"
+            text += len(mount.sub_path_expr or "")
+    what = "characters in names, images, commands, arguments and paths"
     return _exceeded(factor, (text, what, TEXT)) or _annotation_problems(pod)
 
 

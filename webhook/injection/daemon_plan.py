@@ -13,13 +13,9 @@ from webhook.injection.existing import ExistingInjection
 from webhook.injection.mirror import mirror_mounts
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings
-from webhook.injection.shared_socket import (
-    SharedSocket,
-    default_volume,
-    free_volume_name,
-    is_volume_name,
-)
+from webhook.injection.shared_socket import SharedSocket
 from webhook.injection.socket_plan import SocketPlan
+from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
 
 
 class DaemonPlan(Struct, frozen=True):
@@ -65,6 +61,7 @@ def plan_daemon(
             pod, existing, sidecar.STORAGE_DIRECTORY, sidecar.STORAGE_VOLUME
         )
         mounts: list[dict[str, Any]] = []
+        # A container that another webhook adds later gets the socket; the sidecar does not change.
         if existing is None or existing.has_lost_mounts():
             mounts, warnings = _mirror(pod, settings, socket, plans, existing)
             mounts += _other_socket_mounts(socket, plans)
@@ -114,7 +111,9 @@ def _name_node_volumes(
     taken = {volume.name for volume in pod.volumes}
     left: dict[str, str] = {}
     if existing is not None:
-        left = {v.host_path.path: v.name for v in pod.volumes if v.host_path}
+        default = sidecar.NODE_DIRECTORY_VOLUME
+        volumes = [v for v in pod.volumes if is_volume_name(v.name, default)]
+        left = {v.host_path.path: v.name for v in volumes if v.host_path}
         left |= {path: name for path in directories if (name := existing.volume_at(path))}
     named = []
     for directory in dict.fromkeys(directories):

@@ -11,6 +11,7 @@ from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
 from webhook.injection.pod import Container, Pod
 from webhook.injection.scripts import START_NAME, WAIT_NAME
+from webhook.injection.volume_names import default_volume, is_volume_name
 from webhook.injection.volumes import Volume, VolumeMount
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
@@ -78,7 +79,8 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
         shared = [
             mount
             for mount in container.volume_mounts or ()
-            if mount.mount_path == directory or (is_in_status and not directory)
+            if mount.mount_path == directory
+            or (is_in_status and not directory and is_volume_name(mount.name, default_volume(mode)))
             if mount.mount_path not in (sidecar.STORAGE_DIRECTORY, sidecar.ACCOUNT_DIRECTORY)
             if len(mount.mount_path) <= _LONGEST_DIRECTORY
             if len(mount.name) <= _LONGEST_VOLUME

@@ -16,6 +16,7 @@ from webhook.injection.volumes import Volume, VolumeMount
 _HOST_DIRECTORY = "/var/run"
 _HOST_SOCKET = "/var/run/docker.sock"
 _HOST_IMAGES = "/var/lib/docker"
+_PATH_MAX = 4096  # limits.h; a longer one cannot be mounted, and is read for every mount
 _PROGRAM = re.compile(r"/s?bin/docker(?:-current)?$")  # docker-current: CentOS 7
 
 
@@ -29,7 +30,7 @@ class Migration(Struct, frozen=True, gc=False):
         directories: paths at which the whole shared volume is mounted instead.
         file_mounts: volumeMounts of the socket file that are added instead.
         lost: paths of the socket without a replacement.
-        host_directory: path at which the host's whole /var/run was mounted, None if it was not.
+        host_directories: paths at which the host's whole /var/run was mounted.
     """
 
     taken: Collection[str]
@@ -37,7 +38,7 @@ class Migration(Struct, frozen=True, gc=False):
     directories: Sequence[str] = ()
     file_mounts: Sequence[dict[str, Any]] = ()
     lost: Sequence[str] = ()
-    host_directory: str | None = None
+    host_directories: Sequence[str] = ()
 
 
 def find_host_volumes(volumes: Sequence[Volume], socket: SharedSocket) -> dict[str, str]:
@@ -45,7 +46,9 @@ def find_host_volumes(volumes: Sequence[Volume], socket: SharedSocket) -> dict[s
     return {
         volume.name: real(volume.host_path.path)
         for volume in volumes
-        if volume.host_path is not None and volume.name != socket.volume
+        if volume.host_path is not None
+        and volume.name != socket.volume
+        and len(volume.host_path.path) <= _PATH_MAX
     }
 
 
@@ -108,7 +111,9 @@ def plan_migration(
         path = normal(mounts[index].mount_path)
         is_directory = host_path == _HOST_DIRECTORY
         directory = path if is_directory else path.removesuffix("/" + SOCKET_FILE)
-        may_be_whole = (is_directory or real(path) == _HOST_SOCKET) and not socket.is_on_node
+        # Elsewhere, the whole directory would hide what the image keeps in /run.
+        is_own_place = real(path) == _HOST_SOCKET and socket.real_directory == _HOST_DIRECTORY
+        may_be_whole = (is_directory or is_own_place) and not socket.is_on_node
         if real(directory) in shared:
             continue
         if may_be_whole and real(directory) not in taken:
@@ -131,7 +136,7 @@ def plan_migration(
         directories=list(directories),
         file_mounts=[] if socket.daemon_starts_last else [*map(socket.file_mount, free)],
         lost=free if socket.daemon_starts_last else [],
-        host_directory=whole[0] if whole else None,
+        host_directories=whole,
     )
 
 

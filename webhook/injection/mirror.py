@@ -7,21 +7,15 @@ since nested containers would find an empty directory.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from webhook.config import Profile
-from webhook.config.paths import PROTECTED
+from webhook.config.paths import PROTECTED, is_clear_of, real
 from webhook.injection.decisions import quoted, warning
 from webhook.injection.pod import Container
 from webhook.injection.shared_socket import SharedSocket
 from webhook.injection.socket_plan import SocketPlan
 from webhook.injection.volumes import Volume, VolumeMount
-
-_PROTECTED = tuple(f"{directory}/" for directory in PROTECTED)
-_ABOVE_PROTECTED = frozenset(
-    str(parent) for directory in PROTECTED for parent in PurePosixPath(directory).parents
-)
 
 
 def mirror_mounts(
@@ -99,15 +93,8 @@ def _is_unshared(path: str, socket: SharedSocket) -> bool:
 
 def _obstacle_of_path(path: str, socket: SharedSocket, profile: Profile) -> str | None:
     """Tell why nothing is mirrored at a path, None if it can be."""
-    below, of_socket = f"{path}/", f"{socket.real_directory}/"
-    # At, below or above a protected directory, it would hide files of the daemon.
-    is_taken = (
-        path in _ABOVE_PROTECTED
-        or path in profile.node_directories
-        or below.startswith(_PROTECTED)
-        or of_socket.startswith(below)
-    )
-    return "the daemon has files of its own there" if is_taken else None
+    taken = (*PROTECTED, socket.real_directory, *map(real, profile.node_directories))
+    return None if is_clear_of(path, taken) else "the daemon has files of its own there"
 
 
 def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> str | None:

@@ -25,14 +25,19 @@ _STARTS = frozenset(("start", "restart", "--now"))
 # Words after which a command goes on: keywords of the shell, and programs that run another one.
 _LAUNCHERS = frozenset(
     (
-        *("!", "do", "elif", "else", "if", "then", "time", "until", "while"),
+        *("!", "command", "do", "elif", "else", "if", "then", "time", "until", "while"),
         *("ash", "bash", "dash", "sh", "zsh", "busybox", "eval", "exec", "chroot", "doas", "su"),
         *("sudo", "dind", "env", "gosu", "ionice", "nice", "nohup", "nsenter", "rootlesskit"),
         *("setsid", "start-stop-daemon", "stdbuf", "su-exec", "timeout", "tini", "unshare"),
     )
 )
 # Of launchers, and of their flags: the next word is a value, such as a user.
-_WITH_VALUE = frozenset(("-", "-a", "-g", "-k", "-u", "chroot", "gosu", "su", "su-exec"))
+_WITH_VALUE = frozenset(
+    (
+        *("-", "-a", "-g", "-k", "-s", "-u", "--group", "--signal", "--user"),
+        *("chroot", "gosu", "su", "su-exec"),
+    )
+)
 _ONLY_PRINTS = frozenset(("--help", "--validate", "--version", "-h", "-v"))
 
 # All are linear in the length of the text.
@@ -42,6 +47,7 @@ _COMMAND_ENDS = re.compile(r"[;&|(){}`\n]")  # where a shell may begin another c
 _UNQUOTED = str.maketrans("\"'\\", "   ")
 # Every command that starts a daemon has one of these in it; most have none.
 _SIGNS = ("dockerd", "start-docker", "wrapdocker", "service", "systemctl", "invoke-rc", "init.d")
+_PLAIN_VERSION = re.compile(r"(\d[\d.]*|latest)?(-rc[\d.]*)?(-alpine[\d.]*)?")
 _DIND = re.compile(r"(?:^|[./_-])(?:dind|docker-in-docker)\d*(?=$|[./_-])")
 
 
@@ -120,10 +126,7 @@ def _read_image(image: str) -> _Image:
         is_named=is_named,
         is_rootless=is_named and "rootless" in tag,
         # docker:29 is docker:29-dind; by digest, all variants look the same.
-        may_be_upstream=is_docker
-        and not is_named
-        and (tag[:1].isdigit() or tag in ("", "latest"))
-        and "cli" not in tag,
+        may_be_upstream=is_docker and not is_named and _PLAIN_VERSION.fullmatch(tag) is not None,
     )
 
 
@@ -165,6 +168,8 @@ def _is_start(words: Sequence[str]) -> bool:
         following = words[index + 1] if index + 1 < len(words) else "-"
         if name == "dockerd-entrypoint.sh" and not following.startswith("-"):
             continue
+        if name == "command" and following in ("-v", "-V"):
+            return False
         if name in _DAEMONS:
             return _ONLY_PRINTS.isdisjoint(words[index:])
         if name in _MANAGERS or word.endswith("/init.d/docker"):

@@ -1,19 +1,17 @@
 """The volume through which containers see the daemon's socket."""
 
-from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct
 
 from webhook.config import Mode, Placement
 from webhook.config.paths import normal, real
-from webhook.injection import node, sidecar
 from webhook.injection.existing import ExistingInjection, is_shared
 from webhook.injection.pod import Container, Pod
 from webhook.injection.settings import Settings
+from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
 
 SOCKET_FILE = "docker.sock"
-_LONGEST_NAME = 63  # characters; a DNS label
 OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
 
 
@@ -49,11 +47,6 @@ class SharedSocket(Struct, frozen=True):
 def socket_address(directory: str) -> str:
     """The value of DOCKER_HOST for a normalised directory that holds the socket."""
     return f"unix://{directory}/{SOCKET_FILE}"
-
-
-def default_volume(mode: Mode) -> str:
-    """Name of the shared volume, if the pod has no other volume of this name."""
-    return sidecar.SOCKET_VOLUME if mode is Mode.SIDECAR else node.SOCKET_VOLUME
 
 
 def choose_shared_socket(
@@ -134,22 +127,3 @@ def _is_suitable(pod: Pod, name: str, directory: str) -> bool:
         real(m.mount_path) == real(directory) and not (m.sub_path or m.sub_path_expr or m.read_only)
         for m in mounts
     )
-
-
-def is_volume_name(name: str, default: str) -> bool:
-    """Tell whether `free_volume_name` can have made a name."""
-    prefixed = default if default.startswith("dind-") else f"dind-{default}"
-    number = name.removeprefix(f"{prefixed}-")
-    return name in (default, prefixed) or (
-        number != name and number.isdecimal() and len(name) <= _LONGEST_NAME
-    )
-
-
-def free_volume_name(name: str, taken: Collection[str]) -> str:
-    """Find a volume name that is not taken: `name`, else with `dind-` before it and a number."""
-    prefixed = name if name.startswith("dind-") else f"dind-{name}"
-    candidate, number = name, 1
-    while candidate in taken:
-        candidate = prefixed if number == 1 and prefixed != name else f"{prefixed}-{number}"
-        number += 1
-    return candidate

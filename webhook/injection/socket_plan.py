@@ -92,10 +92,12 @@ def plan_container(
         others = [path for path in migration.directories if path != directory]
         directories = added = [directory, *others]
     variable = candidate.docker_host
+    if variable is not None:  # of several, the directory that it names
+        directories.sort(key=lambda path: socket_address(path) != variable.value)
     paths = [*directories, *[mount["mountPath"] for mount in migration.file_mounts]]
     if variable is not None and not _leads_to(variable.value or "", paths):
         warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
-    elif names := _set_tls_variables(candidate):
+    elif names := _tls_variables_with_values(candidate):
         text = "container {} sets {}: the socket has no TLS, so clients would fail; remove it"
         warnings.append(warning(text, container.name, ", ".join(names)))
     pointer, docker_host = f"{candidate.pointer}/volumeMounts", None
@@ -128,20 +130,16 @@ def _add_mounts(
     removed = frozenset(migration.removed)
     paths = [path for index, path in enumerate(candidate.mount_paths) if index not in removed]
     patch, previous = [], -1
-    for mount in mounts:
+    for mount in sorted(mounts, key=lambda mount: real(mount["mountPath"]).count("/")):
         path = real(mount["mountPath"])
-        above = [
-            index
-            for index, other in enumerate(paths)
-            if path.startswith(other) and is_within(path, other)
-        ]
+        above = [index for index, other in enumerate(paths) if is_within(path, other)]
         previous = max([previous, *above]) + 1
         patch.append(add(f"{pointer}/{previous}", mount))
         paths.insert(previous, path)
     return patch
 
 
-def _set_tls_variables(candidate: Candidate) -> list[str]:
+def _tls_variables_with_values(candidate: Candidate) -> list[str]:
     """Variables with any value, "0" included, that make clients use TLS whatever the address.
 
     Sources: docker/cli, cli/flags/options.go; for DOCKER_CERT_PATH alone, moby's Go client and
@@ -166,10 +164,8 @@ def _set_docker_host(candidate: Candidate, value: str) -> list[Operation]:
 def _migration_warnings(container: Container, migration: Migration) -> list[str]:
     text = "container {} no longer has a Docker socket at {}"
     warnings = [warning(text, container.name, path) for path in migration.lost]
-    if migration.host_directory is not None:
-        text = "container {} has the injected daemon's directory at {}, no longer the host's"
-        warnings.append(warning(text, container.name, migration.host_directory))
-    return warnings
+    text = "container {} no longer has the host's files at {}"
+    return warnings + [warning(text, container.name, path) for path in migration.host_directories]
 
 
 def _choose_directory(socket: SharedSocket, migration: Migration) -> str:

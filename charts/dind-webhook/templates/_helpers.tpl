@@ -135,3 +135,12 @@ helm.sh/hook: test
 helm.sh/hook-weight: {{ index . 1 | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
 {{- end -}}
+
+{{/* An update strategy; settings of RollingUpdate that come from the defaults are left out of others. */}}
+{{- define "dind-webhook.updateStrategy" -}}
+{{- if eq (.type | default "RollingUpdate") "RollingUpdate" -}}
+{{- toYaml . -}}
+{{- else -}}
+{{- toYaml (omit . "rollingUpdate") -}}
+{{- end -}}
+{{- end -}}

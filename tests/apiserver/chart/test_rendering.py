@@ -184,6 +184,22 @@ def test_restrictions_come_in_addition_to_the_chart_s_own(helm: Helm) -> None:
         assert after["matchConditions"] == [*before["matchConditions"], condition]
 
 
+def test_other_update_strategies_have_no_settings_of_rolling_updates(helm: Helm) -> None:
+    rendered = helm.objects(
+        *settings(
+            {
+                **NODE,
+                "updateStrategy.type": '"Recreate"',
+                "node.updateStrategy.type": '"OnDelete"',
+            }
+        )
+    )
+
+    assert one(rendered, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    daemons = one(rendered, "DaemonSet", f"{FULLNAME}-node")["spec"]
+    assert daemons["updateStrategy"] == {"type": "OnDelete"}
+
+
 @pytest.mark.parametrize("key", ["config", "image", "webhook", "certificates", "global"])
 def test_null_for_a_section_is_named(helm: Helm, key: str) -> None:
     with pytest.raises(HelmRefused, match=f"missing property '{key}'"):

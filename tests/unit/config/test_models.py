@@ -269,3 +269,9 @@ def test_keys_become_attributes_in_snake_case() -> None:
     read = config(profile(mode="node", imagePullSecrets=[{"name": "pull"}]))
     assert read.profiles["default"].mode is Mode.NODE
     assert [secret.name for secret in read.profiles["default"].image_pull_secrets] == ["pull"]
+
+
+@pytest.mark.parametrize("directory", ["/srv/sock", "/srv", "/srv/sock/below"])
+def test_node_directories_are_clear_of_the_socket(directory: str) -> None:
+    with pytest.raises(ConfigError, match="is at, below or above the socket's directory"):
+        config(profile(socket={"directory": "/srv/sock"}, nodeDirectories=["/lib", directory]))

@@ -111,6 +111,7 @@ def node_affinity(terms: list[Json]) -> Json:
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
+TEXT = "characters in names, images, commands, arguments and paths"
 TOO_LARGE: dict[str, tuple[Json, str]] = {
     "containers": (
         pod(*many_containers(600), initContainers=many_containers(401)),
@@ -135,14 +136,14 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
     "text": (
         pod(container("n", image="i", args=["x" * 262_143])),
         (
-            "the pod has 262,145 characters in names, images, commands, arguments and mount paths "
+            "the pod has 262,145 characters in names, images, commands, arguments and paths "
             "(accepted: up to 262,144)"
         ),
     ),
     "path": (
         pod(container("n", image="i", volumeMounts=[mount("w", "/" * 262_142)])),
         (
-            "the pod has 262,145 characters in names, images, commands, arguments and mount paths "
+            "the pod has 262,145 characters in names, images, commands, arguments and paths "
             "(accepted: up to 262,144)"
         ),
     ),
@@ -195,6 +196,14 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
             },
         },
         "the pod has 10,001 ownerReferences (accepted: up to 10,000)",
+    ),
+    "path of the node": (
+        pod(volumes=[{"name": "v", "hostPath": {"path": "/" + "a" * 300_000}}]),
+        f"the pod has 300,014 {TEXT} (accepted: up to 262,144)",
+    ),
+    "sub path expression": (
+        pod(container(volumeMounts=[{**mount("v", "/v"), "subPathExpr": "a" * 300_000}])),
+        f"the pod has 300,015 {TEXT} (accepted: up to 262,144)",
     ),
     "patch": (
         pod(*many_containers(1000)),

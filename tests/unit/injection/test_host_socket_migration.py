@@ -60,6 +60,34 @@ def test_sockets_at_other_paths_are_mounted_there_and_at_the_default_path() -> N
     assert warnings(raw) == []
 
 
+@pytest.mark.parametrize("directory", ["/var/run/dind", "/run/dind"])
+def test_a_socket_in_a_directory_of_its_own_does_not_hide_run(directory: str) -> None:
+    """The host's socket becomes a mount of the file: images keep files in /run."""
+    config = {"profiles": {"default": {"socket": {"directory": directory}}}}
+    raw = pod(
+        container(volumeMounts=[mount("sock", "/var/run/docker.sock")]),
+        volumes=[{"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}}],
+    )
+    after = injected(raw, config)
+    assert [
+        (m["mountPath"], m["name"], m.get("subPath")) for m in named(after, "main")["volumeMounts"]
+    ] == [
+        (directory, "cache-dir", None),
+        ("/var/run/docker.sock", "cache-dir", "docker.sock"),
+    ]
+    assert docker_host(after, "main") == f"unix://{directory}/docker.sock"
+
+
+def test_new_mounts_stand_after_new_mounts_above_them() -> None:
+    config = {"profiles": {"default": {"socket": {"directory": "/run/dind"}}}}
+    raw = pod(
+        container(volumeMounts=[mount("run", "/var/run")]),
+        volumes=[{"name": "run", "hostPath": {"path": "/var/run"}}],
+    )
+    paths = [m["mountPath"] for m in named(injected(raw, config), "main")["volumeMounts"]]
+    assert paths == ["/var/run", "/run/dind"]
+
+
 def test_host_directory_mounts_become_mounts_of_the_shared_volume() -> None:
     raw = pod(
         container("usual", volumeMounts=[mount("host-run", "/var/run")]),
@@ -314,7 +342,7 @@ def test_sockets_in_a_migrated_directory_need_no_file_mount(path: str) -> None:
         expected = {"/var/run": "cache-dir", "/host/run": "cache-dir"}
         assert mounts(injected(raw, config), "main") == expected
         assert warnings(raw, config) == [
-            "container main has the injected daemon's directory at /host/run, no longer the host's"
+            "container main no longer has the host's files at /host/run"
         ]
 
 

@@ -73,6 +73,9 @@ def test_a_container_is_no_daemon_by_its_name(fields: dict[str, Any], place: str
         {"image": "docker:29-dind@sha256:" + "0" * 64},
         {"image": "docker:29-dind", "args": ["--registry-mirror=https://m.example"]},
         {"image": "x", "command": ["dockerd"]},
+        {"image": "x", "command": ["sudo", "--user", "root", "dockerd"]},
+        {"image": "x", "command": ["sh", "-c", "command dockerd &"]},
+        {"image": "docker:29-alpine3.22", **PRIVILEGED},
         {"image": "x", "command": ["/usr/bin/dockerd", "--debug"]},
         {"image": "x", "args": ["dockerd-entrypoint.sh"]},
         {"image": "x", "command": ["sh", "-c", "mkdir -p /x && exec dockerd --debug"]},
@@ -99,6 +102,8 @@ def test_containers_that_run_dockerd_are_daemons(path: str, fields: dict[str, An
     "fields",
     [
         {"image": "docker:29-cli", **AT_RUN},
+        {"image": "docker:29-git", **PRIVILEGED},
+        {"image": "docker:latest-git", **PRIVILEGED},
         {"image": "docker:29-dind", "command": ["docker", "info"], **AT_RUN},
         {"image": "dind-tools:docker", "command": ["sh"], **AT_RUN},
         {"image": "x", "args": ["pgrep", "dockerd-exporter"], **AT_RUN},

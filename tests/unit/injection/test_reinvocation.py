@@ -232,6 +232,18 @@ def test_restored_mounts_are_those_of_the_volumes_that_are_left(
     assert after["spec"]["volumes"] == once["spec"]["volumes"]
 
 
+def test_a_mirrored_mount_is_not_taken_for_the_socket_s() -> None:
+    once = injected(mirroring())
+    broken = copy.deepcopy(once)
+    dind = named(broken, "dind")
+    for field in ("args", "lifecycle"):
+        del dind[field]
+    dind["volumeMounts"] = [m for m in dind["volumeMounts"] if m["name"] != "cache-dir"]
+    after = injected(broken)
+    assert named(after, "dind")["args"] == named(once, "dind")["args"]
+    assert mounts(after, "dind") == mounts(once, "dind")
+
+
 def test_the_socket_s_volume_is_restored_with_its_name() -> None:
     """The other containers mount it still."""
     once = injected(TAKEN["the socket's volume is not cache-dir"])

@@ -289,12 +289,14 @@ def test_directories_of_the_node_are_mounted_read_only() -> None:
     assert injected(after, config) == after
 
 
-def test_a_job_s_volume_does_not_replace_a_directory_of_the_node() -> None:
+@pytest.mark.parametrize("path", ["/srv/cache", "/srv/cache/tmp", "/srv"])
+def test_a_job_s_volume_does_not_replace_a_directory_of_the_node(path: str) -> None:
     config = {"profiles": {"default": {"nodeDirectories": ["/srv/cache"]}}}
-    raw = pod(container(volumeMounts=[mount("w", "/srv/cache")]), volumes=[empty_dir("w")])
+    raw = pod(container(volumeMounts=[mount("w", path)]), volumes=[empty_dir("w")])
     assert mounts(injected(raw, config), "dind")["/srv/cache"] == "dind-node-directory ro"
+    assert "w" not in mounts(injected(raw, config), "dind").values()
     assert warnings(raw, config) == [
-        "/srv/cache is not mirrored in dind: the daemon has files of its own there"
+        f"{path} is not mirrored in dind: the daemon has files of its own there"
     ]
 
 
