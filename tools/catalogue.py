@@ -100,6 +100,8 @@ GROUPS = {
         "github.com/docker/buildx",
         ("github.com/docker/buildx/version.Version={version}",),
     ),
+    "kubeconform": Group("github.com/yannh/kubeconform", ("main.version={version}",)),
+    "helm-unittest": Group("github.com/helm-unittest/helm-unittest"),
     "vale": Group(
         "github.com/vale-cli/vale/v3",
         ("main.version={version}",),
@@ -142,6 +144,12 @@ TOOLS = {
     "docker-proxy": Tool("moby", "github.com/moby/moby/v2/cmd/docker-proxy", "5 seconds"),
     "docker": Tool("docker-cli", "github.com/docker/cli/cmd/docker", "15 seconds"),
     "docker-buildx": Tool("buildx", "github.com/docker/buildx/cmd/buildx", "2 minutes"),
+    "kubeconform": Tool(
+        "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "10 seconds"
+    ),
+    "helm-unittest": Tool(
+        "helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", "1 minute"
+    ),
     "vale": Tool("vale", "github.com/vale-cli/vale/v3/cmd/vale", "1 minute"),
     "docker-compose": Tool("compose", "github.com/docker/compose/v5/cmd", "1 minute"),
 }
