@@ -1,6 +1,6 @@
 """Docker daemons that the user put into the pod, found by what a container runs.
 
-Such a daemon listens in /var/run, too, and would replace the injected daemon's socket.
+Such a daemon also creates /var/run/docker.sock, and would replace the injected daemon's socket.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Puts back what another webhook dropped from an injected container.
 
 Webhooks that decode pods with an old client library lose fields that it does not know, such as the
-restartPolicy of a native sidecar. Image, resources and additions stay: registry rewriters and the
-VerticalPodAutoscaler change them on purpose.
+restartPolicy of a native sidecar. Image, resources, and fields that other webhooks added, are not
+changed: registry rewriters and the VerticalPodAutoscaler change them on purpose.
 """
 
 from collections.abc import Sequence

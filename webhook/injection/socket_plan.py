@@ -5,7 +5,8 @@ earlier injection changed keeps what it has.
 
 Where the mount stands in the list matters. Images link /var/run to /run, and containerd mounts
 /var/run and /run/secrets, which have equally many components, in the order of the list: mounted
-later, /var/run would hide the other one. So each mount comes first, but for those above it.
+later, /var/run would hide the other one. So the socket's mount is inserted at the start of the
+list, but after every mount of a directory above it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
