@@ -94,7 +94,7 @@ def _name_volume(pod: Pod, existing: ExistingInjection | None, path: str, defaul
         if name := existing.volume_at(path):
             return name
         mounted = {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
-        for volume in pod.volumes:
+        for volume in reversed(pod.volumes):  # the injection's come after the job's
             is_left = volume.empty_dir is not None and volume.name not in mounted
             if is_left and is_volume_name(volume.name, default):
                 return volume.name

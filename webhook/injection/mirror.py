@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from webhook.config import Profile
-from webhook.config.paths import PROTECTED, is_clear_of, real
+from webhook.config.paths import PROTECTED, is_clear_of, normal, real
 from webhook.injection.decisions import quoted, warning
 from webhook.injection.pod import Container
 from webhook.injection.shared_socket import SharedSocket
@@ -48,21 +48,26 @@ def mirror_mounts(
     if not obstacles:
         return [], []
     filled_later = {m.name for container in later for m in container.volume_mounts or ()}
+    node_paths = {v.name: real(v.host_path.path) for v in volumes if v.host_path}
+    node_directories = {*map(real, profile.node_directories)}
     by_path: dict[str, list[VolumeMount]] = {}
+    used_otherwise: set[str] = set()  # for volumes that are never mirrored
     for plan in plans:
         mounts = plan.candidate.container.volume_mounts or ()
         for index, (path, mount) in enumerate(zip(plan.candidate.mount_paths, mounts, strict=True)):
-            if mount.name not in obstacles or index in plan.removed:
-                continue
-            if mount.mount_path in plan.host_docker:  # there is a warning already
-                continue
-            by_path.setdefault(path, []).append(mount)
+            if path in node_directories and node_paths.get(mount.name) == path:
+                continue  # the daemon has it
+            has_warning = mount.mount_path in plan.host_docker
+            if has_warning or mount.name not in obstacles or index in plan.removed:
+                used_otherwise.add(path)
+            else:
+                by_path.setdefault(path, []).append(mount)
     mirrored, warnings = [], []
     for path, same_path in by_path.items():
         if _is_unshared(path, socket):
             continue
         obstacle = (
-            _obstacle(same_path, filled_later)
+            _obstacle(same_path, filled_later, is_used_otherwise=path in used_otherwise)
             or obstacles[same_path[0].name]
             or _obstacle_of_path(path, socket, profile)
         )
@@ -97,17 +102,21 @@ def _obstacle_of_path(path: str, socket: SharedSocket, profile: Profile) -> str 
     return None if is_clear_of(path, taken) else "the daemon has files of its own there"
 
 
-def _obstacle(mounts: Sequence[VolumeMount], filled_later: Collection[str]) -> str | None:
+def _obstacle(
+    mounts: Sequence[VolumeMount], filled_later: Collection[str], *, is_used_otherwise: bool
+) -> str | None:
     """Tell why mounts at the same path cannot be mirrored, None if they can.
 
     Args:
         mounts: the mounts.
         filled_later: names of volumes to which an init container may still write.
+        is_used_otherwise: a container mounts a volume there that is never mirrored.
     """
     first = mounts[0]
     if [mount for mount in mounts if mount.sub_path_expr]:
         return "subPathExpr has another meaning in the daemon"
-    if len(mounts) > 1 and len({(mount.name, mount.sub_path or "") for mount in mounts}) > 1:
+    sources = {(mount.name, normal(mount.sub_path or "")) for mount in mounts}
+    if is_used_otherwise or len(sources) > 1:
         return "containers mount different volumes there"
     if first.sub_path and first.name in filled_later:
         return "an init container may have to create its subPath"

@@ -27,6 +27,7 @@ _LAUNCHERS = frozenset(
     (
         *("!", "command", "do", "elif", "else", "if", "then", "time", "until", "while"),
         *("ash", "bash", "dash", "sh", "zsh", "busybox", "eval", "exec", "chroot", "doas", "su"),
+        *("catatonit", "chrt", "coproc", "runuser", "s6-setuidgid", "screen", "setpriv", "taskset"),
         *("sudo", "dind", "env", "gosu", "ionice", "nice", "nohup", "nsenter", "rootlesskit"),
         *("setsid", "start-stop-daemon", "stdbuf", "su-exec", "timeout", "tini", "unshare"),
     )
@@ -34,15 +35,15 @@ _LAUNCHERS = frozenset(
 # Of launchers, and of their flags: the next word is a value, such as a user.
 _WITH_VALUE = frozenset(
     (
-        *("-", "-a", "-g", "-k", "-s", "-u", "--group", "--signal", "--user"),
-        *("chroot", "gosu", "su", "su-exec"),
+        *("-", "-a", "-g", "-k", "-s", "-u", "--group", "--pidfile", "--signal", "--user"),
+        *("chroot", "gosu", "s6-setuidgid", "su", "su-exec"),
     )
 )
 _ONLY_PRINTS = frozenset(("--help", "--validate", "--version", "-h", "-v"))
 
 # All are linear in the length of the text.
 _REDIRECTION = re.compile(r"&?[<>]+[&|]?\s*[^\s;&|()]+")
-_COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|(?<=[ \t;]))#.*", re.MULTILINE)
 _COMMAND_ENDS = re.compile(r"[;&|(){}`\n]")  # where a shell may begin another command
 _UNQUOTED = str.maketrans("\"'\\", "   ")
 # Every command that starts a daemon has one of these in it; most have none.
@@ -134,8 +135,8 @@ def _keeps_entrypoint(container: Container) -> bool:
     """Tell whether the image's entrypoint runs its daemon: upstream's runs any other command."""
     if container.command:
         return False
-    first = container.args[0] if container.args else "-"
-    return first.startswith("-")
+    args = container.args or ()
+    return not args or (args[0].startswith("-") and _ONLY_PRINTS.isdisjoint(args))
 
 
 def _words(container: Container) -> list[str]:
@@ -149,9 +150,10 @@ def _is_given_daemon(container: Container) -> bool:
 
 
 def _starts_daemon(container: Container) -> bool:
-    """Tell whether command and args start dockerd, also within a shell script."""
+    """Tell whether command, args or the postStart hook start dockerd, also in a shell script."""
+    words = [*_words(container), "\n", *container.post_start()]
     # A word with a space or a line end is a script.
-    text = " ".join([f"\n{w}\n" if " " in w or "\n" in w else w for w in _words(container)])
+    text = " ".join([f"\n{w}\n" if " " in w or "\n" in w else w for w in words])
     if not any(sign in text for sign in _SIGNS):
         return False
     text = _COMMENT.sub("", text.replace("\\\n", " ").translate(_UNQUOTED))
@@ -164,6 +166,9 @@ def _is_start(words: Sequence[str]) -> bool:
     before = ""
     for index, word in enumerate(words):
         name = _base_name(word)
+        if before in _WITH_VALUE and not word.startswith("-"):
+            before = ""
+            continue
         # Upstream's entrypoint runs other commands as they are.
         following = words[index + 1] if index + 1 < len(words) else "-"
         if name == "dockerd-entrypoint.sh" and not following.startswith("-"):
@@ -174,7 +179,7 @@ def _is_start(words: Sequence[str]) -> bool:
             return _ONLY_PRINTS.isdisjoint(words[index:])
         if name in _MANAGERS or word.endswith("/init.d/docker"):
             return not (_STARTS.isdisjoint(words) or _SERVICES.isdisjoint(map(_base_name, words)))
-        is_option = word.startswith("-") or "=" in word or before in _WITH_VALUE
+        is_option = word.startswith("-") or "=" in word
         is_number = word[0].isdigit()
         is_launcher = name in _LAUNCHERS or name.endswith(("entrypoint.sh", "entrypoint", "-init"))
         if not (is_option or is_number or is_launcher):

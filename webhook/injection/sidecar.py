@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from webhook.config import Daemon, Placement, Profile, Storage, quantity
+from webhook.config.paths import is_within, real
 from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
 
 NAME = "dind"
@@ -90,13 +91,19 @@ def container(
             "requests": profile.resources.requests.amounts(),
             "limits": _limits(profile, storage_is_limited=storage_is_limited),
         },
+        # Mounts above the socket's would hide it if they came later; see socket_plan.
         "volumeMounts": [
+            *[mount for mount in more_mounts if _is_above(mount, directory)],
             {"name": socket_volume, "mountPath": directory},
             {"name": storage_volume, "mountPath": STORAGE_DIRECTORY},
             no_token_mount(token_volume),
-            *more_mounts,
+            *[mount for mount in more_mounts if not _is_above(mount, directory)],
         ],
     }
+
+
+def _is_above(mount: dict[str, Any], directory: str) -> bool:
+    return is_within(real(directory), real(mount["mountPath"]))
 
 
 def _limits(profile: Profile, *, storage_is_limited: bool) -> dict[str, str]:

@@ -95,7 +95,10 @@ def plan_container(
     variable = candidate.docker_host
     if variable is not None:  # of several, the directory that it names
         directories.sort(key=lambda path: socket_address(path) != variable.value)
-    paths = [*directories, *[mount["mountPath"] for mount in migration.file_mounts]]
+    mounted_files = [
+        m.mount_path for m in present if m.name == socket.volume and m.sub_path == SOCKET_FILE
+    ]
+    paths = [*directories, *mounted_files, *[mount["mountPath"] for mount in migration.file_mounts]]
     if variable is not None and not _leads_to(variable.value or "", paths):
         warnings.append(warning("container {} keeps its own DOCKER_HOST", container.name))
     elif names := _tls_variables_with_values(candidate):

@@ -175,6 +175,42 @@ def test_volumes_of_different_types_at_one_path_are_not_mirrored() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "source", [{"secret": {"secretName": "s"}}, {"configMap": {"name": "c"}}], ids=str
+)
+def test_a_volume_is_not_mirrored_where_another_container_has_api_objects(
+    source: dict[str, Any],
+) -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("s", "/work")]),
+        container("b", volumeMounts=[mount("w", "/work")]),
+        volumes=[{"name": "s", **source}, empty_dir("w")],
+    )
+    assert mirrored(raw) == {}
+    assert warnings(raw) == [
+        "/work is not mirrored in dind: containers mount different volumes there"
+    ]
+
+
+@pytest.mark.parametrize("spelled", ["q", "q/", "./q", "q//"])
+def test_sub_paths_are_compared_as_the_kernel_sees_them(spelled: str) -> None:
+    raw = pod(
+        container("a", volumeMounts=[mount("w", "/work") | {"subPath": "q"}]),
+        container("b", volumeMounts=[mount("w", "/work/") | {"subPath": spelled}]),
+        volumes=[empty_dir("w")],
+    )
+    assert mirrored(raw) == {"/work": "w/q"}
+    assert warnings(raw) == []
+
+
+def test_a_directory_of_the_node_that_the_daemon_mounts_too_causes_no_warning() -> None:
+    raw = pod(
+        container(volumeMounts=[mount("h", "/lib/modules")]),
+        volumes=[{"name": "h", "hostPath": {"path": "/lib/modules"}}],
+    )
+    assert warnings(raw, {"profiles": {"default": {"nodeDirectories": ["/lib/modules"]}}}) == []
+
+
 def test_different_sub_paths_at_one_path_are_not_mirrored() -> None:
     raw = pod(
         container("a", volumeMounts=[mount("w", "/work", subPath="a")]),

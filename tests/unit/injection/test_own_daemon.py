@@ -74,6 +74,16 @@ def test_a_container_is_no_daemon_by_its_name(fields: dict[str, Any], place: str
         {"image": "docker:29-dind", "args": ["--registry-mirror=https://m.example"]},
         {"image": "x", "command": ["dockerd"]},
         {"image": "x", "command": ["sudo", "--user", "root", "dockerd"]},
+        {"image": "x", "command": ["runuser", "-u", "root", "--", "dockerd"]},
+        {"image": "x", "command": ["taskset", "-c", "0", "dockerd"]},
+        {
+            "image": "x",
+            "command": ["start-stop-daemon", "--start", "--pidfile", "/p", "--exec", "/x/dockerd"],
+        },
+        {
+            "image": "x",
+            "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "service docker start"]}}},
+        },
         {"image": "x", "command": ["sh", "-c", "command dockerd &"]},
         {"image": "docker:29-alpine3.22", **PRIVILEGED},
         {"image": "x", "command": ["/usr/bin/dockerd", "--debug"]},
@@ -103,6 +113,9 @@ def test_containers_that_run_dockerd_are_daemons(path: str, fields: dict[str, An
     [
         {"image": "docker:29-cli", **AT_RUN},
         {"image": "docker:29-git", **PRIVILEGED},
+        {"image": "docker:29-dind", "args": ["--version"]},
+        {"image": "x", "command": ["sudo", "-u", "dockerd", "make"]},
+        {"image": "x", "command": ["sh", "-c", "make test # needs docker; dockerd is beside it"]},
         {"image": "docker:latest-git", **PRIVILEGED},
         {"image": "docker:29-dind", "command": ["docker", "info"], **AT_RUN},
         {"image": "dind-tools:docker", "command": ["sh"], **AT_RUN},

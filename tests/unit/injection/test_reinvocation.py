@@ -19,6 +19,7 @@ from unit.injection.pods import (
     operations,
     pod,
     problems,
+    warnings,
 )
 
 from webhook.injection import Injected, Reason
@@ -230,6 +231,26 @@ def test_restored_mounts_are_those_of_the_volumes_that_are_left(
     after = injected(broken)
     assert mounts(after, "dind") == mounts(once, "dind")
     assert after["spec"]["volumes"] == once["spec"]["volumes"]
+
+
+def test_the_image_store_is_restored_and_not_the_job_s_volume_of_its_name() -> None:
+    raw = pod(volumes=[empty_dir("dind-storage"), empty_dir("dind-no-token")])
+    once = injected(raw)
+    broken = copy.deepcopy(once)
+    del named(broken, "dind")["volumeMounts"]
+    assert mounts(injected(broken), "dind") == mounts(once, "dind")
+
+
+def test_a_second_run_does_not_warn_of_an_address_that_works() -> None:
+    raw = pod(
+        container(
+            env=[{"name": "DOCKER_HOST", "value": "unix:///x/docker.sock"}],
+            volumeMounts=[mount("sock", "/x/docker.sock")],
+        ),
+        volumes=[{"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}}],
+    )
+    assert warnings(raw) == []
+    assert warnings(injected(raw)) == []
 
 
 def test_a_mirrored_mount_is_not_taken_for_the_socket_s() -> None:

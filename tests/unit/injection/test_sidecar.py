@@ -289,6 +289,20 @@ def test_directories_of_the_node_are_mounted_read_only() -> None:
     assert injected(after, config) == after
 
 
+def test_another_mount_of_the_socket_does_not_hide_the_daemon_s_own() -> None:
+    """Containerd mounts paths with equally many components in the order of the list."""
+    config = {"profiles": {"default": {"socket": {"directory": "/run/dind"}}}}
+    raw = pod(
+        container(
+            env=[{"name": "DOCKER_HOST", "value": "unix:///var/run/docker.sock"}],
+            volumeMounts=[mount("run", "/var/run")],
+        ),
+        volumes=[{"name": "run", "hostPath": {"path": "/var/run"}}],
+    )
+    paths = [m["mountPath"] for m in named(injected(raw, config), "dind")["volumeMounts"]]
+    assert paths.index("/var/run") < paths.index("/run/dind")
+
+
 @pytest.mark.parametrize("path", ["/srv/cache", "/srv/cache/tmp", "/srv"])
 def test_a_job_s_volume_does_not_replace_a_directory_of_the_node(path: str) -> None:
     config = {"profiles": {"default": {"nodeDirectories": ["/srv/cache"]}}}
