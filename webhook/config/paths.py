@@ -1,6 +1,7 @@
 """Paths in containers, compared as the kernel would see them."""
 
 import posixpath
+from collections.abc import Iterable
 
 #: The daemon's programs run files of these directories, or read their configuration from there. A
 #: mount at, below or above one of them would hide those files, or put a job's files in their place.
@@ -41,8 +42,17 @@ def is_within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def is_clear_of(path: str, directories: tuple[str, ...]) -> bool:
+def is_clear_of(path: str, directories: Iterable[str]) -> bool:
     """Tell whether a normalised path is none of the directories, nor below or above one."""
+    return not overlaps(path, prefixes(directories))
+
+
+def prefixes(directories: Iterable[str]) -> tuple[str, ...]:
+    """Directories with a slash at their ends, for `overlaps`."""
+    return tuple(directory.rstrip("/") + "/" for directory in directories)
+
+
+def overlaps(path: str, prefixes: tuple[str, ...]) -> bool:
+    """Tell whether a normalised path is one of the directories, or below or above one."""
     own = path.rstrip("/") + "/"
-    others = [directory.rstrip("/") + "/" for directory in directories]
-    return not any(own.startswith(other) or other.startswith(own) for other in others)
+    return own.startswith(prefixes) or any(prefix.startswith(own) for prefix in prefixes)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from webhook.config import Profile
-from webhook.config.paths import PROTECTED, is_clear_of, normal, real
+from webhook.config.paths import PROTECTED, normal, overlaps, prefixes, real
 from webhook.injection.decisions import quoted, warning
 from webhook.injection.pod import Container
 from webhook.injection.shared_socket import SharedSocket
@@ -62,6 +62,7 @@ def mirror_mounts(
                 used_otherwise.add(path)
             else:
                 by_path.setdefault(path, []).append(mount)
+    taken = prefixes((*PROTECTED, socket.real_directory, *node_directories))
     mirrored, warnings = [], []
     for path, same_path in by_path.items():
         if _is_unshared(path, socket):
@@ -69,7 +70,7 @@ def mirror_mounts(
         obstacle = (
             _obstacle(same_path, filled_later, is_used_otherwise=path in used_otherwise)
             or obstacles[same_path[0].name]
-            or _obstacle_of_path(path, socket, profile)
+            or _obstacle_of_path(path, taken)
         )
         if obstacle is None:
             mirrored.append(_merged(path, same_path))
@@ -96,10 +97,9 @@ def _is_unshared(path: str, socket: SharedSocket) -> bool:
     return f"{path}/".startswith((of_socket, "/var/run/", "/dev/", "/proc/", "/sys/"))
 
 
-def _obstacle_of_path(path: str, socket: SharedSocket, profile: Profile) -> str | None:
+def _obstacle_of_path(path: str, taken: tuple[str, ...]) -> str | None:
     """Tell why nothing is mirrored at a path, None if it can be."""
-    taken = (*PROTECTED, socket.real_directory, *map(real, profile.node_directories))
-    return None if is_clear_of(path, taken) else "the daemon has files of its own there"
+    return "the daemon has files of its own there" if overlaps(path, taken) else None
 
 
 def _obstacle(
