@@ -144,3 +144,33 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
 {{- toYaml (omit . "rollingUpdate") -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Metadata of a ServiceMonitor or PodMonitor. Takes (list $ VALUES). */}}
+{{- define "dind-webhook.monitorMetadata" -}}
+{{- $root := index . 0 -}}
+name: {{ include "dind-webhook.fullname" $root }}
+namespace: {{ $root.Release.Namespace | quote }}
+labels:
+  {{- include "dind-webhook.labels" (list $root "webhook") | nindent 2 }}
+  {{- with (index . 1).labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Settings of an endpoint that ServiceMonitor and PodMonitor share. Takes the values of one. */}}
+{{- define "dind-webhook.scrapeSettings" -}}
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
