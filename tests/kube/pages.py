@@ -19,8 +19,8 @@ class Block(Struct, frozen=True):
     Attributes:
         page: its page, below the root of the repository.
         text: the commands.
-        comment: the line before it, an HTML comment that says who runs it, or why nobody does;
-            empty: tests/node/test_commands.py runs it.
+        comment: the line before it, an HTML comment that names the test that runs it, or says why
+            none does; empty: tests/node/test_commands.py runs it.
     """
 
     page: str

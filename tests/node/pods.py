@@ -32,7 +32,7 @@ def create(cluster: Cluster, namespace: str, manifest: Mapping[str, Any]) -> str
 
 
 def claim_directory(cluster: Cluster, namespace: str, path: str) -> None:
-    """Creates a PersistentVolume of a directory of the node, and the claim `app` that gets it."""
+    """Creates a PersistentVolume of a directory of the node, and the PVC `app` that gets it."""
     shared = {
         "storageClassName": "",
         "accessModes": ["ReadWriteOnce"],

@@ -4,13 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kube.pages import PAGES, ROOT
 
 from tools.build import ensure
 
 pytestmark = pytest.mark.tools("vale")
-
-ROOT = Path(__file__).parents[2]
-PAGES = ("*.md", "docs/**/*.md", "examples/*.md", "charts/*/*.md", "tests/**/*.md")
 
 
 def alerts(*pages: Path) -> list[str]:

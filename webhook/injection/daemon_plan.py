@@ -1,6 +1,6 @@
 """The injected container and its volumes: what a pod gets, or should still have."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -50,7 +50,9 @@ def plan_daemon(
     """
     profile = settings.profile
     taken = {volume.name for volume in pod.volumes}
-    token_volume = _name_volume(pod, existing, sidecar.ACCOUNT_DIRECTORY, sidecar.EMPTY_VOLUME)
+    token_volume = _name_volume(
+        pod, existing, taken, sidecar.ACCOUNT_DIRECTORY, default=sidecar.EMPTY_VOLUME
+    )
     no_token = sidecar.no_token_volume(token_volume)
     warnings: list[str] = []
     if socket.is_on_node:
@@ -58,7 +60,7 @@ def plan_daemon(
         volumes = [node.socket_volume(socket.volume, socket.directory), no_token]
     else:
         storage_volume = _name_volume(
-            pod, existing, sidecar.STORAGE_DIRECTORY, sidecar.STORAGE_VOLUME
+            pod, existing, taken, sidecar.STORAGE_DIRECTORY, default=sidecar.STORAGE_VOLUME
         )
         mounts: list[dict[str, Any]] = []
         # A container that another webhook adds later gets the socket; the sidecar does not change.
@@ -88,7 +90,14 @@ def plan_daemon(
     return DaemonPlan(container, [v for v in volumes if v["name"] not in taken], warnings)
 
 
-def _name_volume(pod: Pod, existing: ExistingInjection | None, path: str, default: str) -> str:
+def _name_volume(
+    pod: Pod,
+    existing: ExistingInjection | None,
+    taken: Collection[str],
+    path: str,
+    *,
+    default: str,
+) -> str:
     """Name the volume for a path: one that is mounted there, or lost its mount, or a new one."""
     if existing is not None:
         if name := existing.volume_at(path):
@@ -98,7 +107,7 @@ def _name_volume(pod: Pod, existing: ExistingInjection | None, path: str, defaul
             is_left = volume.empty_dir is not None and volume.name not in mounted
             if is_left and is_volume_name(volume.name, default):
                 return volume.name
-    return free_volume_name(default, {volume.name for volume in pod.volumes})
+    return free_volume_name(default, taken)
 
 
 def _name_node_volumes(

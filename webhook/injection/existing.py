@@ -73,7 +73,7 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
         mode = _mode_of_command(container) or (status_mode if is_in_status else None)
         if mode is None:
             continue
-        directory = _socket_directory([*(container.args or ()), *container.post_start()])
+        directory = socket_directory([*(container.args or ()), *container.post_start()])
         if len(directory) > _LONGEST_DIRECTORY:
             directory = ""
         shared = [
@@ -128,7 +128,7 @@ def _mode_of_command(container: Container) -> Mode | None:
     return Mode.NODE if names == (node.NAME, WAIT_NAME) else None
 
 
-def _socket_directory(arguments: Sequence[str]) -> str:
+def socket_directory(arguments: Sequence[str]) -> str:
     """The directory of the first socket address in the arguments, empty if there is none."""
     addresses = (word.removeprefix("--host=") for word in arguments)
     address = next((word for word in addresses if word.startswith(_UNIX)), "")

@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from webhook.config import Mode, Placement
 from webhook.config.paths import normal, real
-from webhook.injection.existing import ExistingInjection, is_shared
+from webhook.injection.existing import ExistingInjection, is_shared, socket_directory
 from webhook.injection.pod import Container, Pod
+from webhook.injection.selection import DOCKER_HOST
 from webhook.injection.settings import Settings
 from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
 
@@ -103,11 +104,8 @@ def _remaining_volume(pod: Pod, existing: ExistingInjection, directory: str) -> 
 
 def _docker_host_directory(container: Container) -> str:
     """The directory of the socket that DOCKER_HOST names, empty for other addresses."""
-    _, variable = container.docker_variables().get("DOCKER_HOST", (0, None))
-    address = (variable.value if variable else None) or ""
-    if not address.startswith("unix://"):
-        return ""
-    return address.removeprefix("unix://").rpartition("/")[0]
+    _, variable = container.docker_variables().get(DOCKER_HOST, (0, None))
+    return socket_directory([(variable.value if variable else None) or ""])
 
 
 def _is_suitable(pod: Pod, name: str, directory: str) -> bool:

@@ -49,7 +49,7 @@ def check_webhooks(configuration: WebhookConfiguration) -> Iterator[Finding]:
         yield Finding("webhooks", Status.WARNING, message, _RESTORE)
     if not faults and not changes:
         message = f"{listed(list(_EXPECTED))}: as the chart makes them"
-        if restricted := sorted({text for _, text in restrictions(configuration)}):
+        if restricted := sorted(set(restrictions(configuration))):
             message += f"; restricted by {listed(restricted)}"
         yield Finding("webhooks", Status.OK, message)
 
@@ -79,18 +79,18 @@ def webhook_faults(configuration: WebhookConfiguration) -> Iterator[str]:
             yield f"{webhook.name} does not select namespaces by the label {INJECT}"
 
 
-def restrictions(configuration: WebhookConfiguration) -> Iterator[tuple[str, str]]:
-    """Name what the chart's values can add, so that fewer pods are sent: webhook, restriction."""
+def restrictions(configuration: WebhookConfiguration) -> Iterator[str]:
+    """Name what the chart's values can add to webhooks, so that fewer pods are sent."""
     for webhook in _our_webhooks(configuration):
         selector = webhook.namespace_selector
         keys = {requirement.key for requirement in _requirements(webhook)}
         if keys - {INJECT, _NAMESPACE_NAME} or (selector and selector.match_labels):
-            yield webhook.name, "a further namespaceSelector"
+            yield "a further namespaceSelector"
         objects = webhook.object_selector
         if objects is not None and (objects.match_labels or objects.match_expressions):
-            yield webhook.name, "an objectSelector"
+            yield "an objectSelector"
         if len(_conditions(webhook)) > len(_EXPECTED[webhook.name]["matchConditions"]):
-            yield webhook.name, "further matchConditions"
+            yield "further matchConditions"
 
 
 def _changes(configuration: WebhookConfiguration) -> Iterator[str]:

@@ -205,7 +205,7 @@ def _cluster_hints(case: _Case) -> Iterator[Note]:
         yield "hint", f"annotation {STATUS} contradicts the pod, which has no injected container"
     if any(list(webhook_faults(found)) for found in case.configurations):
         yield "hint", "the webhook configuration is broken: see dind-webhook check"
-    restricted = {text for found in case.configurations for _, text in restrictions(found)}
+    restricted = {text for found in case.configurations for text in restrictions(found)}
     if restricted:
         text = f"the webhooks have {listed(sorted(restricted))}, which explain does not evaluate"
         yield "hint", f"{text}: the API server may not call them for this pod"
