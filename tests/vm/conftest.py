@@ -1,36 +1,67 @@
-"""Injected pods on a node with cgroup v2: a small virtual machine, on any Debian host for amd64.
+"""Injected pods on a node of today: cgroup v2, systemd, the systemd cgroup driver, kernel 6.12.
 
-- `disk.py` unpacks qemu and a kernel from Debian packages and makes a disk from the image
-  docker:29-dind of the node tests. Nothing is installed; the files are made once per user.
-- `machine.py` starts qemu, which emulates in software, and sends it shell scripts. The guest's
-  first process, `guest/node.sh`, runs them and answers. The guest ends with the tests.
-- `pods.py` and `bundle.py` do what the kubelet and containerd do: they run an injected pod's
-  containers by runc, with the cgroups, limits and mounts of a real pod.
-- `watching.py` observes such a pod from the node.
+The node is a virtual machine, on any Debian host for amd64; the control plane runs beside it.
 
-Each test module starts its own machine: one with the start script as it is, one with its cgroup
-part switched off, where the observations must differ. A failure shows the last lines of the
-console. On two idle cores all tests take three to four minutes:
+- `qemu.py` unpacks qemu and mke2fs from Debian packages. Nothing is installed.
+- `disk.py` makes the machine's kernel and disk, once per version of the product: systemd, kubelet,
+  runc, containerd with images, the product's among them. `guest/` has the files that are written
+  for it.
+- `machine.py` is qemu's command, which emulates in software, and the connection on which the tests
+  run commands in the machine.
+- `cluster.py` has the cluster, which is used as the cluster of `tests/node` is.
+- `pods.py` and `watching.py` observe pods from the node.
+
+Most pods serve several tests: a pod takes half a minute to start. One pod runs at a time: a pod's
+hook gives up on each call of dockerd after five seconds, a short time for an emulated processor.
 
     python -m pytest tests/vm
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from node.injecting import injected, job
-from vm.machine import Machine, started
+from kube.waiting import until
+from node.conftest import add_sections, new_namespace
+from node.pods import stories
+from node.product import Product
+from node.product_image import product_archive
+from vm.cluster import MachineCluster
+from vm.pods import PATIENCE
 
 
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    with started() as running:
-        yield running
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds to the report of a failure what the tests' pods and the machine's kernel say."""
+    report = yield
+    cluster = item.funcargs.get("cluster")
+    if report.failed and isinstance(cluster, MachineCluster):
+        kernel = ("sh", "-c", "dmesg | tail -n 60")
+        sources = {"pods": lambda: stories(cluster), "kernel": lambda: cluster.on_node(*kernel)}
+        add_sections(report, sources)
+    return report
 
 
 @pytest.fixture(scope="session")
-def manifest() -> dict[str, Any]:
-    """A pod as the webhook makes it, with the profile of profile.yaml."""
-    return injected(job("job", "sleep 100000"), Path(__file__).with_name("profile.yaml"))
+def cluster() -> Iterator[MachineCluster]:
+    with MachineCluster([product_archive()]) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def product(cluster: MachineCluster) -> Product:
+    """The chart with the profiles of values.yaml."""
+    installed = Product(cluster, patience=PATIENCE)
+    installed.install(f"--values={Path(__file__).with_name('values.yaml')}")
+    return installed
+
+
+@pytest.fixture
+def namespace(cluster: MachineCluster) -> Iterator[str]:
+    """A namespace that is deleted after the test, before the next one starts a pod."""
+    with new_namespace(cluster) as name:
+        yield name
+    path = f"/api/v1/namespaces/{name}"
+    until(lambda: cluster.client.get(path).status_code == 404, "its end", seconds=PATIENCE)

@@ -1,81 +1,81 @@
-"""The files of the virtual machine: qemu, a kernel and a disk, from unpacked Debian packages.
+"""The virtual machine's kernel and disk, from Debian packages, the pinned tools and images.
 
-The disk is a node with busybox, runc and the kernel's modules; its directory /image contains the
-files of the image docker:29-dind.
+The disk is a node: systemd, containerd with images, kubelet, runc and CNI plugins.
 """
 
 import functools
 import json
-import os
+import lzma
 import shutil
 import subprocess
-import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
+from apiserver.chart.helm import CHART
 from node import debian
-from node.images import DIND, STATIC_BUSYBOX, image_archive
+from node.settings import POD_NETWORK
+from node.store import image_store, lay_out
+from vm.qemu import make_file_system, tools
 
-from tools.build import ToolMissing
+from tools.build import ToolMissing, ensure
 from tools.cache import made_once
 
-_KERNEL = "linux-image-cloud-amd64"  # its only dependency has the version in its name
-_DISK_SIZE = "4G"  # sparse
-_LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
+_KERNEL = "linux-image-6.12-cloud-amd64"  # its only dependency has the version in its name
+_SIZE = "16G"  # sparse
 
-_QEMU_PACKAGES = ("qemu-system-common", "qemu-system-data", "qemu-system-x86", "seabios")
-_FILE_SYSTEM_PACKAGES = ("e2fsprogs", "libcom-err2", "libext2fs2")
-# Libraries of qemu and mke2fs other than libc6.
-_LIBRARY_PACKAGES = (
-    "libaio1",
+_PACKAGES = (
+    *("busybox-static", "libc6", "mount", "systemd"),
+    # Libraries of systemd and mount.
+    "libacl1",
+    "libapparmor1",
+    "libaudit1",
     "libblkid1",
-    "libbpf1",
-    "libcapstone4",
-    "libdaxctl1",
-    "libelf1",
-    "libfdt1",
-    "libffi8",
-    "libfuse3-3",
-    "libgcc-s1",
-    "libglib2.0-0",
-    "libgmp10",
-    "libgnutls30",
-    "libhogweed6",
-    "libibverbs1",
-    "libidn2-0",
-    "libjpeg62-turbo",
+    "libcap-ng0",
+    "libcap2",
+    "libcrypt1",
+    "libgcrypt20",
+    "libgpg-error0",
+    "libip4tc2",
     "libkmod2",
+    "liblz4-1",
     "liblzma5",
     "libmount1",
-    "libndctl6",
-    "libnettle8",
-    "libnl-3-200",
-    "libnl-route-3-200",
-    "libnuma1",
-    "libp11-kit0",
+    "libpam0g",
     "libpcre2-8-0",
-    "libpixman-1-0",
-    "libpmem1",
-    "libpng16-16",
-    "librdmacm1",
-    "libsasl2-2",
     "libseccomp2",
     "libselinux1",
-    "libslirp0",
+    "libsmartcols1",
     "libssl3",
-    "libtasn1-6",
-    "libudev1",
-    "libunistring2",
-    "liburing2",
-    "libuuid1",
-    "libvdeplug2",
+    "libsystemd-shared",
     "libzstd1",
-    "zlib1g",
 )
-_TOOLS = (*_QEMU_PACKAGES, *_FILE_SYSTEM_PACKAGES, *_LIBRARY_PACKAGES)
+
+_PROGRAMS = (
+    *("kubelet", "containerd", "containerd-shim-runc-v2", "ctr", "runc"),
+    *("bridge", "host-local", "loopback"),
+)
 
 _GUEST = Path(__file__).parent / "guest"
+_SECCOMP = CHART / "files/dind-seccomp.json"
+_FILES = {
+    "agent.sh": "usr/local/bin/agent.sh",
+    "containerd.toml": "etc/containerd/config.toml",
+    **{
+        unit: f"etc/systemd/system/{unit}"
+        for unit in ("agent.service", "containerd.service", "kubelet.service", "node.target")
+    },
+}
+# Units are those of _FILES only. Without systemd-run, the kubelet mounts by itself.
+_REMOVED = ("lib/systemd/system", "lib/systemd/system-generators", "usr/bin/systemd-run")
+_TEXTS = {
+    "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/machine-id": f"{1:032x}\n",
+    "etc/os-release": "ID=tests\nPRETTY_NAME=tests\n",
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
+    "etc/group": "root:x:0:\n",
+    "etc/resolv.conf": "",
+}
 
 
 @dataclass(frozen=True)
@@ -83,24 +83,13 @@ class Disk:
     """The files that a machine starts from; every run only reads them."""
 
     kernel: Path
-    initramfs: Path
     image: Path
 
 
-@functools.cache
-def tools() -> Path:
-    """The directory with the unpacked packages of qemu and mke2fs."""
-    return debian.trees((_TOOLS,))[_TOOLS]
+def disk(archives: Sequence[Path]) -> Disk:
+    """Returns the files of a machine with the images of these docker-archives.
 
-
-def environment() -> dict[str, str]:
-    """The environment in which the programs of `tools()` find their libraries."""
-    return os.environ | {"LD_LIBRARY_PATH": ":".join(str(tools() / name) for name in _LIBRARIES)}
-
-
-@functools.cache
-def disk() -> Disk:
-    """Returns the machine's files, made by the first call.
+    The first call makes them.
 
     Raises:
         ToolMissing: this is not Debian for amd64, or a package for a build is missing.
@@ -109,97 +98,80 @@ def disk() -> Disk:
     if debian.architecture() != "amd64":
         raise ToolMissing("the tests' virtual machine needs an amd64 host")
     packages = tuple(debian.dependencies(_KERNEL))
-    kernel = debian.trees((packages,))[packages]
-    archive = image_archive()
+    kernel, system = (debian.trees((packages, _PACKAGES))[group] for group in (packages, _PACKAGES))
+    store = image_store(archives)
     pins = [
-        *(str(path).encode() for path in (kernel, archive, tools())),
+        *(str(path).encode() for path in (kernel, system, store, tools())),
+        *(str(ensure(program)).encode() for program in _PROGRAMS),
         *(file.read_bytes() for file in sorted(_GUEST.iterdir())),
+        _SECCOMP.read_bytes(),
         Path(__file__).read_bytes(),
+        json.dumps(POD_NETWORK).encode(),
     ]
-    made = made_once("vm", pins, functools.partial(_make, kernel, archive))
-    return Disk(next(kernel.glob("boot/vmlinuz-*")), made / "initramfs", made / "disk")
+    made = made_once("vm", pins, functools.partial(_make, kernel, system, store))
+    return Disk(next(kernel.glob("boot/vmlinuz-*")), made / "disk")
 
 
-def _make(kernel: Path, archive: Path, directory: Path) -> None:
-    """Makes the disk and the initramfs in a directory."""
-    node, start = directory / "node", directory / "start"
-    _unpack(archive, DIND, node / "image")
-    older = node / "older/usr/local/bin"
-    older.mkdir(parents=True)
-    _copy_program(_GUEST / "dockerd-entrypoint.sh", older)
-    busybox = node / "image" / STATIC_BUSYBOX.lstrip("/")
-    for root, script in ((node, "node.sh"), (start, "init.sh")):
-        _make_root(root, busybox, _GUEST / script)
-
-    shutil.copy(node / "image/usr/local/bin/runc", node / "bin")
-    modules = next(kernel.glob("lib/modules/*"))
-    shutil.copytree(modules, node / "lib/modules" / modules.name)
-    drivers = start / "lib/modules" / modules.name
-    drivers.mkdir(parents=True)
-    for driver in modules.rglob("virtio*.ko"):
-        shutil.copy(driver, drivers)
-    for root in (node, start):
-        subprocess.run([busybox, "depmod", "-b", root, modules.name], check=True)
-
-    names = "\n".join(str(path.relative_to(start)) for path in sorted(start.rglob("*")))
-    with (directory / "initramfs").open("wb") as output:
-        subprocess.run(
-            [busybox, "cpio", "--quiet", "-o", "-H", "newc"],
-            cwd=start,
-            input=names.encode(),
-            stdout=output,
-            check=True,
-        )
-    subprocess.run(
-        [tools() / "sbin/mke2fs", "-q", "-t", "ext4", "-d", node, directory / "disk", _DISK_SIZE],
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    for root in (node, start):
-        shutil.rmtree(root)
+def _make(kernel: Path, system: Path, store: Path, directory: Path) -> None:
+    root = directory / "root"
+    shutil.copytree(system, root, symlinks=True)
+    for name in _REMOVED:
+        if (root / name).is_dir():
+            shutil.rmtree(root / name)
+        else:
+            (root / name).unlink()
+    for name in ("dev", "proc", "root", "run", "sys", "tmp"):
+        (root / name).mkdir()
+    (root / "var/run").symlink_to("/run")
+    for text, contents in _TEXTS.items():
+        _parent(root, text).write_text(contents)
+    for source, target in _FILES.items():
+        _copy_program(_GUEST / source, _parent(root, target))
+    shutil.copy(_SECCOMP, _parent(root, f"var/lib/kubelet/seccomp/{_SECCOMP.name}"))
+    (root / "etc/systemd/system/default.target").symlink_to("node.target")
+    first, *_ = POD_NETWORK["plugins"]
+    network = {**POD_NETWORK, "plugins": [first]}
+    _parent(root, "etc/cni/net.d/pods.conflist").write_text(json.dumps(network))
+    for program in _PROGRAMS:
+        shutil.copy(ensure(program), _parent(root, f"usr/local/bin/{program}"))
+    _link_applets(root)
+    _copy_modules(kernel, root)
+    lay_out(store, root)
+    make_file_system(root, directory / "disk", _SIZE)
+    shutil.rmtree(root)
 
 
-def _unpack(archive: Path, name: str, directory: Path) -> None:
-    """Unpacks an image's layers, lowest first."""
-    with tarfile.open(archive) as tar:
-        manifest = json.load(_member(tar, "manifest.json"))
-        layers = next(image["Layers"] for image in manifest if name in image["RepoTags"])
-        for layer in layers:
-            with tarfile.open(fileobj=_member(tar, layer)) as files:
-                for file in files:
-                    _replace(files, file, directory)
+def _parent(root: Path, name: str) -> Path:
+    """The path of a file below the root, whose directory is made."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A link in the tree must not lead to a file of the host.
+    assert path.parent.resolve().is_relative_to(root.resolve()), path
+    return path
 
 
-def _replace(files: tarfile.TarFile, file: tarfile.TarInfo, directory: Path) -> None:
-    """Unpacks a file in place of that of a lower layer.
-
-    Through a symbolic link of a lower layer, `extract` would write to a file of the host.
-    """
-    path = directory / file.name
-    if path.is_symlink() or (path.exists() and not file.isdir()):
-        path.unlink()
-    files.extract(file, directory, filter="fully_trusted")
-
-
-def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
-    found = tar.extractfile(name)
-    assert found is not None, name
-    return found
-
-
-def _make_root(root: Path, busybox: Path, init: Path) -> None:
-    """Makes a root directory with busybox under all its names and an init script."""
-    for name in ("bin", "dev", "node", "proc", "run", "sys", "tmp"):
-        (root / name).mkdir(parents=True, exist_ok=True)
-    (root / "sbin").symlink_to("bin")  # where the kernel looks for modprobe
-    shutil.copy(busybox, root / "bin/busybox")
-    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+def _link_applets(root: Path) -> None:
+    """Puts busybox under all names that no package has."""
+    busybox = root / "bin/busybox"
+    listed = subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True)
     for name in listed.stdout.split():
-        if name not in ("busybox", "init"):
-            (root / "bin" / name).symlink_to("busybox")
-    _copy_program(init, root / "init")
+        applet = _parent(root, name)
+        if applet.name != "init" and not applet.is_symlink() and not applet.exists():
+            applet.symlink_to("/bin/busybox")
+
+
+def _copy_modules(kernel: Path, root: Path) -> None:
+    """Copies the kernel's modules, decompressed: depmod of busybox reads no others."""
+    modules = next(kernel.glob("lib/modules/*"))
+    target = root / "lib/modules" / modules.name
+    for module in modules.rglob("*.ko.xz"):
+        copy = target / module.relative_to(modules).with_suffix("")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(lzma.decompress(module.read_bytes()))
+    for table in modules.glob("modules.*"):
+        shutil.copy(table, target)
+    subprocess.run([root / "bin/busybox", "depmod", "-b", root, modules.name], check=True)
 
 
 def _copy_program(source: Path, target: Path) -> None:
-    Path(shutil.copy(source, target)).chmod(0o755)
+    Path(shutil.copy(source, target)).chmod(0o755 if source.suffix == ".sh" else 0o644)

@@ -1,137 +1,100 @@
-"""A virtual machine with its own kernel: start it, run scripts in it, end it."""
+"""A virtual machine: the command that starts it, and the connection that runs scripts in it."""
 
 import base64
-import os
-import re
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from vm.disk import disk, environment, tools
+from vm.disk import Disk
+from vm.qemu import tools
 
-LIFETIME = 1800  # seconds for all scripts of one machine; an idle host needs a fifth of it
+_MEMORY = "4096"  # MiB
+_ANSWER_SECONDS = 900  # for one script; an idle host needs a tenth of it
 
-_MEMORY = "2048"  # MiB
-_TAIL = 60  # lines of the console that a failure shows
+# Without an initramfs: the driver of NVMe disks is built in. It may find the disk late: rootwait.
+# There is only one, because the kernel names several in the order in which they answer.
+# On a busy host, the kernel would find the TSC unsteady and change to a much slower clock.
+_COMMAND_LINE = (
+    "root=/dev/nvme0n1 rootwait rw init=/lib/systemd/systemd "
+    "console=hvc0 quiet panic=-1 mitigations=off tsc=reliable"
+)
 
 
-class ScriptError(AssertionError):
-    """A script failed; with its output and the last lines of the console."""
+def command(disk: Disk, agent: Path, interface: str) -> list[str | Path]:
+    """The command of qemu, whose standard output is the machine's console.
 
-
-@dataclass(frozen=True)
-class Machine:
-    """A node with one processor, cgroup v2 and busybox.
-
-    Attributes:
-        port: leads to guest/node.sh, which runs the scripts.
-        console: the output of the kernel and the containers.
-        ends: the end of its lifetime, by the monotonic clock.
+    Args:
+        disk: what the machine starts from; changes are written to a temporary file.
+        agent: the socket that qemu makes, for `Agent`.
+        interface: the tap in its network namespace that leads to the machine's network.
     """
-
-    port: socket.socket
-    console: Path
-    ends: float
-
-    def run(self, script: str) -> str:
-        """Runs a shell script on the node; returns its output without trailing white space.
-
-        Raises:
-            ScriptError: its exit status was not 0, or there was no answer.
-        """
-        status, output = self.attempt(script)
-        if status != 0:
-            raise self._failed(f"exit status {status}: {output}", script)
-        return output
-
-    def attempt(self, script: str) -> tuple[int, str]:
-        """Runs a shell script that may fail; returns its exit status and its output.
-
-        Raises:
-            ScriptError: there was no answer.
-        """
-        try:
-            answer = self._exchange(base64.b64encode(script.encode()) + b"\n")
-        except TimeoutError:
-            raise self._failed(f"no answer within {LIFETIME} s of the start", script) from None
-        except ConnectionError:
-            raise self._failed("the machine ended", script) from None
-        status, _, output = answer.decode().partition(" ")
-        return int(status), base64.b64decode(output).decode(errors="replace").rstrip()
-
-    def _exchange(self, line: bytes) -> bytes:
-        """Sends a line and receives a line."""
-        self.port.sendall(line)
-        answer = b""
-        while not answer.endswith(b"\n"):
-            self.port.settimeout(max(self.ends - time.monotonic(), 0.001))
-            received = self.port.recv(1 << 16)
-            if not received:
-                raise ConnectionResetError
-            answer += received
-        return answer
-
-    def said(self) -> list[str]:
-        """The lines of the console, without colours."""
-        text = self.console.read_text(errors="replace")
-        return re.sub(r"\x1b\[\d*m", "", text).splitlines()
-
-    def _failed(self, what: str, script: str) -> ScriptError:
-        console = "\n".join(self.said()[-_TAIL:])
-        return ScriptError(f"{what}\n--- the script\n{script}\n--- the console's end\n{console}")
-
-
-@contextmanager
-def started() -> Iterator[Machine]:
-    """Starts a machine; at the end of the block it is killed and its changes are discarded."""
-    ends = time.monotonic() + LIFETIME
-    with TemporaryDirectory(prefix="dind-vm-") as directory:
-        console = Path(directory, "console")
-        ours, theirs = socket.socketpair()
-        with ours, theirs, console.open("wb") as output:
-            qemu = subprocess.Popen(
-                _command(theirs.fileno()),
-                env=environment() | {"TMPDIR": directory},  # for the changes of the disk
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-            theirs.close()
-            try:
-                machine = Machine(ours, console, ends)
-                machine.run("true")
-                yield machine
-            finally:
-                qemu.kill()
-                qemu.wait()
-
-
-def _command(port: int) -> list[str | os.PathLike[str]]:
-    """The command of qemu, which talks to the tests through an open socket."""
-    parts = disk()
     return [
-        *("setpriv", "--pdeathsig", "KILL"),  # the machine ends with this process
         tools() / "usr/bin/qemu-system-x86_64",
         *("-L", tools() / "usr/share/qemu"),
         *("-L", tools() / "usr/share/seabios"),
         *("-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
+        # One processor: with two, software emulation is slower.
         *("-machine", "q35", "-cpu", "max", "-smp", "1", "-m", _MEMORY),
         # Software emulation: with the /dev/kvm of a host that is itself a virtual machine, qemu
         # failed or hung.
         *("-accel", "tcg"),
-        *("-kernel", parts.kernel, "-initrd", parts.initramfs),
-        *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
-        *("-serial", "stdio"),
-        # Changes are written to a temporary file: all runs share the image.
-        *("-drive", f"file={parts.image},format=raw,if=none,id=disk,snapshot=on"),
-        *("-device", "virtio-blk-pci,drive=disk"),
-        *("-chardev", f"socket,id=port,fd={port}"),
+        *("-kernel", disk.kernel, "-append", _COMMAND_LINE),
+        *("-drive", f"file={disk.image},format=raw,if=none,id=disk,snapshot=on,cache=unsafe"),
+        *("-device", "nvme,serial=disk,drive=disk"),
+        *("-netdev", f"tap,id=net,ifname={interface},script=no,downscript=no"),
+        *("-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", "virtio-serial-pci"),
-        *("-device", "virtserialport,chardev=port"),
+        *("-chardev", "stdio,id=console,signal=off", "-device", "virtconsole,chardev=console"),
+        *("-chardev", f"socket,id=agent,path={agent},server=on,wait=off"),
+        *("-device", "virtserialport,chardev=agent"),
     ]
+
+
+class Agent:
+    """Runs shell scripts in the machine, one at a time, until it is closed."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(_ANSWER_SECONDS)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._socket.close()
+
+    def connects(self, path: Path) -> bool:
+        """Connects to the socket of `command`; returns False if qemu has not made it yet."""
+        try:
+            self._socket.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    def run(self, script: str) -> str:
+        """Runs a script; returns its output.
+
+        Raises:
+            CalledProcessError: it failed; a note has its standard error.
+            TimeoutError: no answer came in time.
+            ConnectionError: the machine has ended.
+        """
+        status, output, errors = self._exchange(base64.b64encode(script.encode()) + b"\n")
+        if status:
+            error = subprocess.CalledProcessError(status, script)
+            error.add_note(errors.strip())
+            raise error
+        return output
+
+    def _exchange(self, line: bytes) -> tuple[int, str, str]:
+        self._socket.sendall(line)
+        answer = b""
+        while not answer.endswith(b"\n"):
+            received = self._socket.recv(1 << 16)
+            if not received:
+                raise ConnectionResetError("the machine has ended")
+            answer += received
+        status, output, errors = answer.decode().removesuffix("\n").split(" ")
+        return int(status), _decoded(output), _decoded(errors)
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode(errors="replace")

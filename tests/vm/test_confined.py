@@ -1,36 +1,40 @@
-"""The start script on cgroup v2: the pod's limits hold for everything that its daemon starts."""
+"""The sidecar on cgroup v2: the pod's limits hold for everything that its daemon starts."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from kube.waiting import until
-from vm import watching
-from vm.machine import Machine
-from vm.pods import IMAGE, OLDER_IMAGE, Pod, running
+from node.cluster import Cluster
+from node.doing import IDLE, using
+from node.footprint import footprint, traces
+from node.injecting import job
+from vm import escapes, watching
+from vm.pods import Pod, running, until_in_machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(3600)]
 
 KILLED = 137
 
 
-@pytest.fixture(scope="module", params=[IMAGE, OLDER_IMAGE], ids=["29.9", "before 29.9"])
-def image(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(
+    scope="module",
+    params=["default", "before-29-9", "user-namespace"],
+    ids=["image 29.9", "image before 29.9", "user namespace"],
+)
+def profile(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
 @pytest.fixture(scope="module")
-def pod(machine: Machine, manifest: dict[str, Any], image: str) -> Iterator[Pod]:
-    with running(machine, manifest, f"first-{len(image)}", image) as pod:
+def pod(cluster: Cluster, profile: str) -> Iterator[Pod]:
+    with running(cluster, using(profile, job("confined", IDLE))) as pod:
         watching.make_image(pod)
         yield pod
 
 
-def test_start_logs_no_problem(machine: Machine, pod: Pod) -> None:
-    assert pod.is_running("dind")
-    said = [line for line in machine.said() if re.match("dind-start:|dockerd-entrypoint:", line)]
+def test_start_logs_no_problem(pod: Pod) -> None:
+    said = [line for line in pod.log() if re.match("dind-start:|dockerd-entrypoint:", line)]
     assert said == []
 
 
@@ -40,38 +44,35 @@ def test_start_logs_no_problem(machine: Machine, pod: Pod) -> None:
     ids=["the daemon's choice", "the client's own parent"],
 )
 def test_nested_container_runs_inside_the_pod_cgroup(pod: Pod, options: list[str]) -> None:
-    group = watching.group_of_container(pod, *options)
-    assert group.startswith(f"{pod.group('dind')}/docker/")
+    assert watching.group_of_container(pod, *options).startswith(f"{pod.group()}/docker/")
 
 
 def test_build_step_runs_inside_the_pod_cgroup(pod: Pod) -> None:
-    assert watching.group_of_build_step(pod).startswith(f"{pod.group('dind')}/docker/")
+    assert watching.group_of_build_step(pod).startswith(f"{pod.group()}/docker/")
 
 
 def test_memory_of_a_nested_container_is_charged_to_the_pod(pod: Pod) -> None:
-    before = watching.memory(pod)
+    before = pod.memory()
     watching.hold_100_megabytes(pod)
-    assert watching.memory(pod) - before > 80 << 20
+    assert pod.memory() - before > 80 << 20
 
 
 def test_pod_limit_kills_only_the_nested_container(pod: Pod) -> None:
-    processes = watching.processes(pod.machine)
+    before = watching.processes(pod.cluster)
     status, _ = watching.docker_run(pod, command=watching.HOG)
     assert status == KILLED
-    assert processes <= watching.processes(pod.machine)
-    assert pod.is_running("dind")
+    assert before <= watching.processes(pod.cluster)
 
 
 def test_pod_limit_kills_only_the_build_step(pod: Pod) -> None:
-    processes = watching.processes(pod.machine)
+    before = watching.processes(pod.cluster)
     assert not watching.can_build(pod, watching.HOG)
-    assert processes <= watching.processes(pod.machine)
-    assert pod.is_running("dind")
+    assert before <= watching.processes(pod.cluster)
 
 
 def test_nested_memory_limit_holds_and_is_reported(pod: Pod) -> None:
     status, _ = watching.docker_run(pod, "--memory=64m", "--name=small", command=watching.HOG)
-    output = pod.run("job", ["docker", "inspect", "--format={{.State.OOMKilled}}", "small"])
+    output = pod.run("docker inspect --format={{.State.OOMKilled}} small")
     assert (status, output) == (KILLED, "true")
 
 
@@ -87,19 +88,24 @@ def test_nested_cpu_limit_reaches_the_kernel(pod: Pod) -> None:
 
 
 def test_killed_daemon_restarts_inside_the_pod_cgroup(pod: Pod) -> None:
-    pod.machine.run("kill -9 $(pidof dockerd)")
-    until(lambda: not pod.is_running("dind"), "the container's end", seconds=120)
-    pod.start("dind")
-    group = watching.group_of_container(pod)
-    assert group.startswith(f"{pod.group('dind')}/docker/")
+    restarts = pod.restarts()
+    pod.cluster.on_node("killall", "-9", "dockerd")
+    pod.await_restart(after=restarts)
+    assert watching.group_of_container(pod).startswith(f"{pod.group()}/docker/")
 
 
-def test_deleted_pod_leaves_nothing_on_the_node(
-    machine: Machine, manifest: dict[str, Any], image: str
-) -> None:
-    before = watching.traces(machine)
-    with running(machine, manifest, f"second-{len(image)}", image) as pod:
+def test_only_a_privileged_sidecar_reaches_the_node(pod: Pod, profile: str) -> None:
+    allowed = [] if profile == "user-namespace" else list(escapes.ESCAPES)
+    assert escapes.in_sidecar(pod) == allowed
+
+
+def test_deleted_pod_leaves_nothing_on_the_node(cluster: Cluster, profile: str) -> None:
+    before = watching.traces(cluster)
+    with running(cluster, using(profile, job("gone", IDLE))) as pod:
         watching.make_image(pod)
         watching.group_of_container(pod)
-        assert watching.traces(machine) - before
-    until(lambda: not watching.traces(machine) - before, "the end of all traces", seconds=120)
+        marks = footprint(cluster, pod.namespace, pod.name)
+        assert len(traces(cluster, marks)) == 4
+        assert watching.traces(cluster) - before
+    until_in_machine(lambda: not traces(cluster, marks), "the end of what the pod uses")
+    until_in_machine(lambda: not watching.traces(cluster) - before, "the end of all traces")

@@ -2,17 +2,19 @@
 
 import itertools
 import re
+import shlex
 
-from kube.waiting import until
-from vm.machine import Machine
-from vm.pods import Pod
+from node.cluster import Cluster
+from node.images import STATIC_BUSYBOX
+from vm.pods import Pod, until_in_machine
 
-# More memory than the pod's limit, less than the machine has.
+# More memory than the limit of values.yaml, less than the machine has.
 HOG = "dd if=/dev/zero of=/dev/null bs=700M count=1"
 
-_MAKE_IMAGE = """
+_MAKE_IMAGE = f"""
+set -e
 mkdir -p /made/bin
-cp /usr/local/lib/busybox-static /made/bin/busybox
+cp {STATIC_BUSYBOX} /made/bin/busybox
 /made/bin/busybox --install /made/bin
 tar -C /made -c . | docker import - made
 """
@@ -34,80 +36,73 @@ cut -d ' ' -f 5 /proc/self/mountinfo
 
 def make_image(pod: Pod) -> None:
     """Imports the image `made`, which contains only busybox, under all its names."""
-    pod.run("job", ["sh", "-c", _MAKE_IMAGE])
+    pod.run(_MAKE_IMAGE)
 
 
 def docker_run(pod: Pod, *options: str, command: str) -> tuple[int, str]:
     """Runs a nested container until it ends; returns its exit status and its output."""
-    return pod.attempt("job", ["docker", "run", *options, "made", "sh", "-c", command])
+    return pod.attempt(shlex.join(["docker", "run", *options, "made", "sh", "-c", command]))
 
 
 def can_build(pod: Pod, step: str) -> bool:
     """Whether a build with this step succeeds."""
-    status, _ = pod.attempt("job", _build(step))
+    status, _ = pod.attempt(_build(step))
     return status == 0
 
 
-def _build(step: str) -> list[str]:
-    script = f"printf 'FROM made\\nRUN {step}\\n' | docker build --network=none -"
-    return ["sh", "-c", script]
+def _build(step: str) -> str:
+    return f"printf 'FROM made\\nRUN {step}\\n' | docker build --network=none -"
 
 
 def group_of_container(pod: Pod, *options: str) -> str:
     """Starts a nested container that keeps running; returns its cgroup."""
     seconds = next(_SECONDS)
-    pod.run("job", ["docker", "run", "--detach", *options, "made", "sleep", str(seconds)])
-    return _group(pod.machine, _sleeper(pod.machine, seconds))
+    pod.run(shlex.join(["docker", "run", "--detach", *options, "made", "sleep", str(seconds)]))
+    return _group(pod.cluster, _sleeper(pod.cluster, seconds))
 
 
 def group_of_build_step(pod: Pod) -> str:
     """Starts a build, returns the cgroup of its step and kills the step."""
     seconds = next(_SECONDS)
-    build = pod.entering("job", _build(f"sleep {seconds}"))
-    pod.machine.run(f"{build} >/dev/null 2>&1 &")
-    process = _sleeper(pod.machine, seconds)
-    group = _group(pod.machine, process)
-    pod.machine.run(f"kill -9 {process}; while kill -0 {process}; do sleep 0.1; done")
+    pod.run(f"{{ {_build(f'sleep {seconds}')}; }} >/dev/null 2>&1 </dev/null &")
+    process = _sleeper(pod.cluster, seconds)
+    group = _group(pod.cluster, process)
+    end = f"kill -9 {process}; while kill -0 {process} 2>/dev/null; do sleep 0.1; done"
+    pod.cluster.on_node("sh", "-c", end)
     return group
 
 
 def hold_100_megabytes(pod: Pod) -> None:
     """Starts a nested container that holds 100 MB and keeps running."""
     seconds = next(_SECONDS)
-    command = _HOLD.format(seconds=seconds)
-    options = ["--detach", "--tmpfs=/held"]
-    pod.run("job", ["docker", "run", *options, "made", "sh", "-c", command])
-    _sleeper(pod.machine, seconds)
+    command = ["made", "sh", "-c", _HOLD.format(seconds=seconds)]
+    pod.run(shlex.join(["docker", "run", "--detach", "--tmpfs=/held", *command]))
+    _sleeper(pod.cluster, seconds)
 
 
-def _sleeper(machine: Machine, seconds: int) -> int:
+def _sleeper(cluster: Cluster, seconds: int) -> int:
     """Waits for the process with this sleep; returns its pid on the node."""
     found = ""
 
     def appeared() -> bool:
         nonlocal found
-        found = machine.run(_FIND.format(seconds=seconds))
+        found = cluster.on_node("sh", "-c", _FIND.format(seconds=seconds))
         return bool(found)
 
-    until(appeared, f"sleep {seconds} on the node", seconds=300)
+    until_in_machine(appeared, f"sleep {seconds} on the node")
     return int(found)
 
 
-def _group(machine: Machine, process: int) -> str:
-    return machine.run(f"sed -n 's/^0:://p' /proc/{process}/cgroup")
+def _group(cluster: Cluster, process: int) -> str:
+    return cluster.on_node("sed", "-n", "s/^0:://p", f"/proc/{process}/cgroup").rstrip()
 
 
-def memory(pod: Pod) -> int:
-    """The memory that is charged to the pod's cgroup, in bytes."""
-    return int(pod.machine.run(f"cat /sys/fs/cgroup{pod.sandbox.group}/memory.current"))
-
-
-def processes(machine: Machine) -> set[str]:
+def processes(cluster: Cluster) -> set[str]:
     """The node's processes that do not end by themselves: daemons and sleeps."""
-    listed = machine.run("ps -o pid,args").splitlines()
+    listed = cluster.on_node("ps", "-o", "pid,args").splitlines()
     return {line.strip() for line in listed if _LASTING.search(line)}
 
 
-def traces(machine: Machine) -> set[str]:
+def traces(cluster: Cluster) -> set[str]:
     """The node's cgroups, mount points and processes."""
-    return set(machine.run(_TRACES).splitlines()) | processes(machine)
+    return set(cluster.on_node("sh", "-c", _TRACES).splitlines()) | processes(cluster)
