@@ -29,7 +29,7 @@ RUN python3 -m venv --without-pip /opt/dind-webhook \
 FROM ${BASE}
 COPY --from=build /opt/dind-webhook /opt/dind-webhook
 # A number, because the kubelet cannot tell whether a user name is root. Nothing is written at run
-# time, and no shell is called.
+# time. Only the chart's check of nodes calls a shell, with grep and sed (userNamespaces.nodeCheck).
 USER 65532:65532
 ENV PATH=/opt/dind-webhook/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /

@@ -9,8 +9,8 @@ QUICK := tests/unit tests/golden tests/property tests/contract tests/cli tests/e
 	tests/security tests/fuzz -m "not apiserver and not environments and not fuzz"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-node soak lint docs site coverage bench bench-create bench-node \
-	cluster cluster-down audit sbom lock clean
+.PHONY: help install demo unit test test-node test-native-node test-virtual-node soak lint docs site coverage bench \
+	bench-create bench-node cluster cluster-down audit sbom lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,13 @@ plan:
 	@echo "The first time, it also builds etcd, the Kubernetes control plane, kubectl and Helm: 7 minutes more."
 
 test-node: install ## run pods on a real node and on a cgroup v2 node in a virtual machine (root, Debian)
-	$(PYTEST) tests/node tests/vm
+	$(MAKE) --no-print-directory --jobs=2 test-native-node test-virtual-node
+
+test-native-node:
+	$(PYTEST) tests/node
+
+test-virtual-node:
+	$(PYTEST) tests/vm
 
 soak: install ## run the longest tests, such as a million admissions
 	$(PYTEST) -m soak -s

@@ -61,8 +61,9 @@ def _prepare(part: str) -> None:
             Cluster()
             product_archive()
         case "vm":
-            from vm.disk import disk  # noqa: PLC0415
+            from node.product_image import product_archive  # noqa: PLC0415
+            from vm.cluster import MachineCluster  # noqa: PLC0415
 
-            disk()
+            MachineCluster([product_archive()])
         case tool:
             ensure(tool)

@@ -14,7 +14,25 @@ NAMES = ("dash", "busybox")
 
 # Every program that the scripts call. busybox has its own.
 _TOOLS = (
-    *("cat", "grep", "id", "ln", "mkdir", "mount", "sed", "sleep", "tail", "timeout", "true"),
+    *(
+        "base64",
+        "cat",
+        "chmod",
+        "cp",
+        "grep",
+        "id",
+        "ln",
+        "mkdir",
+        "mount",
+        "mv",
+        "rmdir",
+        "sed",
+        "sleep",
+        "tail",
+        "timeout",
+        "tr",
+        "true",
+    ),
     "umount",
 )
 
@@ -56,6 +74,7 @@ def opened(name: str) -> Iterator[Shell]:
         else:
             for tool in _TOOLS:
                 (path / tool).symlink_to(found(tool))
+            (path / "sh").symlink_to(program)
             yield Shell([program], path)
 
 

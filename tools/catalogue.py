@@ -112,6 +112,10 @@ GROUPS = {
         "github.com/docker/compose/v5",
         ("github.com/docker/compose/v5/internal.Version={version}",),
     ),
+    "distribution": Group(
+        "github.com/distribution/distribution/v3",
+        ("github.com/distribution/distribution/v3/version.version={version}",),
+    ),
 }
 
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
@@ -152,6 +156,9 @@ TOOLS = {
     ),
     "vale": Tool("vale", "github.com/vale-cli/vale/v3/cmd/vale", "1 minute"),
     "docker-compose": Tool("compose", "github.com/docker/compose/v5/cmd", "1 minute"),
+    "registry": Tool(
+        "distribution", "github.com/distribution/distribution/v3/cmd/registry", "5 minutes"
+    ),
 }
 
 # What every test with an API server needs; helm renders the MutatingWebhookConfiguration.

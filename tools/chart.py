@@ -5,7 +5,7 @@ tools/chart.py --check   fails when one is not what it would write
 
 The values' meaning and rules stand in values.yaml, as comments above each key: text, and lines
 `# @schema {...}` with a piece of JSON Schema. Out of them come values.schema.json and the table in
-README.md. The schema of the configuration file, the start script, the webhooks' selectors and
+README.md. The schema of the configuration file, the scripts, the webhooks' selectors and
 expressions, and the version come from `webhook`.
 """
 
@@ -23,7 +23,7 @@ from ruamel.yaml.nodes import MappingNode, Node
 from webhook import __version__
 from webhook.cli.check.expected import WEBHOOKS
 from webhook.config import json_schema
-from webhook.injection.scripts import START
+from webhook.injection.scripts import CHECK_NODE, START
 
 CHART = Path(__file__).parents[1] / "charts" / "dind-webhook"
 
@@ -192,6 +192,7 @@ def generated() -> dict[Path, str]:
         CHART / "Chart.yaml": chart_yaml((CHART / "Chart.yaml").read_text()),
         CHART / "README.md": readme((CHART / "README.md").read_text(), tree),
         CHART / "values.schema.json": values_schema(tree),
+        CHART / "files" / "dind-check-node.sh": CHECK_NODE + "\n",
         CHART / "files" / "dind-start.sh": START + "\n",
         CHART / "files" / "webhooks.json": json.dumps(WEBHOOKS, indent=2) + "\n",
     }

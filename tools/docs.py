@@ -23,7 +23,7 @@ from webhook.config import Config, Policy, Profile
 from webhook.config.fields import Accepts
 from webhook.injection import Outcome, Reason
 from webhook.injection.annotations import STATUS, TABLE
-from webhook.injection.optin import INJECT
+from webhook.injection.optin import EXCLUDED_NAMESPACES, INJECT
 
 _ROOT = Path(__file__).parents[1]
 DOCS = _ROOT / "docs"
@@ -50,6 +50,7 @@ _SVG = """\
 </g>
 </g>
 </svg>"""
+_MAPPINGS = ((tuple, "a list"), (dict, "a mapping"))
 _PLAIN = {bool: "true or false", str: "a string"}
 
 
@@ -60,7 +61,8 @@ def annotations() -> Iterator[str]:
     yield (
         f'A pod opts in with `{INJECT}: "true"`, and out with `"false"`; any other value is '
         f'denied. On a namespace, the label `{INJECT}: "true"` opts its pods in, and `"false"` '
-        "forbids Docker there. The annotations below configure the daemon."
+        "forbids Docker there; any other value counts as absent. The annotations below configure "
+        "the daemon."
     )
     yield (
         "By default a pod may use `dind.io/profile` and `dind.io/containers`. The administrator "
@@ -84,6 +86,12 @@ def reasons() -> Iterator[str]:
         "Every decision has a reason. Its name is the value of the metric label `reason`; it is "
         "also in the logs and in the output of `dind-webhook explain`."
     )
+    yield (
+        "`explain` and `inject` also print `excluded-namespace`: the API server never calls the "
+        f"webhook for pods in {', '.join(EXCLUDED_NAMESPACES)}, the namespace of the release and "
+        "the namespaces in `webhook.excludedNamespaces`. For a pod of a "
+        "cluster, `explain` has [more reasons](../administrators/diagnostics.md#explain-pod)."
+    )
     for outcome in Outcome:
         yield f"## {outcome.value.capitalize()}"
         rows = [
@@ -104,8 +112,9 @@ def configuration() -> Iterator[str]:
         "duplicate keys are errors. `{}` keeps every default."
     )
     yield (
-        "`dind-webhook config check FILE` reports every problem of a file, `config show` prints "
-        "the file with every default, and `config schema` prints its JSON Schema."
+        "`dind-webhook config check FILE` reports every problem of a file, `dind-webhook config "
+        "show --config FILE` prints the file with every default, and `dind-webhook config schema` "
+        "prints its JSON Schema."
     )
     yield (
         "The service re-reads the file when its content changes. A bad file is logged, counted and "
@@ -115,8 +124,13 @@ def configuration() -> Iterator[str]:
     yield "## Top level"
     yield table(head, list(keys(Config, Config(), deep=False)))
     yield "## A profile: `profiles.<name>`"
+    yield (
+        "A profile inherits nothing from another profile, nor from `default`: a key that it does "
+        "not set has the default in this table."
+    )
     yield table(head, list(keys(Profile, Profile())))
     yield "## The policy: `policy`"
+    yield "`maximum` limits what a pod asks for with annotations. A profile may have higher limits."
     yield table(head, list(keys(Policy, Policy())))
 
 
@@ -136,11 +150,15 @@ def keys(
         below = next(models(field.annotation), None)
         accepted = words(field.annotation, field.metadata)
         if below:
-            accepted = "a list" if isinstance(default, tuple) else ""
+            kinds = (name for kind, name in _MAPPINGS if isinstance(default, kind))
+            accepted = next(kinds, "")
         is_value = default is not None and not isinstance(default, BaseModel | dict)
         given = f"`{json.dumps(to_jsonable_python(default))}`" if is_value else ""
         yield f"`{within}{field.alias}`", field.description or "", accepted, given
         if below and deep:
+            if isinstance(default, dict):
+                yield from keys(below, below(), f"{within}{field.alias}.<host>.")
+                continue
             dots = "[]." if isinstance(default, tuple) else "."
             yield from keys(below, default, f"{within}{field.alias}{dots}")
 

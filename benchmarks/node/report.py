@@ -15,7 +15,7 @@ from benchmarks.node.shapes import Shape, all_shapes
 from benchmarks.node.starting import Start, containerd_events, start
 from benchmarks.node.steps import STEPS, durations
 
-SECONDS_AFTER_FLOOR = 0.25
+TIMES_FLOOR = 1.2
 TIMES_CONTROLLER = 0.2
 
 
@@ -108,8 +108,9 @@ def goals(rows: Sequence[Row]) -> Iterator[Goal]:
     """The bounds on dind-webhook's pods."""
     floor, webhook, _, controller, _ = rows
     failed = sum(start.failed for start in webhook.starts.values())
-    after = webhook.after(floor).median
-    yield Goal("docker answers after the floor, s", after, SECONDS_AFTER_FLOOR)
-    times = webhook.times(controller).median
-    yield Goal("docker answers / actions-runner-controller", times, TIMES_CONTROLLER)
+    for name, other, bound in (
+        ("plain containers", floor, TIMES_FLOOR),
+        ("actions-runner-controller", controller, TIMES_CONTROLLER),
+    ):
+        yield Goal(f"docker answers / {name}", webhook.times(other).median, bound)
     yield Goal("docker calls that fail", failed, 0)

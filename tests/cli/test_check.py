@@ -1,6 +1,7 @@
 """`dind-webhook check` and `explain POD` without a cluster, and their reports."""
 
 import http.server
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,15 @@ from webhook.cli.check.report import (
 )
 from webhook.cli.live import LiveCluster
 
+# The client requires them in the answer to /version.
+_VERSION_FIELDS = (
+    "gitCommit",
+    "gitTreeState",
+    "buildDate",
+    "goVersion",
+    "compiler",
+    "platform",
+)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KUBECONFIG = """\
 apiVersion: v1
@@ -60,9 +70,24 @@ class _NotFound(http.server.BaseHTTPRequestHandler):
         """Write nothing."""
 
 
+class _EmptyCluster(_NotFound):
+    """An API server without a MutatingWebhookConfiguration."""
+
+    def do_GET(self) -> None:
+        version = {"major": "1", "minor": "36", "gitVersion": "v1.36.3"}
+        version |= dict.fromkeys(_VERSION_FIELDS, "")
+        answer = json.dumps(version if self.path.startswith("/version") else {"items": []}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+
 @pytest.fixture
-def web_server() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _NotFound) as server:
+def web_server(request: pytest.FixtureRequest) -> Iterator[int]:
+    handler = getattr(request, "param", _NotFound)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -92,6 +117,19 @@ def test_a_server_that_is_no_api_server_is_exit_code_69(tmp_path: Path, web_serv
         f"Error: http://127.0.0.1:{web_server} answered 404 Not Found; is it a Kubernetes API "
         "server?\n"
     )
+
+
+@pytest.mark.parametrize("web_server", [_EmptyCluster], indirect=True)
+def test_the_fix_of_a_missing_configuration_is_an_upgrade(tmp_path: Path, web_server: int) -> None:
+    """A rollback without a revision would also bring back earlier values."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG.format(port=web_server))
+
+    result = run("check", "--kubeconfig", path)
+
+    assert result.exit_code == 2
+    text = " ".join(result.stdout.split())
+    assert "Install the chart, or restore its objects with helm upgrade" in text
 
 
 def test_an_unknown_context_is_named(kubeconfig: Path) -> None:

@@ -1,8 +1,10 @@
+import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
 from cli.running import run
+from unit.config.authorities import authority
 
 from webhook.config import Config, json_schema, parse_config, read_config_file
 
@@ -29,6 +31,18 @@ def test_a_bad_file_gets_a_line_for_each_problem_and_status_65(file: Path) -> No
     assert result.stderr == (
         f'Error: {file}: profiles.fast.daemon.mtu: 9 is not "auto" or a whole number from 576 to '
         f"65535\n{file}: profiles.fast.startTimeout: 0 is not a whole number from 1 to 600\n"
+    )
+
+
+def test_an_expired_ca_is_a_warning(file: Path) -> None:
+    ca = authority("Old CA", dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    file.write_text(json.dumps({"profiles": {"a": {"caCertificates": ca}}}))
+    result = run("config", "check", file)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{file}: valid")
+    assert result.stderr == (
+        f'Warning: {file}: profiles.a.caCertificates: the certificate "CN=Old CA" expired on '
+        "2020-01-01\n"
     )
 
 

@@ -24,7 +24,7 @@ pod/clean-ci: injected (profile default, mode sidecar)
 namespace default, label dind.io/inject: none
 
   API server   Does it call the webhook for this pod?            yes
-               because of the pod's annotation (/inject/pod)
+               because of the pod's annotation (webhook path /inject/pod)
   mirror pod   Is it a pod that the API server can change?       yes
   opt-in       Do the pod and its namespace ask for Docker?      yes
   size         Is it within the bounds on the size of a pod?     yes
@@ -123,8 +123,8 @@ def test_an_injected_pod_has_nothing_to_add() -> None:
 @pytest.mark.parametrize(
     ("annotation", "label", "by"),
     [
-        ("true", None, "because of the pod's annotation (/inject/pod)"),
-        ("true", "true", "because of the namespace's label (/inject/namespace)"),
+        ("true", None, "because of the pod's annotation (webhook path /inject/pod)"),
+        ("true", "true", "because of the namespace's label (webhook path /inject/namespace)"),
         ("true", "false", "because of the pod's annotation, in a namespace that forbids it"),
         ("false", "true", "skipped (opted-out)"),
     ],
@@ -135,6 +135,43 @@ def test_the_first_check_is_the_filter_of_the_api_server(
     options = [] if label is None else ["--namespace-label", label]
     _, output = explained(POD.replace('"true"', f'"{annotation}"'), *options)
     assert by in output
+
+
+def test_a_pod_of_a_forbidding_namespace_is_not_told_to_opt_in() -> None:
+    """With the annotation, the pod would be denied."""
+    status, output = explained(POD.replace("dind.io/inject", "a"), "--namespace-label", "false")
+    assert status == 1
+    assert output.startswith("pod/clean-ci: skipped (not-opted-in)\n")
+    assert (
+        "why: The pod does not ask for Docker, and its namespace is labelled dind.io/inject: "
+        '"false", which forbids Docker there. '
+        "fix: Use another namespace, or ask its owner to remove the label, and annotate the pod "
+        'with dind.io/inject: "true".'
+    ) in " ".join(output.split())
+
+
+def test_an_invalid_label_of_the_namespace_is_pointed_out() -> None:
+    namespace = """\
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: default, labels: {dind.io/inject: "yes"}}
+"""
+    hint = 'the label\'s value "yes" is neither "true" nor "false", so it counts as absent'
+    status, output = explained(POD.replace("dind.io/inject", "a") + namespace)
+    assert status == 1
+    assert f"hint: {hint}" in " ".join(output.split())
+    assert "hint" not in explained(POD + namespace)[1]
+
+
+def test_the_fix_of_an_invalid_opt_in_names_both_values() -> None:
+    status, output = explained(POD.replace('"true"', '"yes"'))
+    assert status == 2
+    assert (
+        'fix: Write "true" or "false", or remove the annotation: then the namespace\'s label '
+        "decides."
+    ) in " ".join(output.split())
+    assert "to get its default" not in output
 
 
 def test_a_mirror_pod_is_not_sent() -> None:

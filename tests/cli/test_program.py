@@ -47,8 +47,8 @@ def test_the_installed_program_injects_and_explains() -> None:
 def test_the_help_lists_every_command_and_exit_code() -> None:
     text = run("--help").stdout
     for name, command in COMMANDS.items():
-        assert f"  {name} " in text
-        assert command.help in text
+        assert (f"  {name} " in text) is not command.hidden
+        assert (command.help in text) is not command.hidden
     for code in (0, 1, 2, 64, 65, 66, 69, 74, 77, 78):
         assert f"\n    {code} " in text
 
@@ -59,6 +59,27 @@ def test_every_command_has_a_help(name: str, flag: str) -> None:
     result = run(name, flag)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: dind-webhook {name} ")
+
+
+def test_the_help_of_explain_has_examples_for_files_and_for_a_cluster() -> None:
+    text = run("explain", "--help").stdout
+    assert "\n    dind-webhook explain -f job.yaml --namespace-label true\n" in text
+    assert "\n    dind-webhook explain build-1 -n ci\n" in text
+    assert "kube-system, kube-public and kube-node-lease" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("inject", "Namespace of objects that name none. Unset: default."),
+        (
+            "explain",
+            "Namespace of POD (unset: the context's), or of objects in FILE that name none",
+        ),
+    ],
+)
+def test_the_help_of_namespace_is_that_of_the_command(command: str, expected: str) -> None:
+    assert expected in " ".join(run(command, "--help").stdout.split())
 
 
 @pytest.mark.parametrize(

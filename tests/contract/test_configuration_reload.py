@@ -1,5 +1,7 @@
 """A configuration file that changes while the service runs."""
 
+import datetime as dt
+import json
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +9,7 @@ from service.mounting import MountedDirectory
 from service.reviews import patch_of, review
 from service.running import CertificateDirectory, RunningService
 from service.traffic import traffic
+from unit.config.authorities import authority
 
 RELOADS = "dind_webhook_configuration_reloads_total"
 NOT_RELOADED = "configuration not reloaded, the last valid one stays"
@@ -36,6 +39,20 @@ def test_new_files_take_effect_without_failed_requests(
             running.go_on(5)
     assert running.failures == []
     assert own_service.metric(RELOADS, result="success") == 5
+
+
+def test_an_expired_ca_is_logged_and_takes_effect(
+    own_service: RunningService, mounted_config: MountedDirectory
+) -> None:
+    ca = authority("Old CA", dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    mounted_config.show(
+        {"config.yaml": json.dumps({"profiles": {"a": {"caCertificates": ca}}}).encode()}
+    )
+    own_service.await_event("configuration reloaded")
+    (line,) = own_service.await_event("expired CA certificate in the configuration")
+    assert line["message"] == (
+        'profiles.a.caCertificates: the certificate "CN=Old CA" expired on 2020-01-01'
+    )
 
 
 def unknown_key(directory: MountedDirectory) -> None:

@@ -112,10 +112,13 @@ def test_idle_connections_do_not_delay_the_exit(start: Start) -> None:
 
 
 def listens(service: RunningService) -> bool:
-    """Whether its port still takes connections."""
+    """Whether its port still takes connections.
+
+    One that comes while the listener closes is reset instead of refused.
+    """
     try:
         dial(service).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     return True
 

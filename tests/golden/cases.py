@@ -26,14 +26,15 @@ from webhook.config import Config
 from webhook.injection import Admission, Decision, Denied, Endpoint, Injected, Skipped, decide
 from webhook.injection.optin import route
 from webhook.injection.pod import Pod
-from webhook.injection.scripts import START, WAIT
+from webhook.injection.scripts import SCRIPTS
 
 Json = dict[str, Any]
 
 DIRECTORY = Path(__file__).parent / "cases"
 RESULTS = (".injected.yaml", ".denied.txt", ".skipped.txt")
 _HEADER = {"config", "namespaceLabel"}
-_PLACEHOLDERS = {"<dind-start.sh>": START, "<dind-wait.sh>": WAIT, "<version>": __version__}
+_SCRIPTS = {f"<{name}>": script for name, script in SCRIPTS.items()}
+_PLACEHOLDERS = {**_SCRIPTS, "<version>": __version__}
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,8 @@ def _shortened(value: Any) -> Any:
             return {key: _shortened(each) for key, each in value.items()}
         case list():
             return [_shortened(each) for each in value]
-        case str() if value in (START, WAIT):
-            return next(name for name, text in _PLACEHOLDERS.items() if text == value)
+        case str() if value in _SCRIPTS.values():
+            return next(name for name, text in _SCRIPTS.items() if text == value)
         case str() if value.startswith('{"version":'):
             return value.replace(f'"{__version__}"', '"<version>"', 1)
         case _:

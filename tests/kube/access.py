@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR_TOKEN = "admin-of-the-tests"  # the servers listen on loopback only
 
-_START_SECONDS = 180  # an idle machine needs 5, a busy one many times that
-
 
 class Access:
     """Runs processes with an API server while the `with` block does; an administrator's access.
 
     A subclass starts them in `_start` and calls `_open_access` there.
     """
+
+    start_seconds: float = 180  # an idle machine needs 5, a busy one many times that
 
     client: httpx.Client
     """Takes paths such as /api/v1/pods."""
@@ -117,7 +117,7 @@ class Access:
                     raise RuntimeError(f"{process.name} ended while starting")
             return condition()
 
-        until(holds, what, seconds=_START_SECONDS)
+        until(holds, what, seconds=self.start_seconds)
 
     def _api_server_is_ready(self) -> bool:
         try:

@@ -14,7 +14,7 @@ from kube.access import ADMINISTRATOR_TOKEN, Access, kubeconfig
 from kube.controlplane import new_key
 from kube.process import ServerProcess
 from node import holder, relay, settings
-from node.images import NAMES
+from node.images import NAMES, image_archive
 from node.namespaces import Namespaces
 from node.store import SOCKET, image_store, lay_out
 
@@ -35,6 +35,9 @@ class Cluster(Access):
     It runs in its own network, mount and process namespaces without a route out. Its /var and /run
     are directories that are removed with it. A relay on loopback leads to its API server.
 
+    A subclass may run the node elsewhere: it overrides `_prepare`, `_start_runtime`,
+    `_start_kubelet` and what accesses the node.
+
     Args:
         images: names from `node.images` that the node has.
 
@@ -44,6 +47,8 @@ class Cluster(Access):
         PermissionError: the user is not root.
     """
 
+    _kubelet_address = holder.NODE_ADDRESS
+
     def __init__(self, images: Sequence[str] = NAMES) -> None:
         super().__init__()
         missing = [package for package, command in _NEEDED.items() if not shutil.which(command)]
@@ -52,7 +57,7 @@ class Cluster(Access):
             raise ToolMissing(f"programs of the cluster are missing; {apt_install(missing)}")
         self._namespaces = Namespaces()
         self._binaries = {name: ensure(name) for name in TOOLS}
-        self._store = image_store(images)
+        self._prepare(images)
 
     @property
     def directory(self) -> Path:
@@ -71,6 +76,10 @@ class Cluster(Access):
         """Runs containerd's client for the images and containers of Kubernetes."""
         return self.on_node(self._binaries["ctr"], "--namespace=k8s.io", *arguments)
 
+    def provide_images(self, archive: Path) -> None:
+        """Makes sure that the node has the images of a docker-archive."""
+        self.ctr("images", "import", archive)
+
     def restart(self, name: str) -> None:
         """Kills a process of the cluster, as a crash would, and starts it again."""
         self._processes[name].stop()
@@ -83,15 +92,26 @@ class Cluster(Access):
         self._run("etcd")
         self._run("kube-apiserver")
         self._open_access(stack, self._directory, self._relayed(stack), self._binaries["kubectl"])
-        lay_out(self._store, self._directory)
-        self._run("containerd")
-
-        self._await("containerd to be ready", (self._directory / SOCKET).exists)
+        self._start_runtime()
         self._await("kube-apiserver to be ready", self._api_server_is_ready)
-        for part in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
+        self._start_kubelet()
+        for part in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
             self._run(part)
         self._await("the node to be ready", self._node_is_ready)
         self._await("the default service account", self._pods_may_be_created)
+
+    def _prepare(self, names: Sequence[str]) -> None:
+        """Makes what the node starts from; the first call takes long."""
+        self._store = image_store([image_archive(names)])
+
+    def _start_runtime(self) -> None:
+        """Starts containerd and waits until it is ready."""
+        lay_out(self._store, self._directory)
+        self._run("containerd")
+        self._await("containerd to be ready", (self._directory / SOCKET).exists)
+
+    def _start_kubelet(self) -> None:
+        self._run("kubelet")
 
     def _run(self, name: str) -> None:
         self._processes[name] = self._namespaces.start(
@@ -121,6 +141,7 @@ class Cluster(Access):
         ca.cert_pem.write_to_path(self._directory / "ca.crt")
         serving = ca.issue_cert(
             *("127.0.0.1", "localhost", holder.NODE_ADDRESS, settings.API_SERVICE_ADDRESS),
+            self._kubelet_address,
             *("kubernetes.default.svc", settings.NODE),
             common_name="kube-apiserver",  # the user name that the kubelet sees
         )

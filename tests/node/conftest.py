@@ -1,13 +1,16 @@
 """One cluster for all tests of this directory, one namespace for each test."""
 
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from kube.waiting import until
 from node.cluster import Cluster
+from node.pods import stories
 from node.product import Product
 
 
@@ -15,6 +18,33 @@ from node.product import Product
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts tests of the product as installed before those that upgrade it."""
     items.sort(key=lambda item: "profiles" in getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds to the report of a failure what the tests' pods say."""
+    report = yield
+    cluster = item.funcargs.get("cluster")
+    if report.failed and isinstance(cluster, Cluster):
+        add_sections(report, {"pods": lambda: stories(cluster)})
+    return report
+
+
+def add_sections(report: pytest.TestReport, sources: Mapping[str, Callable[[], str]]) -> None:
+    """Adds sections to a report.
+
+    Args:
+        report: of a failure, which may be that the API server or the node does not answer.
+        sources: what returns the text of each section, by its title.
+    """
+    for title, source in sources.items():
+        try:
+            text = source()
+        except (httpx.HTTPError, OSError, subprocess.SubprocessError) as silent:
+            text = repr(silent)
+        report.sections.append((title, text))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import functools
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tools.build import BuildFailed, ToolMissing
@@ -19,11 +19,7 @@ def trees(groups: tuple[tuple[str, ...], ...]) -> dict[tuple[str, ...], Path]:
         BuildFailed: apt failed; with its output.
     """
     # One call for all groups: apt reads its lists for every call, which takes a second.
-    listed = _apt("--print-uris", "download", *{name for group in groups for name in group})
-    hashes = {}
-    for line in listed.splitlines():
-        _, file, _, digest = line.split()
-        hashes[file.partition("_")[0]] = digest.encode()
+    hashes = _hashes({name for group in groups for name in group})
     return {
         group: made_once(
             "debian",
@@ -32,6 +28,27 @@ def trees(groups: tuple[tuple[str, ...], ...]) -> dict[tuple[str, ...], Path]:
         )
         for group in groups
     }
+
+
+def file(package: str, name: str) -> Path:
+    """Returns one file of a current package, without the package's other files on the disk.
+
+    Args:
+        package: the package.
+        name: the file's path, without the first slash.
+
+    Raises: what `trees` does.
+    """
+    pins = [*_hashes({package}).values(), name.encode()]
+    return made_once("debian", pins, functools.partial(_unpack_file, package, name)) / name
+
+
+def _hashes(packages: Collection[str]) -> dict[str, bytes]:
+    hashes = {}
+    for line in _apt("--print-uris", "download", *packages).splitlines():
+        _, name, _, digest = line.split()
+        hashes[name.partition("_")[0]] = digest.encode()
+    return hashes
 
 
 def dependencies(package: str) -> list[str]:
@@ -51,6 +68,16 @@ def _unpack(packages: Sequence[str], directory: Path) -> None:
     for package in sorted(directory.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
         package.unlink()
+
+
+def _unpack_file(package: str, name: str, directory: Path) -> None:
+    _apt("download", package, directory=directory)
+    (archive,) = directory.glob("*.deb")
+    command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as unpacked:
+        extract = ["tar", "--extract", f"--directory={directory}", f"./{name}"]
+        subprocess.run(extract, stdin=unpacked.stdout, check=True)
+    archive.unlink()
 
 
 @functools.cache

@@ -16,7 +16,8 @@ class Footprint:
     """The names that are unique to a pod.
 
     Attributes:
-        names: the pod's uid, its containers' ids, its network namespace.
+        names: the pod's uid, also as systemd's slices have it, its containers' ids, its network
+            namespace.
         link: number of its network interface on the node.
     """
 
@@ -33,17 +34,17 @@ def footprint(cluster: Cluster, namespace: str, name: str) -> Footprint:
     )
     look = "readlink /proc/self/ns/net; cat /sys/class/net/eth0/iflink"
     network, link = in_container(cluster, namespace, name, "dind", look).split()
-    return Footprint((uid, *containers.split(), network), link)
+    return Footprint((uid, uid.replace("-", "_"), *containers.split(), network), link)
 
 
 def traces(cluster: Cluster, pod: Footprint) -> dict[str, str]:
     """The resources that a pod still uses, by kind; kinds without any are left out."""
     names = _pattern(pod)
     commands = {
-        "mounts": f"grep --extended-regexp --with-filename '{names}' /proc/[0-9]*/mountinfo",
-        "processes": f"grep --extended-regexp --with-filename '{names}' /proc/[0-9]*/cgroup",
-        "files and control groups": f"find {_IN_USE} | grep --extended-regexp '{names}'",
-        "interfaces": f"ip -oneline link | grep '^{pod.link}: '",
+        "mounts": f"grep -E -H '{names}' /proc/[0-9]*/mountinfo",
+        "processes": f"grep -E -H '{names}' /proc/[0-9]*/cgroup",
+        "files and control groups": f"find {_IN_USE} | grep -E '{names}'",
+        "interfaces": f"ip -o link | grep '^{pod.link}: '",
     }
     found = {
         kind: cluster.on_node("sh", "-c", f"{command} 2>/dev/null; true")
@@ -54,7 +55,7 @@ def traces(cluster: Cluster, pod: Footprint) -> dict[str, str]:
 
 def records(cluster: Cluster, pod: Footprint) -> list[str]:
     """Files about a pod: logs and the runtime's records of its containers."""
-    find = f"find {_RECORDS} 2>/dev/null | grep --extended-regexp '{_pattern(pod)}'; true"
+    find = f"find {_RECORDS} 2>/dev/null | grep -E '{_pattern(pod)}'; true"
     return cluster.on_node("sh", "-c", find).splitlines()
 
 

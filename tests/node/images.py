@@ -19,17 +19,19 @@ CLI = "docker:29-cli"
 CLI_WITHOUT_LINK = "docker:29-cli-without-link"  # /var/run is a directory of its own
 CLI_WITH_FILES = "docker:29-cli-with-files-in-run"  # as the images of MariaDB and sshd have them
 DIND = "docker:29-dind"
+DIND_BEFORE_29_9 = "docker:29-dind-before-29.9"  # makes no cgroup namespace
 DIND_WITHOUT_IPTABLES = "docker:29-dind-no-iptables"  # a broken image
 PAUSE = "pause:3.10"
 PYTHON = "python:3.11-slim"
 PYTHON_CLIENTS = "python-clients:test"
+REGISTRY = "registry:3"
 
 # In the base image beside the dynamic busybox, which resolves names: this one runs FROM scratch.
 STATIC_BUSYBOX = "/usr/local/lib/busybox-static"
 
 NAMES = (
     *(BUSYBOX, CLI, CLI_WITHOUT_LINK, CLI_WITH_FILES, DIND, DIND_WITHOUT_IPTABLES),
-    *(PAUSE, PYTHON, PYTHON_CLIENTS),
+    *(PAUSE, PYTHON, PYTHON_CLIENTS, REGISTRY),
 )
 
 _SCRIPTS = Path(__file__).parent / "images"
@@ -96,6 +98,7 @@ _TOOLS = (
     "containerd",
     "containerd-shim-runc-v2",
     "runc",
+    "registry",
 )
 
 
@@ -150,10 +153,21 @@ def _images() -> dict[str, Image]:
         CLI_WITHOUT_LINK: Image([_base({}), docker_cli], cli_config),
         CLI_WITH_FILES: Image([*cli, Layer(texts={"/run/app/settings": "kept\n"})], cli_config),
         DIND: Image([*daemon, _iptables()], daemon_config),
+        DIND_BEFORE_29_9: Image([*daemon, _iptables(), _older_entrypoint()], daemon_config),
         DIND_WITHOUT_IPTABLES: Image(daemon, daemon_config),
         PYTHON: Image(python, {"Env": [_PATH], "Cmd": ["python3"]}),
         PYTHON_CLIENTS: Image(
             [*python, client_images.python_clients()], {"Env": [_PATH], "Cmd": ["python3"]}
+        ),
+        REGISTRY: Image(
+            [base, Layer(files={"/bin/registry": ensure("registry")})],
+            {
+                # As in the original: without it, the registry looks for an OTLP collector.
+                "Env": [_PATH, "OTEL_TRACES_EXPORTER=none"],
+                "Entrypoint": ["registry"],
+                "Cmd": ["serve", "/etc/distribution/config.yml"],
+                "Volumes": {"/var/lib/registry": {}},
+            },
         ),
     }
 
@@ -206,6 +220,11 @@ def _docker_daemon() -> Layer:
         },
         links={"/usr/local/bin/docker-init": "/usr/bin/tini-static"},
     )
+
+
+def _older_entrypoint() -> Layer:
+    script = _SCRIPTS / "dockerd-entrypoint-before-29.9.sh"
+    return Layer(files={"/usr/local/bin/dockerd-entrypoint.sh": script})
 
 
 def _iptables() -> Layer:

@@ -94,7 +94,14 @@ def story(cluster: Cluster, namespace: str, name: str) -> str:
     """The pod's description with its events, and the last lines of all logs."""
     where = f"--namespace={namespace}"
     described = cluster.kubectl("describe", where, "pod", name, check=False).stdout
-    logs = cluster.kubectl(
-        *("logs", where, name, "--all-containers", "--prefix", "--tail=40"), check=False
-    )
-    return f"{described}\n{logs.stdout}{logs.stderr}"
+    asked = ("logs", where, name, "--all-containers", "--prefix", "--tail=40")
+    logs = cluster.kubectl(*asked, check=False)
+    before = cluster.kubectl(*asked, "--previous", check=False)
+    return f"{described}\n{logs.stdout}{logs.stderr}\nBefore a restart:\n{before.stdout}"
+
+
+def stories(cluster: Cluster) -> str:
+    """The stories of all pods that tests have created and not deleted yet."""
+    found = cluster.client.get("/api/v1/pods").raise_for_status().json()["items"]
+    where = [(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in found]
+    return "\n".join(story(cluster, *pod) for pod in where if pod[0].startswith("test-"))

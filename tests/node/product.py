@@ -14,7 +14,6 @@ from node.product_image import product_archive
 
 from tools.build import ensure
 
-_READY_SECONDS = 300
 _RELOADS = re.compile(
     r'^dind_webhook_configuration_reloads_total\{result="success"\} (\S+)$', re.MULTILINE
 )
@@ -31,10 +30,14 @@ class Product:
         cluster: the cluster.
         release: the release's name, and the name of its objects.
         namespace: has the same name; no pod is injected in it.
+        patience: seconds until a change must be in effect.
     """
 
-    def __init__(self, cluster: Cluster, release: str = "dind-webhook") -> None:
+    def __init__(
+        self, cluster: Cluster, release: str = "dind-webhook", *, patience: float = 300
+    ) -> None:
         self.cluster = cluster
+        self.patience = patience
         self.release = release
         self.namespace = release
 
@@ -45,7 +48,7 @@ class Product:
             CalledProcessError: Helm or kubectl failed; a note has its output.
             TimeoutError: pods are not injected in time.
         """
-        self.cluster.ctr("images", "import", product_archive())
+        self.cluster.provide_images(product_archive())
         self.helm("install", self.release, CHART, "--create-namespace", *flags)
         self.await_injection()
 
@@ -55,8 +58,8 @@ class Product:
         Raises: what `install` does.
         """
         self._await_workloads()
-        until(self._is_trusted, "a caBundle in every webhook", seconds=_READY_SECONDS)
-        until(self._injects, "a pod to be injected", seconds=_READY_SECONDS)
+        until(self._is_trusted, "a caBundle in every webhook", seconds=self.patience)
+        until(self._injects, "a pod to be injected", seconds=self.patience)
 
     def upgrade(self, values: Path) -> None:
         """Upgrades to these values and waits until they are in effect.
@@ -71,7 +74,7 @@ class Product:
             until(
                 lambda: all(count > reloads.get(pod, -1) for pod, count in self._reloads().items()),
                 "every serving pod to read the configuration file",
-                seconds=_READY_SECONDS,
+                seconds=self.patience,
             )
 
     def helm(self, *arguments: str | Path) -> str:
@@ -109,7 +112,7 @@ class Product:
     def _await_workloads(self) -> None:
         try:
             for workload in self._names("deployments,daemonsets"):
-                self._kubectl("rollout", "status", workload, f"--timeout={_READY_SECONDS}s")
+                self._kubectl("rollout", "status", workload, f"--timeout={self.patience:g}s")
         except subprocess.CalledProcessError as late:
             for pod in self._names("pods"):
                 late.add_note(story(self.cluster, self.namespace, pod))

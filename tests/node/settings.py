@@ -14,6 +14,7 @@ NODE = "node"
 API_PORT = 6443
 API_SERVICE_ADDRESS = "10.96.0.1"
 POD_MTU = 1450
+POD_RANGE = "10.244.0.0/16"
 
 _ETCD = "http://127.0.0.1:2379"  # loopback of the node's own network namespace
 
@@ -162,7 +163,7 @@ POD_NETWORK: Mapping[str, Any] = {
             "isDefaultGateway": True,
             "hairpinMode": True,  # a pod may reach itself through its Service
             "mtu": POD_MTU,
-            "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.0.0/16"}]]},
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": POD_RANGE}]]},
         },
         {"type": "portmap", "capabilities": {"portMappings": True}},
     ],

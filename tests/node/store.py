@@ -14,7 +14,6 @@ from pathlib import Path
 
 from kube.waiting import until
 from node import settings
-from node.images import image_archive
 from node.namespaces import Namespaces
 
 from tools.build import ensure
@@ -24,14 +23,17 @@ DIRECTORY = "var/lib/containerd"
 SOCKET = "run/containerd/containerd.sock"
 
 
-def image_store(names: Sequence[str]) -> Path:
-    """Returns containerd's root directory after an import of these images.
+def image_store(archives: Sequence[Path]) -> Path:
+    """Returns containerd's root directory after an import of these docker-archives.
 
-    Raises: what `image_archive` does.
+    Raises: what `ensure` does.
     """
-    archive = image_archive(names)
-    pins = [str(archive).encode(), str(ensure("containerd")).encode(), Path(__file__).read_bytes()]
-    return made_once("store", pins, lambda directory: _import(archive, directory))
+    pins = [
+        *(str(archive).encode() for archive in archives),
+        str(ensure("containerd")).encode(),
+        Path(__file__).read_bytes(),
+    ]
+    return made_once("store", pins, lambda directory: _import(archives, directory))
 
 
 def lay_out(store: Path, directory: Path) -> None:
@@ -47,7 +49,7 @@ def _share(source: str, target: str) -> None:
     shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _import(archive: Path, store: Path) -> None:
+def _import(archives: Sequence[Path], store: Path) -> None:
     with Namespaces() as namespaces:
         (namespaces.directory / "containerd.toml").write_text(settings.containerd())
         process = namespaces.start(
@@ -56,7 +58,8 @@ def _import(archive: Path, store: Path) -> None:
             environment=settings.containerd_environment(),
         )
         until((namespaces.directory / SOCKET).exists, "containerd's socket")
-        namespaces.run(ensure("ctr"), "--namespace=k8s.io", "images", "import", archive)
+        for archive in archives:
+            namespaces.run(ensure("ctr"), "--namespace=k8s.io", "images", "import", archive)
         process.signal(signal.SIGTERM)  # containerd then closes its databases
         process.wait()
         shutil.copytree(namespaces.directory / DIRECTORY, store, symlinks=True, dirs_exist_ok=True)

@@ -1,6 +1,5 @@
 """Kill what a pod's Docker needs, and see it come back; keep it from starting, and see why."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -35,32 +34,29 @@ HELD_BUILD = (
 
 
 @pytest.mark.parametrize(
-    ("killed", "seconds", "profile"),
-    # dockerd itself waits for ten seconds before it starts its containerd again.
+    ("killed", "profile"),
     [
-        ("dockerd", 10, "default"),
-        ("dockerd", 10, "own-directory"),
-        ("containerd", 60, "default"),
-        ("the container", 10, "default"),
+        ("dockerd", "default"),
+        ("dockerd", "own-directory"),
+        ("containerd", "default"),
+        ("the container", "default"),
     ],
     ids=["dockerd", "dockerd, other socket", "dockerd's containerd", "the container"],
 )
 def test_next_build_works_after_the_daemon_is_killed_during_a_build(
-    cluster: Cluster, namespace: str, killed: str, seconds: int, profile: str
+    cluster: Cluster, namespace: str, killed: str, profile: str
 ) -> None:
     start(cluster, namespace, "killed", profile=profile)
     in_container(cluster, namespace, "killed", "job", MAKE_IMAGE)
     held = f"{{ {HELD_BUILD}; }} >/tmp/held 2>&1 </dev/null &"
     in_container(cluster, namespace, "killed", "job", held)
     await_nested(cluster, namespace, "killed", "sleep")
-    began = time.monotonic()
     if killed == "the container":
         whole = container_id(cluster, namespace, "killed")
         cluster.ctr("task", "kill", "--signal=SIGKILL", whole)
     else:
         in_container(cluster, namespace, "killed", "dind", f"kill -9 $(pidof {killed})")
     assert in_container(cluster, namespace, "killed", "job", NEXT_BUILD) == "a build step ran\n"
-    assert time.monotonic() - began < seconds
     # Nothing but the daemon was started again: the job's own container is the one that it was.
     assert restarts(cluster, namespace, "killed") == (0 if killed == "containerd" else 1)
 

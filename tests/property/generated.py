@@ -22,6 +22,7 @@ TOKEN_VOLUME = "kube-api-access-x7k2p"
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUMES = [
     *("cache-dir", "dind-cache-dir", "dind-storage", "dind-node", "work", "sock", "directory"),
+    *("dind-registry-credentials", "dind-client-config"),
     TOKEN_VOLUME,
 ]
 SOURCES: list[Json] = [
@@ -30,6 +31,7 @@ SOURCES: list[Json] = [
     {"persistentVolumeClaim": {"claimName": "claim"}},
     {"ephemeral": {"volumeClaimTemplate": {"spec": {}}}},
     {"secret": {"secretName": "secret"}},
+    {"secret": {"secretName": "registry"}},
     {"projected": {"sources": []}},
     {"hostPath": {"path": "/var/run/docker.sock", "type": "Socket"}},
     {"hostPath": {"path": "/run/docker.sock"}},
@@ -45,6 +47,7 @@ PATHS = [
     *("/host", "/host/", "/host/run", "/run/dind", "/var/run/dind", "/run/dind-2"),
     *("/run/dind/docker.sock", "/var/run/dind/docker.sock", "/srv/docker", "/var/lib/docker"),
     *("/", "/var", "/etc/x", "/work", "/work/", "/work/sub", "work", "/w\n", "/tmp/" + "x" * 200),
+    *("/etc/dind/docker", "/etc/dind", "/root/.docker"),
     TOKEN_PATH,
 ]
 SUB_PATHS = [{}, {}, {}, {"subPath": "docker.sock"}, {"subPath": "x"}, {"subPathExpr": "$(X)"}]
@@ -60,6 +63,14 @@ DOCKER_HOSTS: list[Json] = [
     {"name": "DOCKER_HOST", "value": ""},
     {"name": "DOCKER_HOST", "value": None},
     {"name": "DOCKER_HOST", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
+]
+CLIENT_CONFIGS: list[Json] = [
+    {"name": "DOCKER_CONFIG", "value": "/work"},
+    {"name": "DOCKER_CONFIG", "value": "/etc/dind/docker"},
+    {"name": "DOCKER_CONFIG", "value": ""},
+    {"name": "DOCKER_CONFIG", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}},
+    {"name": "HOME", "value": "/home/$(USER)$x"},
+    {"name": "HOME", "value": "/home/ci $x"},
 ]
 UNKNOWN: list[Json] = [{}, {"tty": True}, {"futureField": {"deep": [None, {"a/b~c": 1}]}}]
 READABLE = {  # annotations that a lenient configuration file accepts
@@ -99,7 +110,7 @@ def containers(draw: DrawFn, name: str, volumes: list[str], *, init: bool = Fals
     }
     if init:
         fields["restartPolicy"] = st.sampled_from([None, "Always"])
-    variables = lists(st.sampled_from([*VARIABLES, *DOCKER_HOSTS]), "name")
+    variables = lists(st.sampled_from([*VARIABLES, *DOCKER_HOSTS, *CLIENT_CONFIGS]), "name")
     fields["env"] = variables
     if volumes:
         fields["volumeMounts"] = lists(mounts(volumes), "mountPath")
@@ -142,7 +153,8 @@ def pods(draw: DrawFn, *, hostile: bool) -> Json:
             spec[field] = items or nothing
     spec |= draw(object_of(_spec_fields(hostile=hostile)))
     metadata = {"name": "job", **draw(st.sampled_from(UNKNOWN))}
-    annotations = draw(_annotations(names, hostile=hostile))
+    chosen = names if hostile else names[:first_init]
+    annotations = draw(_annotations(chosen, hostile=hostile))
     if annotations is not ABSENT:
         metadata["annotations"] = annotations
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
@@ -196,6 +208,7 @@ def _annotations(names: list[str], *, hostile: bool) -> SearchStrategy[Any]:
         object_of(fields),
         object_of(fields | sizes),
         object_of(fields | {"dind.io/mode": st.just("node")}),
+        object_of(fields | {"dind.io/containers": chosen}),
     )
 
 
@@ -208,7 +221,13 @@ PROFILES: SearchStrategy[Json] = object_of(
             [{}, {"limits": {"cpu": 4, "ephemeral-storage": "30Gi"}}, {"limits": {}}]
         ),
         "storage": st.sampled_from([{}, {"sizeLimit": 10**9}, {"medium": "Memory"}]),
-        "daemon": st.sampled_from([{}, {"mtu": 1400, "extraArgs": ["--debug"]}]),
+        "daemon": st.sampled_from(
+            [
+                {},
+                {"mtu": 1400, "extraArgs": ["--debug"]},
+                {"proxy": {"https": "http://proxy.example"}},
+            ]
+        ),
         "socket": object_of(
             {
                 "directory": st.sampled_from(
@@ -220,9 +239,17 @@ PROFILES: SearchStrategy[Json] = object_of(
         "startTimeout": st.sampled_from([1, 600]),
         "mirrorMounts": st.booleans(),
         "placement": st.sampled_from(["initContainer", "container"]),
+        "registryCredentials": st.sampled_from(
+            [
+                None,
+                {"secretName": "registry"},
+                {"secretName": "registry", "containers": ["build", "test"]},
+            ]
+        ),
     }
 )
-UNPRIVILEGED = {"privileged": False, "runtimeClassName": "sysbox-runc"}
+SYSBOX = {"isolation": "runtimeClass", "runtimeClassName": "sysbox-runc"}
+USER_NAMESPACE = {"isolation": "userNamespace"}
 
 
 @st.composite
@@ -231,11 +258,15 @@ def configs(draw: DrawFn, *, hostile: bool) -> Json:
     profiles = {
         name: {
             **draw(PROFILES),
-            **draw(st.sampled_from([{}, {}, UNPRIVILEGED])),
+            **draw(st.sampled_from([{}, {}, SYSBOX, USER_NAMESPACE])),
             **draw(st.sampled_from([{}, {}, {"mode": "node"}] if hostile else [{}])),
         }
         for name in ("default", "other")
     }
+    for profile in profiles.values():
+        if profile.get("mode") == "node":
+            profile.pop("registryCredentials", None)
+            profile.pop("daemon", None)
     policy: Json = {"annotations": EVERY_ANNOTATION, "images": ["**"]}
     if hostile:
         policy = draw(
@@ -248,6 +279,10 @@ def configs(draw: DrawFn, *, hostile: bool) -> Json:
                 }
             )
         )
+    if "containers" not in policy.get("annotations", ["containers"]):
+        for profile in profiles.values():
+            if profile.get("registryCredentials") == {"secretName": "registry"}:
+                del profile["registryCredentials"]  # no pod could get them
     return {"profiles": profiles, "policy": policy}
 
 

@@ -4,11 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from webhook.config import Mode, Placement
+from webhook.config import Isolation, Mode, Placement
 from webhook.injection.settings import Settings
 
 Json = dict[str, Any]
 
+DIRECTORY = "/etc/dind/docker"
+#: Where the sidecar has volumes of its own, beside its first three.
+OUR_PATHS = ("/var/dind/clients", "/var/dind/registry-credentials")
 HOST_PATHS = ("/var/run", "/run", "/var/run/docker.sock", "/run/docker.sock")
 
 
@@ -21,7 +24,9 @@ def differences(before: Json, after: Json, settings: Settings) -> list[str]:
         settings: what the decision was made with.
     """
     old, new = json.loads(json.dumps(before)), json.loads(json.dumps(after))
-    own = [mount["name"] for mount in _injected(new["spec"], settings)["volumeMounts"][:3]]
+    mounts = _injected(new["spec"], settings)["volumeMounts"]
+    own = [each["name"] for each in mounts[:3]]
+    own += [each["name"] for each in mounts if each["mountPath"] in OUR_PATHS]
     host = _socket_volumes(old["spec"])
     found = [
         *_annotations(old["metadata"], new["metadata"]),
@@ -83,29 +88,46 @@ def _containers(old: Json, new: Json, settings: Settings, host: set[str]) -> lis
         untouched = True
         pairs = list(zip([*(before_inits or ()), *before], [*after_inits, *after], strict=True))
     shared = injected["volumeMounts"][0]["name"]
+    clients = {
+        mount["name"] for mount in injected["volumeMounts"] if mount["mountPath"] in OUR_PATHS
+    }
     return [
         *([] if injected["name"] == name else ["the injected container's name"]),
         *([] if untouched else ["init containers that the daemon comes too late for"]),
-        *(text for pair in pairs for text in _container(*pair, shared, host)),
+        *(
+            text
+            for before, after in pairs
+            for text in _container(before, after, shared, host, clients)
+        ),
     ]
 
 
-def _container(old: Json, new: Json, shared: str, host: set[str]) -> list[str]:
+def _container(old: Json, new: Json, shared: str, host: set[str], clients: set[str]) -> list[str]:
     name = old["name"]
+    variables = ("DOCKER_HOST", *(["DOCKER_CONFIG"] if clients else ()))
     removed, added = _changes(old.pop("volumeMounts", None), new.pop("volumeMounts", None))
     before_env, after_env = old.pop("env", None), new.pop("env", None)
     lost, gained = _changes(before_env, after_env)
     return [
         *(f"{name} lost {mount}" for mount in removed if mount["name"] not in host),
-        *(f"{name} gained {mount}" for mount in added if mount["name"] != shared),
-        *(f"{name} lost {variable}" for variable in lost if not _is_empty(variable)),
-        *(f"{name} gained {each}" for each in gained if each["name"] != "DOCKER_HOST"),
+        *(
+            f"{name} gained {mount}"
+            for mount in added
+            if mount["name"] != shared
+            and not (mount["name"] in clients and mount["mountPath"] == DIRECTORY)
+        ),
+        *(
+            f"{name} lost {variable}"
+            for variable in lost
+            if variable["name"] not in variables or not _is_empty(variable)
+        ),
+        *(f"{name} gained {each}" for each in gained if each["name"] not in variables),
         *([f"{name} was {old} and is {new}"] if old != new else []),
     ]
 
 
 def _is_empty(variable: Json) -> bool:
-    return variable["name"] == "DOCKER_HOST" and not any(map(variable.get, ("value", "valueFrom")))
+    return not any(map(variable.get, ("value", "valueFrom")))
 
 
 def _volumes(old: Json, new: Json, own: list[str], host: set[str]) -> list[str]:
@@ -122,12 +144,15 @@ def _rest_of_spec(old: Json, new: Json, settings: Settings) -> list[str]:
     lost, groups = _changes(before.pop("supplementalGroups", None), after.pop("supplementalGroups"))
     gone, secrets = _changes(old.pop("imagePullSecrets", None), new.pop("imagePullSecrets", None))
     wanted = [secret.name for secret in profile.image_pull_secrets]
+    own_users, users = old.pop("hostUsers", None), new.pop("hostUsers", None)
+    is_ours = profile.mode is Mode.SIDECAR and profile.isolation is Isolation.USER_NAMESPACE
     had, has = old.pop("runtimeClassName", None), new.pop("runtimeClassName", None)
     ours = profile.runtime_class_name if profile.mode is Mode.SIDECAR else None
     return [
         *([] if before == after and not lost else ["securityContext"]),
         *([] if groups in ([], [profile.socket.gid]) else [f"groups {groups}"]),
         *([] if not gone and all(s["name"] in wanted for s in secrets) else ["pull secrets"]),
+        *([] if users is (False if is_ours else own_users) else ["hostUsers"]),
         *([] if (has or None) == (had or ours) else ["runtimeClassName"]),
     ]
 

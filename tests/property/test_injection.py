@@ -12,7 +12,7 @@ from property.strict import apply
 from unit.injection.pods import named, operations, patched
 from unit.injection.rules import breaches
 
-from webhook.config import Config, Mode
+from webhook.config import Config, Isolation, Mode
 from webhook.injection import (
     Admission,
     Decision,
@@ -150,7 +150,7 @@ def test_the_daemon_follows_the_settings(raw: Json, config: Json) -> None:
         return
     daemon = named(after, "dind")
     assert daemon["image"] == profile.image
-    assert daemon["securityContext"]["privileged"] is profile.privileged
+    assert daemon["securityContext"]["privileged"] is (profile.isolation is Isolation.PRIVILEGED)
     assert daemon["args"][0] == f"--host=unix://{settings.socket_directory}/docker.sock"
     own = [mount["mountPath"] for mount in daemon["volumeMounts"][:2]]
     assert own == [settings.socket_directory, "/var/lib/docker"]
@@ -171,6 +171,33 @@ def test_every_container_of_the_status_has_a_socket(raw: Json, config: Json) -> 
         ]
         assert directories
         assert any(variable["name"] == "DOCKER_HOST" for variable in container["env"])
+
+
+@INJECTABLE
+def test_only_chosen_containers_get_the_credentials_of_the_profile(raw: Json, config: Json) -> None:
+    after, settings = injected(raw, config), settings_of(raw, config)
+    credentials = settings.profile.registry_credentials
+    chosen = (credentials.containers or settings.containers or ()) if credentials else ()
+    if settings.profile.mode is Mode.NODE:
+        return
+    for variable in named(after, "dind").get("env") or ():
+        client = variable["value"].partition("\n{")[0]
+        if variable["name"].startswith("DIND_CLIENT_") and "/registry-credentials/" in client:
+            assert client.partition(" ")[0] in chosen
+
+
+@INJECTABLE
+def test_containers_see_neither_the_secret_nor_each_others_directories(
+    raw: Json, config: Json
+) -> None:
+    after = injected(raw, config)
+    known = {volume["name"] for volume in raw["spec"].get("volumes") or ()}
+    for container in raw["spec"]["containers"]:
+        name = container["name"]
+        for mount in named(after, name).get("volumeMounts") or ():
+            assert mount["name"] in known or "credentials" not in mount["name"]
+            if mount["name"] not in known and "client" in mount["name"]:
+                assert (mount["mountPath"], mount["subPath"]) == ("/etc/dind/docker", name)
 
 
 @given(raw=pods(hostile=False), config=configs(hostile=False), chosen=st.integers(0))
@@ -212,10 +239,22 @@ def test_containers_added_later_change_only_themselves_and_the_status(
 
 
 def _without_late(raw: Json) -> Json:
+    """The pod without what the container `late` adds: its Docker client may be the first one."""
     copy: Json = json.loads(json.dumps(raw))
+    spec = copy["spec"]
     del copy["metadata"]["annotations"]["dind.io/status"]
-    copy["spec"]["containers"] = [c for c in copy["spec"]["containers"] if c["name"] != "late"]
-    copy["spec"]["volumes"] = [v for v in copy["spec"]["volumes"] if v["name"] != "late-sock"]
+    ours = {"late-sock"}
+    for container in [*(spec.get("initContainers") or ()), *spec["containers"]]:
+        if container["name"] == "dind":
+            clients = "/var/dind/clients"
+            mounts = container["volumeMounts"]
+            ours |= {mount["name"] for mount in mounts if mount["mountPath"] == clients}
+            container["volumeMounts"] = [each for each in mounts if each["mountPath"] != clients]
+            variables = container.pop("env", [])
+            kept = [each for each in variables if not each["value"].startswith("late ")]
+            container["env"] = kept
+    spec["containers"] = [c for c in spec["containers"] if c["name"] != "late"]
+    spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] not in ours]
     return copy
 
 

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from kube.pages import PAGES, ROOT
+from pages import PAGES, ROOT, find
 
 from tools.build import ensure
 
@@ -23,7 +23,7 @@ def alerts(*pages: Path) -> list[str]:
 
 
 def test_pages_use_the_project_s_vocabulary() -> None:
-    pages = [page for pattern in PAGES for page in sorted(ROOT.glob(pattern))]
+    pages = find(PAGES)
     assert len(pages) > 30
     assert alerts(*pages) == []
 

@@ -29,7 +29,7 @@ class Balancer(balancer.Balancer):
         targets = list(self.targets)
         first = next(self._turn)
         for number in range(len(targets)):
-            with suppress(ConnectionRefusedError):
+            with suppress(ConnectionRefusedError, ConnectionResetError):  # it closes, or is closed
                 target = targets[(first + number) % len(targets)]
                 return await asyncio.open_connection("127.0.0.1", target)
         raise ConnectionRefusedError

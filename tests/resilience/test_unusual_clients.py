@@ -95,20 +95,20 @@ def deaf_client(service: RunningService) -> ssl.SSLSocket:
 
 
 def keep_sending(connection: ssl.SSLSocket) -> None:
-    """Send far more than the kernel's buffers hold."""
-    for _ in range(1000):
+    """Send far more than the service reads in the second that it takes to close a connection."""
+    for _ in range(100_000):
         connection.sendall(GOOD * 100)
 
 
 def test_clients_that_never_read_do_not_affect_others(
     own_service: RunningService, record_property: Record
 ) -> None:
-    """When their buffers are full, the service stops reading from them."""
+    """When their buffers are full, the service stops reading from them, or closes."""
     with ExitStack() as stack, memory_usage(own_service.process.pid) as usage:
         deaf = [stack.enter_context(deaf_client(own_service)) for _ in range(10)]
         for connection in deaf:
             connection.settimeout(0.2)
-            with pytest.raises(TimeoutError):
+            with pytest.raises(OSError):  # noqa: PT011 - a timeout, or an error of TCP or TLS
                 keep_sending(connection)
         with traffic(own_service) as running:
             running.go_on()

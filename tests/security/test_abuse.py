@@ -51,20 +51,26 @@ def test_nothing_but_annotations_shapes_the_daemon(raw: Json, config: Json) -> N
 
 
 def shape(daemon: Json) -> Json:
-    """What a daemon is, but for two things that follow the pod's other containers.
+    """What a daemon is, but for three things that follow the pod's other containers.
 
-    Its socket lies elsewhere where /var/run is taken, and it has a limit of ephemeral storage where
-    another container has one (docs/decisions/0003-ephemeral-storage-limit.md).
+    Its socket lies elsewhere where /var/run is taken, it has a limit of ephemeral storage where
+    another container has one (docs/decisions/0003-ephemeral-storage-limit.md), and it writes the
+    configuration of their Docker clients (docs/decisions/0014-client-configuration.md).
     """
     text = json.dumps({field: daemon.get(field) for field in SHAPE})
     fields: Json = json.loads(text.replace("/run/dind", "/var/run"))
     ((fields["resources"] or {}).get("limits") or {}).pop("ephemeral-storage", None)
+    variables = fields["env"] or []
+    fields["env"] = [v for v in variables if not v["name"].startswith("DIND_CLIENT_")]
     return fields
 
 
 @INJECTABLE
 def test_the_daemon_mounts_no_volume_of_another_kind(raw: Json, config: Json) -> None:
-    """Neither the host's directories nor secrets and tokens, by whatever name they go."""
+    """Neither the host's directories nor secrets and tokens, by whatever name they go.
+
+    The one exception is the Secret that the profile names, in a place of its own.
+    """
     after = made(raw, config)
     kinds = {each["name"]: each.keys() - {"name"} for each in after["spec"]["volumes"]}
     ours = daemon(after)
@@ -73,14 +79,31 @@ def test_the_daemon_mounts_no_volume_of_another_kind(raw: Json, config: Json) ->
     if ours["name"] == "dind-wait":  # mode node: the directory of the node's socket, as configured
         allowed.add("hostPath")
     for mounted in ours["volumeMounts"]:
+        if mounted["mountPath"] == "/var/dind/registry-credentials":
+            (volume,) = (v for v in after["spec"]["volumes"] if v["name"] == mounted["name"])
+            assert volume["secret"]["secretName"] == "registry"
+            continue
         assert kinds[mounted["name"]] <= allowed, mounted
+
+
+@INJECTABLE
+def test_the_configuration_of_a_docker_client_contains_nothing_else_of_the_pod(
+    raw: Json, config: Json
+) -> None:
+    """A home directory is a value in JSON: neither another key nor another file."""
+    after = made(raw, config)
+    ours = daemon(after)
+    assert ours is not None
+    for variable in ours.get("env") or ():
+        if variable["name"].startswith("DIND_CLIENT_"):
+            words, _, keys = variable["value"].rpartition("\n")
+            assert all(word.startswith("/var/dind/") for word in words.split(" ")[1:])
+            assert json.loads(keys).keys() == {"cliPluginsExtraDirs"}
 
 
 @pytest.mark.parametrize("name", ["cache-dir", "dind-cache-dir", "dind-storage", "dind-storage-1"])
 @pytest.mark.parametrize("path", ["/var/run", "/var/lib/docker", "/data"])
-def test_a_volume_of_the_host_under_a_name_of_ours_is_not_taken_for_ours(
-    name: str, path: str
-) -> None:
+def test_a_host_volume_with_an_injected_name_is_not_used(name: str, path: str) -> None:
     raw = pod(
         container(volumeMounts=[mount(name, path)]), volumes=[{"name": name, **FROM_THE_HOST}]
     )

@@ -118,7 +118,7 @@ def test_pods_with_annotations_beyond_the_policy_are_denied_and_not_stored(
     assert hardened.events("denied")[-1]["namespace"] == name
 
 
-def test_one_good_wish_does_not_carry_a_bad_one_through(
+def test_an_allowed_annotation_does_not_admit_a_forbidden_one(
     identified: ControlPlane, hardened: RunningService
 ) -> None:
     asked = {"dind.io/memory": "4Gi", "dind.io/image": "evil.example.com/dind"}
@@ -141,7 +141,7 @@ def test_a_status_that_an_author_wrote_is_overwritten(identified: ControlPlane) 
     assert status["version"] != "9"
 
 
-def test_a_status_by_itself_gets_nothing(
+def test_a_pod_with_the_status_alone_is_not_injected(
     identified: ControlPlane, hardened: RunningService
 ) -> None:
     """It is no opt-in: nobody is asked, and the annotation is the author's own text."""
@@ -153,7 +153,7 @@ def test_a_status_by_itself_gets_nothing(
 
 @pytest.mark.usefixtures("hardened")
 @pytest.mark.parametrize("value", ["true", "True", "yes", " true", "true,false"])
-def test_no_opt_in_passes_where_the_namespace_forbids_it(
+def test_opting_in_is_denied_where_the_namespace_forbids_it(
     identified: ControlPlane, value: str
 ) -> None:
     name = namespace(identified, {"dind.io/inject": "false"})

@@ -21,6 +21,6 @@ def test_every_test_that_the_page_names_exists() -> None:
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
-def test_each_of_the_eighteen_threats_has_its_row() -> None:
+def test_each_of_the_eighteen_threats_has_a_row() -> None:
     rows = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| [^|]*\|$", PAGE, re.MULTILINE)
     assert rows == [str(number) for number in range(1, 19)]

@@ -8,27 +8,20 @@ from typing import Any
 
 import pytest
 from cli.running import run
+from pages import ROOT, find
 from ruamel.yaml import YAML
 
-from tools import chart
+from tools import chart, site
 from webhook import __version__
-from webhook.injection.scripts import START, WAIT
+from webhook.injection.scripts import SCRIPTS, START
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = (
     *("users/sidecar", "users/migrating", "users/troubleshooting"),
     *("administrators/node-mode", "administrators/storage"),
 )
-MARKDOWN = sorted(
-    [
-        *ROOT.glob("*.md"),
-        *ROOT.glob("docs/**/*.md"),
-        *ROOT.glob("examples/*.md"),
-        *ROOT.glob("charts/*/*.md"),
-    ]
-)
-SCRIPTS = {START: "<dind-start.sh>", WAIT: "<dind-wait.sh>"}  # as the pages abbreviate them
+MARKDOWN = find(site.PAGES)
+ABBREVIATED = {script: f"<{name}>" for name, script in SCRIPTS.items()}
 NODE_PROFILE = "profiles: {node: {mode: node}}\n"
 
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -56,7 +49,7 @@ def injected(pod: dict[str, Any], *options: str | Path) -> dict[str, Any]:
     for container in made["spec"]["initContainers"]:
         hook = container.get("lifecycle", {}).get("postStart", {}).get("exec", {})
         for command in filter(None, (container["command"], hook.get("command"))):
-            command[2] = SCRIPTS[command[2]]
+            command[2] = ABBREVIATED[command[2]]
     return made
 
 

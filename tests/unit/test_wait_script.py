@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import shells
 
-from webhook.injection.scripts import WAIT
+from webhook.injection.scripts import CHECK_NODE, WAIT
 
 # Asks for the version as the real client does, and words its errors as that one does.
 DOCKER = f"""#!{sys.executable} -IS
@@ -87,10 +87,12 @@ def daemon(path: Path, status: str) -> Iterator[None]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield
-        with socket.socket(socket.AF_UNIX) as last:  # an empty request ends it
-            last.connect(str(path))
-        thread.join()
+        try:
+            yield
+        finally:
+            with socket.socket(socket.AF_UNIX) as last:  # an empty request ends it
+                last.connect(str(path))
+            thread.join()
 
 
 def test_an_answering_daemon_ends_the_wait_silently(shell: shells.Shell, path: Path) -> None:
@@ -200,3 +202,33 @@ def test_the_reason_also_goes_to_a_log_that_is_given(
     log.write_text("dockerd: its last line\n")
     _, lines = ended(begin(shell, "1", path, str(log)))
     assert log.read_text().splitlines() == ["dockerd: its last line", lines[-1]]
+
+
+def test_a_node_that_cannot_run_the_daemon_fails_at_once(shell: shells.Shell, path: Path) -> None:
+    with daemon(path, "200 OK"):
+        process = begin(shell, "3600", path, "/dev/null", "echo 'this node is old'; exit 1")
+        assert ended(process) == (1, ["dind-wait: this node is old"])
+
+
+def test_a_failure_waits_for_the_log_that_the_start_script_makes(
+    shell: shells.Shell, path: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "made/later/log"
+    make = f"(sleep 1; mkdir -p {log.parent}; : >{log}) >/dev/null 2>&1 &"
+    process = begin(shell, "3600", path, str(log), f"{make} echo 'this node is old'; exit 1")
+    assert ended(process) == (1, ["dind-wait: this node is old"])
+    assert log.read_text() == "dind-wait: this node is old\n"
+
+
+def test_a_node_that_passes_the_check_waits_as_usual(shell: shells.Shell, path: Path) -> None:
+    with daemon(path, "200 OK"):
+        assert ended(begin(shell, "60", path, "/dev/null", "true")) == (0, [])
+
+
+def test_a_pod_without_its_user_namespace_is_named(shell: shells.Shell, path: Path) -> None:
+    status, (line,) = ended(begin(shell, "3600", path, "/dev/null", CHECK_NODE))
+    assert status == 1
+    assert line == (
+        "dind-wait: this node cannot run a Docker daemon in a user namespace: the pod has none, "
+        "although hostUsers is false (Kubernetes 1.33, containerd 2.0 and Linux 6.3 are needed)"
+    )

@@ -27,6 +27,7 @@ COMMANDS = {
     "check": Command("webhook.cli.check.command", "Check the webhook of a cluster."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
+    "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),
 }
 
 

@@ -1,5 +1,6 @@
 """`dind-webhook config`: the configuration file."""
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import click
 from ruamel.yaml import YAML
 
 from webhook.cli.options import config_option, read_config
-from webhook.config import json_schema
+from webhook.config import expired_certificates, json_schema
 
 
 @click.group()
@@ -22,6 +23,8 @@ def check(file: Path) -> None:
     """Check FILE, and report every problem in a line of its own; - reads standard input."""
     found = read_config(file)
     source = "standard input" if file == Path("-") else file
+    for problem in expired_certificates(found, dt.datetime.now(dt.UTC)):
+        click.echo(f"Warning: {source}: {problem}", err=True)
     names = ", ".join(found.profiles)
     click.echo(f"{source}: valid (profiles: {names}; default: {found.default_profile})")
 

@@ -27,7 +27,7 @@ from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
 from webhook.cli.manifests.objects import BOUNDS
 from webhook.cli.manifests.rewrite import to_yaml
 from webhook.documents import parse_yaml
-from webhook.injection.scripts import START, WAIT
+from webhook.injection.scripts import SCRIPTS
 
 _REQUESTS = 200  # after the first
 _LIFETIME = timedelta(days=1)
@@ -145,7 +145,7 @@ def _print_difference(console: Console, before: Any, after: Any) -> None:  # noq
 
 def _without_scripts(text: str) -> str:
     """Replace the scripts of `webhook/injection` by their names."""
-    for name, script in (("dind-start.sh", START), ("dind-wait.sh", WAIT)):
+    for name, script in SCRIPTS.items():
         text = text.replace(json.dumps(script)[1:-1], f"<{name}, {len(script)} bytes>")
     return text
 

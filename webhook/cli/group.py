@@ -30,10 +30,14 @@ class BadInput(click.ClickException):
 
 
 class Command(Struct, frozen=True):
-    """The module that defines a command under the command's name, and its line in the help."""
+    """The module that defines a command under the command's name, and its line in the help.
+
+    A hidden command is for containers of the chart, and is not listed.
+    """
 
     module: str
     help: str
+    hidden: bool = False
 
 
 class Commands(click.Group):
@@ -65,7 +69,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the names, in the help's order."""
         del ctx
-        return list(self._commands)
+        return [name for name, command in self._commands.items() if not command.hidden]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
@@ -73,15 +77,16 @@ class Commands(click.Group):
         command = self._commands.get(cmd_name)
         if command is None:
             return None
-        loaded = getattr(importlib.import_module(command.module), cmd_name)
+        function = cmd_name.replace("-", "_")
+        loaded = getattr(importlib.import_module(command.module), function)
         assert isinstance(loaded, click.Command)  # noqa: S101 - the table says so
         return loaded
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands without importing them."""
-        del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.help) for name, command in self._commands.items()])
+            names = self.list_commands(ctx)
+            formatter.write_dl([(name, self._commands[name].help) for name in names])
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class _Result(Struct, frozen=True):
 
 
 @click.command()
-@input_options(required=True)
+@input_options(required=True, namespace_help="Namespace of objects that name none. Unset: default.")
 @click.option(
     "-o",
     "--output",

@@ -108,6 +108,20 @@ class LiveCluster:
         request = partial(self._admission.read_mutating_webhook_configuration, name)
         return self._find(f"read mutatingwebhookconfiguration {name}", request)
 
+    def config_map(self, namespace: str, name: str) -> client.V1ConfigMap | None:
+        """Read a ConfigMap."""
+        request = partial(self._core.read_namespaced_config_map, name, namespace)
+        return self._find(f"read configmaps in namespace {namespace}", request)
+
+    def runtime_class(self, name: str) -> client.V1RuntimeClass | None:
+        """Read a RuntimeClass."""
+        request = partial(client.NodeV1Api(self._access).read_runtime_class, name)
+        return self._find("read runtimeclasses", request)
+
+    def nodes(self, selector: str) -> list[client.V1Node]:
+        """List nodes by their labels."""
+        return self._list("nodes", partial(self._core.list_node, label_selector=selector))
+
     def _list(self, what: str, request: Callable[..., Any]) -> list[Any]:
         return self._read(f"list {what}", request).items or []
 

@@ -49,13 +49,14 @@ access_options = combined(
         "--kubeconfig",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Access to the cluster. Unset: as kubectl finds it, or as a pod has it.",
+        help="Kubeconfig file. Unset: $KUBECONFIG; without it, the service account in a pod, and "
+        "~/.kube/config elsewhere.",
     ),
     click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
 )
 
 
-def input_options(*, required: bool) -> Decorator:
+def input_options(*, required: bool, namespace_help: str) -> Decorator:
     """Add the options that name manifests and describe the cluster for them."""
     return combined(
         click.option(
@@ -71,15 +72,14 @@ def input_options(*, required: bool) -> Decorator:
             "--namespace-label",
             metavar="true|false",
             callback=_namespace_label,
-            help="Label dind.io/inject of every namespace. Unset: the label of Namespaces in the "
-            "files; other namespaces have none.",
+            help="Assume this label dind.io/inject on every namespace. Unset: only the labels of "
+            "Namespace objects in the files count.",
         ),
         click.option(
             "-n",
             "--namespace",
             metavar="NAME",
-            help="Namespace of objects that do not name one. Unset: default; of a pod in a "
-            "cluster: the context's.",
+            help=namespace_help,
         ),
         config_option,
     )

@@ -32,7 +32,10 @@ _PORT = click.IntRange(0, 65535)
 @click.command()
 @_option("--config", _PATH, "Configuration file. Unset: the default configuration.")
 @_option(
-    "--tls-dir", _PATH, "Directory with tls.crt and tls.key, as a Secret is mounted.", required=True
+    "--tls-dir",
+    _PATH,
+    "Directory with tls.crt and tls.key, such as the mount of a Secret of type kubernetes.io/tls.",
+    required=True,
 )
 @_option(
     "--client-ca",

@@ -1,38 +1,47 @@
 """The configuration file, and the value types that it shares with the core."""
 
+from webhook.config.daemon import AddressPool, Daemon
+from webhook.config.expiry import expired_certificates
 from webhook.config.loading import ConfigError, parse_config, read_config_file
 from webhook.config.models import (
-    AddressPool,
     Config,
-    Daemon,
+    Isolation,
     Maximum,
     Mode,
     Placement,
     Policy,
     Profile,
+    RegistryCredentials,
     ResourceList,
     Resources,
     SecretReference,
     Socket,
     Storage,
 )
+from webhook.config.registries import EVERY_REGISTRY, Mirror, Registry
 from webhook.config.schema import json_schema
 
 __all__ = [
+    "EVERY_REGISTRY",
     "AddressPool",
     "Config",
     "ConfigError",
     "Daemon",
+    "Isolation",
     "Maximum",
+    "Mirror",
     "Mode",
     "Placement",
     "Policy",
     "Profile",
+    "Registry",
+    "RegistryCredentials",
     "ResourceList",
     "Resources",
     "SecretReference",
     "Socket",
     "Storage",
+    "expired_certificates",
     "json_schema",
     "parse_config",
     "read_config_file",

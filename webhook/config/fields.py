@@ -114,16 +114,6 @@ Mtu = Annotated[
     Literal["auto"] | Annotated[int, Field(ge=576, le=65535)],
     Accepts('"auto" or a whole number from 576 to 65535'),
 ]
-Url = Annotated[
-    str,
-    Field(pattern=r"^https?://[^\s/]+[^\s]*$"),
-    Accepts("a URL (such as https://mirror.example.com)"),
-]
-Registry = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9.:/\[\]-]+$"),
-    Accepts("a registry or a network (such as registry.example.com:5000 or 10.0.0.0/8)"),
-]
 Flag = Annotated[
     str,
     Field(pattern=r"^--[a-z0-9][a-z0-9-]*(=[^\n]*)?$"),
@@ -143,13 +133,26 @@ SocketDirectory = Annotated[
     AfterValidator(_socket_directory),
 ]
 SecretName = Annotated[
-    str, Field(min_length=1, max_length=253), Accepts("a string of 1 to 253 characters")
+    str,
+    Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"),
+    Accepts("the name of a Secret (lower-case letters, digits, inner hyphens and dots)"),
+]
+VariableName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
+    Accepts("the name of an environment variable (such as SSL_CERT_FILE)"),
 ]
 NodeDirectory = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
     Accepts("an absolute path of a directory (such as /lib/modules)"),
     AfterValidator(_node_directory),
+]
+SeccompProfile = Annotated[
+    str,
+    # No part of the path begins with a dot, as the API server demands of `..`.
+    Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", max_length=255),
+    Accepts("the relative path of a file (such as dind-seccomp.json)"),
 ]
 CSIDriver = Annotated[
     str,

@@ -13,7 +13,7 @@ from webhook.config.wording import printable
 from webhook.documents import Bounds, DocumentError, decode, parse_yaml
 
 LARGEST = 256 * 1024  # bytes; ten times that of a file with a hundred profiles
-# A profile with every key has about 50 values; a pool's size is on the sixth level.
+# A profile with every key has about 50 values; a mirror's URL is on the seventh level.
 BOUNDS = Bounds(depth=20, values=20_000, is_plain=True)
 MOST_PROBLEMS = 50  # lines of an error
 

@@ -7,77 +7,52 @@ Rules that span several keys of one mapping stand on the last of these keys, so 
 elsewhere hides none of them.
 """
 
-import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Literal, Self, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from webhook.config import quantity
+from webhook.config.base import Located, Model, by_name, located
+from webhook.config.certificates import CERTIFICATES_READ, Certificates
+from webhook.config.daemon import Daemon, not_in_mode_node
 from webhook.config.fields import (
     ApiVersion,
     CSIDriver,
-    Flag,
     GroupId,
     Image,
     ImagePattern,
-    Mtu,
     Name,
-    Network,
     NodeDirectory,
     PolicyAnnotation,
-    PrefixLength,
     Quantity,
-    Registry,
+    SeccompProfile,
     Seconds,
     SecretName,
     SocketDirectory,
-    Url,
+    VariableName,
 )
 from webhook.config.image import is_allowed
 from webhook.config.paths import is_clear_of, real
-from webhook.config.wording import dotted, shown
+from webhook.config.registries import Registry, RegistryHost, check_names
+from webhook.config.wording import shown
 
-#: A problem's place, below what a validator validates, and its sentence.
-Located = tuple[tuple[str | int, ...], str]
-LOCATED = "located"
 _MOST_NAMES = 20  # that a message lists
-
-
-def _located(problems: Sequence[Located]) -> PydanticCustomError:
-    """The error of a validator that finds several problems, or one further below."""
-    text = "; ".join(f"{dotted(path)}: {sentence}" for path, sentence in problems)
-    return PydanticCustomError(LOCATED, "{text}", {"text": text, "problems": problems})
-
-
-def _by_name(schema: dict[str, Any]) -> None:
-    """Let validators name the pattern that a bad name does not match."""
-    ((pattern, named),) = schema.pop("patternProperties").items()
-    schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": named}
-
-
-class Model(BaseModel):
-    """A mapping of the file: strict, with keys in camelCase, which Python spells its own way."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-        extra="forbid",
-        frozen=True,
-        strict=True,
-    )
+_MOST_VARIABLES = 20  # of jobCertificates, in each container
+# A pod carries all files of its profile. etcd takes objects of 1.5 MiB, and the kernel 2 MiB of
+# arguments and variables (execve(2)).
+_MOST_REGISTRIES = 100
+# The webhook sets the first two itself. Without the others, hardly any program starts.
+_NO_CERTIFICATES = (
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PATH",
+)
+Value = TypeVar("Value")
 
 
 class Mode(StrEnum):
@@ -92,6 +67,14 @@ class Placement(StrEnum):
 
     INIT_CONTAINER = "initContainer"
     CONTAINER = "container"
+
+
+class Isolation(StrEnum):
+    """What keeps the sidecar, whose containers need powers of root, from the node."""
+
+    PRIVILEGED = "privileged"
+    USER_NAMESPACE = "userNamespace"
+    RUNTIME_CLASS = "runtimeClass"
 
 
 class ResourceList(Model):
@@ -151,7 +134,7 @@ class Resources(Model):
             if name in requested and quantity.parse(limit) < quantity.parse(requested[name])
         ]
         if problems:
-            raise _located(problems)
+            raise located(problems)
         return limits
 
 
@@ -181,44 +164,6 @@ class Storage(Model):
     )
 
 
-class AddressPool(Model):
-    """Networks from which the daemon cuts its bridges' subnets (--default-address-pool)."""
-
-    base: Network = Field(description="The network to divide, such as 10.200.0.0/16.")
-    size: PrefixLength = Field(description="Prefix length of each subnet.")
-
-    @field_validator("size")
-    @classmethod
-    def _fits_base(cls, size: int, info: ValidationInfo) -> int:
-        """Reject what dockerd rejects at its start, in every pod."""
-        if "base" in info.data:
-            network = ipaddress.ip_network(info.data["base"])
-            if not network.prefixlen <= size <= network.max_prefixlen:
-                raise ValueError(
-                    f"{size} does not fit base {network} "
-                    f"(accepted: from {network.prefixlen} to {network.max_prefixlen})"
-                )
-        return size
-
-
-class Daemon(Model):
-    """dockerd's settings."""
-
-    registry_mirrors: tuple[Url, ...] = Field(
-        default=(), description="Mirrors of Docker Hub (--registry-mirror)."
-    )
-    insecure_registries: tuple[Registry, ...] = Field(
-        default=(), description="Registries without TLS that can be trusted (--insecure-registry)."
-    )
-    default_address_pools: tuple[AddressPool, ...] = Field(
-        default=(), description="Networks of the daemon's bridges (--default-address-pool)."
-    )
-    mtu: Mtu = Field(
-        default="auto", description="MTU of the daemon's bridges; `auto` takes the pod's own."
-    )
-    extra_args: tuple[Flag, ...] = Field(default=(), description="More flags of dockerd.")
-
-
 class Socket(Model):
     """Where the socket is, and who may use it.
 
@@ -236,10 +181,52 @@ class Socket(Model):
     )
 
 
+class JobCertificates(Model):
+    """How the containers that get the socket also get the CA certificates of their profile."""
+
+    file: bool = Field(
+        default=False,
+        description="Write `caCertificates` to the file `ca.crt` in the socket's directory.",
+    )
+    environment: tuple[VariableName, ...] = Field(
+        default=(),
+        max_length=_MOST_VARIABLES,
+        description="Variables that are set to the path of this file in containers that lack them, "
+        "such as NODE_EXTRA_CA_CERTS. Most others, such as SSL_CERT_FILE, make a program trust "
+        "these certificates only.",
+    )
+
+    @field_validator("environment")
+    @classmethod
+    def _name_no_certificates(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Reject variables for which the path of a certificate breaks the container."""
+        problems = [
+            ((index,), f"{name} does not name a file of certificates (such as SSL_CERT_FILE)")
+            for index, name in enumerate(names)
+            if name in _NO_CERTIFICATES
+        ]
+        if problems:
+            raise located(problems)
+        return names
+
+
 class SecretReference(Model):
     """A Secret in the pod's own namespace, by name."""
 
     name: SecretName = Field(description="The Secret's name.")
+
+
+class RegistryCredentials(Model):
+    """A Secret in the pod's own namespace with which the job's containers use registries."""
+
+    secret_name: SecretName = Field(
+        description="The Secret's name; its type is kubernetes.io/dockerconfigjson."
+    )
+    containers: tuple[Name, ...] = Field(
+        default=(),
+        description="Names of the containers that get the credentials, if they get the socket. "
+        "Empty: those that `dind.io/containers` lists; without that annotation, none.",
+    )
 
 
 class Profile(Model):
@@ -260,6 +247,22 @@ class Profile(Model):
         default=Storage(), description="The image store, an emptyDir at /var/lib/docker."
     )
     daemon: Daemon = Field(default=Daemon(), description="dockerd's settings.")
+    registries: dict[RegistryHost, Registry] = Field(
+        default={},
+        max_length=_MOST_REGISTRIES,
+        json_schema_extra=by_name,
+        description="Mirrors, CAs and credentials by registry: a host, with its port where image "
+        "names have one, or `*` for all registries without an entry.",
+    )
+    ca_certificates: Certificates | None = Field(
+        default=None,
+        description="CA certificates that the daemon trusts for every server, beside those of the "
+        "image, such as that of a proxy that intercepts TLS.",
+    )
+    job_certificates: JobCertificates = Field(
+        default=JobCertificates(),
+        description="How the pod's containers get `caCertificates`.",
+    )
     socket: Socket = Field(default=Socket(), description="Where the socket is, and who may use it.")
     start_timeout: Seconds = Field(
         default=60, description="Seconds until a daemon that does not answer has failed."
@@ -279,23 +282,46 @@ class Profile(Model):
         description="CSI drivers whose inline volumes are mirrored, too. Never list a driver whose "
         "volumes hold Secrets.",
     )
-    node_directories: tuple[NodeDirectory, ...] = Field(
-        default=(),
-        description="Directories of the node that the sidecar mounts read-only at the same paths, "
-        "such as /lib/modules for kind.",
-    )
     runtime_class_name: Name | None = Field(
         default=None,
         description="The pod's runtime class, such as sysbox or kata.",
     )
-    privileged: bool = Field(
-        default=True, description="Run the sidecar privileged. `false` needs a runtimeClassName."
+    isolation: Isolation = Field(
+        default=Isolation.PRIVILEGED,
+        description="`privileged` runs the sidecar privileged. `userNamespace` runs the whole pod "
+        "in a user namespace, the sidecar unprivileged and root only there; nodes must be prepared "
+        "for it. `runtimeClass` runs an unprivileged sidecar in a runtime that isolates it, which "
+        "runtimeClassName names.",
+    )
+    seccomp_profile: SeccompProfile | None = Field(
+        default=None,
+        description="With `userNamespace`: the seccomp profile of the sidecar, a file below the "
+        "kubelet's directory seccomp on each node. Default: none, Unconfined.",
+    )
+    node_directories: tuple[NodeDirectory, ...] = Field(
+        default=(),
+        description="Directories of the node that the sidecar mounts read-only at the same paths, "
+        "such as /lib/modules for kind.",
     )
     placement: Placement = Field(
         default=Placement.INIT_CONTAINER,
         description="`initContainer` makes a native sidecar, which is ready before the pod's "
         "containers start; `container` is for runtimes without native sidecars.",
     )
+    registry_credentials: RegistryCredentials | None = Field(
+        default=None,
+        description="Credentials with which `docker` in the job's containers pulls from and pushes "
+        "to registries.",
+    )
+
+    @field_validator("seccomp_profile")
+    @classmethod
+    def _in_a_user_namespace(cls, path: str | None, info: ValidationInfo) -> str | None:
+        """Reject a profile that a privileged sidecar would ignore."""
+        other = info.data.get("isolation", Isolation.USER_NAMESPACE)
+        if path is not None and other is not Isolation.USER_NAMESPACE:
+            raise ValueError("accepted only with isolation userNamespace")
+        return path
 
     @field_validator("node_directories")
     @classmethod
@@ -303,6 +329,8 @@ class Profile(Model):
         cls, directories: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
         """Reject directories that the socket's would hide, or that would hide the socket's."""
+        if directories and info.data.get("isolation") is Isolation.USER_NAMESPACE:
+            raise ValueError("not accepted with isolation userNamespace, which keeps the node out")
         own = getattr(info.data.get("socket"), "directory", None)
         if own is None:
             return directories
@@ -312,8 +340,60 @@ class Profile(Model):
             if not is_clear_of(real(path), (real(own),))
         ]
         if problems:
-            raise _located(problems)
+            raise located(problems)
         return directories
+
+    @field_validator("registries")
+    @classmethod
+    def _have_names_that_fit(cls, registries: dict[str, Registry]) -> dict[str, Registry]:
+        return check_names(registries)
+
+    @field_validator("registries", "ca_certificates")
+    @classmethod
+    def _not_of_the_node(cls, value: Value, info: ValidationInfo) -> Value:
+        """Reject what would do nothing: the chart configures the node's daemon."""
+        if value and info.data.get("mode") is Mode.NODE:
+            raise ValueError(not_in_mode_node("node.files"))
+        return value
+
+    @field_validator("registry_credentials")
+    @classmethod
+    def _written_by_a_sidecar(
+        cls, credentials: RegistryCredentials | None, info: ValidationInfo
+    ) -> RegistryCredentials | None:
+        """Reject what would do nothing: the sidecar writes the files with the credentials."""
+        if credentials is not None and info.data.get("mode") is Mode.NODE:
+            raise ValueError("not accepted in mode node, which has no sidecar to write the files")
+        return credentials
+
+    @field_validator("daemon")
+    @classmethod
+    def _not_for_the_node(cls, daemon: Daemon, info: ValidationInfo) -> Daemon:
+        if info.data.get("mode") is Mode.NODE and (problems := daemon.of_the_node()):
+            raise located(problems)
+        return daemon
+
+    @field_validator("ca_certificates")
+    @classmethod
+    def _are_read(cls, certificates: str | None, info: ValidationInfo) -> str | None:
+        """Reject what hides them from dockerd. Source: Go, crypto/x509/root_unix.go."""
+        directories = info.data.get("daemon", Daemon()).env.get("SSL_CERT_DIR", CERTIFICATES_READ)
+        if certificates is not None and CERTIFICATES_READ not in directories.split(":"):
+            raise ValueError(
+                "dockerd does not read them with this daemon.env.SSL_CERT_DIR (accepted: a list of "
+                f"directories with {CERTIFICATES_READ})"
+            )
+        return certificates
+
+    @field_validator("job_certificates")
+    @classmethod
+    def _has_certificates(cls, job: JobCertificates, info: ValidationInfo) -> JobCertificates:
+        """Reject a file without content, and variables without a file."""
+        if job.environment and not job.file:
+            raise located([(("environment",), "needs file: true, the file that they name")])
+        if job.file and info.data.get("ca_certificates", "") is None:
+            raise located([(("file",), "needs caCertificates")])
+        return job
 
     @field_validator("socket")
     @classmethod
@@ -324,22 +404,20 @@ class Profile(Model):
                 f"{shown(socket.directory)} would hide the kubelet's own mounts in mode node "
                 "(accepted: a directory of its own, such as /var/run/dind)"
             )
-            raise _located([(("directory",), problem)])
+            raise located([(("directory",), problem)])
         return socket
 
-    @field_validator("privileged")
+    @field_validator("isolation")
     @classmethod
-    def _unless_the_runtime_isolates(cls, privileged: bool, info: ValidationInfo) -> bool:
+    def _names_the_runtime(cls, isolation: Isolation, info: ValidationInfo) -> Isolation:
         """Reject an unprivileged daemon in an ordinary runtime, where it does not start.
 
         In mode node too: `dind.io/mode: sidecar` may make a sidecar of it.
         """
-        if not privileged and info.data.get("runtime_class_name", "") is None:
-            raise ValueError(
-                "false needs a runtimeClassName (such as sysbox or kata), since dockerd does not "
-                "start in an ordinary unprivileged container"
-            )
-        return privileged
+        has_none = info.data.get("runtime_class_name", "") is None
+        if isolation is Isolation.RUNTIME_CLASS and has_none:
+            raise ValueError("runtimeClass needs a runtimeClassName (such as sysbox or kata)")
+        return isolation
 
 
 class Maximum(Model):
@@ -404,7 +482,7 @@ class Config(Model):
     profiles: dict[Name, Profile] = Field(
         default={},
         validate_default=True,
-        json_schema_extra=_by_name,
+        json_schema_extra=by_name,
         description="Profiles by name. Where the default profile is called `default`, its absence "
         "here means the built-in one.",
     )
@@ -419,12 +497,30 @@ class Config(Model):
             return {**profiles, "default": Profile()}
         return profiles
 
+    @field_validator("policy")
+    @classmethod
+    def _lets_pods_choose_containers(cls, policy: Policy, info: ValidationInfo) -> Policy:
+        """Reject credentials that no pod can get."""
+        if "containers" in policy.annotations:
+            return policy
+        profiles: Mapping[str, Profile] = info.data.get("profiles", {})
+        problems: list[Located] = []
+        for name, profile in profiles.items():
+            credentials = profile.registry_credentials
+            if credentials is not None and not credentials.containers:
+                text = f"without containers, no pod of profile {shown(name)} can get its "
+                text += "registryCredentials, which name no containers either"
+                problems.append((("annotations",), text))
+        if problems:
+            raise located(problems)
+        return policy
+
     @model_validator(mode="after")
     def _names_profiles_that_exist(self) -> Self:
         if problems := list(
             unknown_profiles(self.default_profile, self.profiles, self.policy.profiles)
         ):
-            raise _located(problems)
+            raise located(problems)
         return self
 
 

@@ -2,12 +2,13 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
+from types import NoneType, UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from webhook.config import fields, models
+from webhook.config import base, fields, models
 from webhook.config.wording import dotted, printable, shown
 
 _CLOSE = 0.7  # similarity of a slip of the pen; "gpu" and "cpu" are 0.67
@@ -22,6 +23,7 @@ _KINDS = {
 }
 _SENTENCES = {
     "missing": "required field is missing",
+    "too_long": "has too many items (accepted: at most {max_length})",
 }
 _KEY = "[key]"  # pydantic's last step of the path to a mapping's key
 
@@ -42,22 +44,24 @@ def _lines(details: ErrorDetails) -> Iterator[str]:
     match details["type"]:
         case "extra_forbidden":
             yield line(path, _unknown_key(path))
-        case models.LOCATED:
+        case base.LOCATED:
             for below, sentence in context["problems"]:
                 yield line((*path, *below), sentence)
+        case "value_error" if path[-1:] == (_KEY,):
+            yield line(path[:-2], f"key {context['error']}")
         case "value_error":
             yield line(path, str(context["error"]))
         case "enum" | "literal_error":
             expected = context["expected"].replace("'", '"')
             yield line(path, f"{shown(value)} is not {expected}")
-        case fields.NOT_ACCEPTED if path[-1] == _KEY:
+        case fields.NOT_ACCEPTED if path[-1:] == (_KEY,):
             yield line(path[:-2], f"key {shown(value)} is not {details['msg']}")
         case fields.NOT_ACCEPTED:
             yield line(path, f"{shown(value)} is not {details['msg']}")
         case kind if kind in _KINDS:
             yield line(path, _wrong_kind(value, kind))
         case kind:
-            yield line(path, _SENTENCES.get(kind, details["msg"]))
+            yield line(path, _SENTENCES.get(kind, "{}").format(details["msg"], **context))
 
 
 def _wrong_kind(value: object, kind: str) -> str:
@@ -84,4 +88,6 @@ def keys_at(path: Sequence[str | int]) -> list[str]:
             kind = next(f.annotation for f in kind.model_fields.values() if f.alias == step)
         else:  # the values of a mapping, or the items of a list
             kind = next(part for part in reversed(get_args(kind)) if part is not ...)
+        if isinstance(kind, UnionType):  # a mapping that may be absent
+            kind = next(part for part in get_args(kind) if part is not NoneType)
     return [str(field.alias) for field in kind.model_fields.values()]

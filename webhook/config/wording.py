@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 _LONGEST = 60  # characters of a value, or of a key, that a message repeats
+_USER_OF_URL = re.compile(r"(?<=://).*@")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -22,13 +23,13 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def shown(value: object) -> str:
-    """Repeat a value of JSON as it would be written there, cut if long."""
+    """Repeat a value of JSON as it would be written there, cut if long, without a password."""
     match value:
         case dict():
             return "a mapping"
         case list():
             return "a list"
-    text = json.dumps(value, ensure_ascii=False)
+    text = _USER_OF_URL.sub("***@", json.dumps(value, ensure_ascii=False))
     return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
 
 

@@ -22,7 +22,7 @@ OWN_ANNOTATIONS = 100
 ANNOTATION_LENGTH = 4_096  # characters
 
 #: For pods that carry an injection, when the API server calls the webhook again: an injection adds
-#: a mount to each container, and at most every mount to the daemon.
+#: up to two mounts to each container, and at most every mount to the daemon.
 INJECTED_FACTOR = 3
 
 Count = tuple[int, str, int]  # count, what is counted, bound
@@ -64,12 +64,13 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
         mounts += len(container.volume_mounts or ())
         variables += len(container.env or ())
         words += len(container.command or ()) + len(container.args or ())
+        words += len(container.post_start())
     problems = _exceeded(
         factor,
         (conditions, "requirements and values in node affinity", ITEMS),
         (mounts, "volumeMounts in all containers", MOUNTS),
         (variables, "environment variables in all containers", VARIABLES),
-        (words, "words in command and args of all containers", WORDS),
+        (words, "words in command, args and postStart of all containers", WORDS),
     )
     if problems:
         return problems
@@ -77,9 +78,11 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
     for volume in pod.volumes:
         text += len(volume.name) + len(volume.host_path.path if volume.host_path else "")
         text += len(volume.csi.driver if volume.csi else "")
+        text += len(volume.secret.secret_name if volume.secret else "")
     for container in containers:
         text += len(container.name) + len(container.image or "")
         text += sum(map(len, container.command or ())) + sum(map(len, container.args or ()))
+        text += sum(map(len, container.post_start()))
         for mount in container.volume_mounts or ():
             text += len(mount.name) + len(mount.mount_path) + len(mount.sub_path or "")
             text += len(mount.sub_path_expr or "")

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from webhook.config import Config, Mode, Placement
+from webhook.config import Config, Isolation, Mode, Placement
 from webhook.injection import bounds
 from webhook.injection.annotations import PREFIX, parse_annotations
 from webhook.injection.decisions import (
@@ -191,8 +191,11 @@ def _check_platform(case: Case) -> Answer:
     if settings is not None and settings.profile.mode is Mode.SIDECAR:
         if spec.host_network:
             reasons.append(Reason.HOST_NETWORK)
-        if spec.host_users is False and settings.profile.privileged:
+        isolation = settings.profile.isolation
+        if isolation is Isolation.PRIVILEGED and spec.host_users is False:
             reasons.append(Reason.HOST_USERS)
+        if isolation is Isolation.USER_NAMESPACE and spec.uses_namespaces_of_node():
+            reasons.append(Reason.USER_NAMESPACE)
     if not reasons and settings is None:
         return _NO_SETTINGS
     return _denied_if(

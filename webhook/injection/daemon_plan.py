@@ -7,7 +7,9 @@ from typing import Any
 from msgspec import Struct
 
 from webhook.config.paths import real
-from webhook.injection import node, sidecar
+from webhook.injection import client_config, daemon_files, node, sidecar
+from webhook.injection.client_config import ClientsPlan
+from webhook.injection.daemon_files import SecretFiles
 from webhook.injection.decisions import warning
 from webhook.injection.existing import ExistingInjection
 from webhook.injection.mirror import mirror_mounts
@@ -16,6 +18,7 @@ from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import SharedSocket
 from webhook.injection.socket_plan import SocketPlan
 from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
+from webhook.injection.volumes import Volume
 
 
 class DaemonPlan(Struct, frozen=True):
@@ -37,6 +40,8 @@ def plan_daemon(
     settings: Settings,
     socket: SharedSocket,
     plans: Sequence[SocketPlan],
+    *,
+    clients: ClientsPlan,
     existing: ExistingInjection | None,
 ) -> DaemonPlan:
     """Plan the injected container and its volumes.
@@ -46,6 +51,7 @@ def plan_daemon(
         settings: its profile and options.
         socket: the shared volume.
         plans: of the containers that get the socket.
+        clients: the configuration of their Docker clients.
         existing: what an earlier injection added; its volumes keep their names.
     """
     profile = settings.profile
@@ -65,16 +71,29 @@ def plan_daemon(
         mounts: list[dict[str, Any]] = []
         # A container that another webhook adds later gets the socket; the sidecar does not change.
         if existing is None or existing.has_lost_mounts():
-            mounts, warnings = _mirror(pod, settings, socket, plans, existing)
+            mounts, warnings = _mirror(
+                pod, settings, socket, plans, existing=existing, client_volume=clients.volume
+            )
             mounts += _other_socket_mounts(socket, plans)
         node_directories = _name_node_volumes(pod, profile.node_directories, existing)
+        files = daemon_files.secrets(profile, with_credentials=clients.has_credentials)
+        secrets = _name_secret_volumes(pod, files, existing)
         container = sidecar.container(
             profile,
             socket.directory,
             socket.volume,
             storage_volume,
             token_volume,
-            more_mounts=[*mounts, *starmap(sidecar.node_directory_mount, node_directories)],
+            environment=[
+                *daemon_files.environment(profile, socket.directory),
+                *clients.variables,
+            ],
+            more_mounts=[
+                *mounts,
+                *starmap(sidecar.node_directory_mount, node_directories),
+                *[each.to_mount(name) for name, each in secrets],
+                *([client_config.config_mount(clients.volume)] if clients.volume else ()),
+            ],
             storage_is_limited=any(c.limits_storage() for c in pod.all_containers()),
             has_local_apparmor_profile=pod.spec.has_local_apparmor_profile(),
         )
@@ -83,6 +102,8 @@ def plan_daemon(
             sidecar.storage_volume(storage_volume, profile.storage),
             no_token,
             *starmap(sidecar.node_directory_volume, node_directories),
+            *[each.to_volume(name) for name, each in secrets],
+            *([client_config.config_volume(clients.volume)] if clients.volume else ()),
         ]
     if existing is None and socket.volume != (default := default_volume(profile.mode)):
         text = "the pod has another volume {}: the socket's volume is {}"
@@ -132,12 +153,38 @@ def _name_node_volumes(
     return named
 
 
+def _name_secret_volumes(
+    pod: Pod, secrets: Sequence[SecretFiles], existing: ExistingInjection | None
+) -> list[tuple[str, SecretFiles]]:
+    """Name the volumes of the registries' Secrets.
+
+    Those of an earlier injection keep their names, also if they have lost their mounts.
+    """
+    taken = {volume.name for volume in pod.volumes}
+    named = []
+    for files in secrets:
+        name = existing.volume_at(files.directory) if existing else None
+        if existing and name is None:
+            name = next((v.name for v in pod.volumes if _is_left(v, files)), None)
+        name = name or free_volume_name(files.volume, taken)
+        taken.add(name)
+        named.append((name, files))
+    return named
+
+
+def _is_left(volume: Volume, files: SecretFiles) -> bool:
+    is_of_secret = volume.secret is not None and volume.secret.secret_name == files.secret
+    return is_of_secret and is_volume_name(volume.name, files.volume)
+
+
 def _mirror(
     pod: Pod,
     settings: Settings,
     socket: SharedSocket,
     plans: Sequence[SocketPlan],
+    *,
     existing: ExistingInjection | None,
+    client_volume: str,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     if not settings.profile.mirror_mounts:
         return [], []
@@ -145,7 +192,7 @@ def _mirror(
     later = [container for container in pod.init_containers if container is not injected]
     return mirror_mounts(
         plans,
-        pod.volumes,
+        [volume for volume in pod.volumes if volume.name != client_volume],
         socket,
         later=() if socket.daemon_starts_last else later,
         profile=settings.profile,

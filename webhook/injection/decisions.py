@@ -16,10 +16,22 @@ _SHOWN_WARNINGS = 20
 
 
 class Problem(Struct, frozen=True, gc=False):
-    """One cause of a denial; `message` says what is wrong, where, and what is accepted."""
+    """One cause of a denial.
+
+    Attributes:
+        reason: its reason.
+        message: what is wrong, where, and what is accepted.
+        own_fix: what the user can do about it; empty: the reason's fix.
+    """
 
     reason: Reason
     message: str
+    own_fix: str = ""
+
+    @property
+    def fix(self) -> str:
+        """What the user can do about it; empty if nothing needs to be done."""
+        return self.own_fix or self.reason.fix
 
 
 class Audit(Struct, frozen=True):

@@ -8,6 +8,66 @@ say() {
   echo "dind-start: $*" >&2
 }
 
+# POSIX has no escape for it.
+newline='
+'
+
+# Writes one file. The first line of $1 is its path. A directory with the files `username` and `password`
+# may follow the path; their values, as HTTP encodes them, replace @AUTH@ in the content. The credentials
+# are never words of a command: every process of the pod may read those.
+write_file() {
+  path=${1%%"$newline"*}
+  content=${1#*"$newline"}
+  secret=
+  case $path in
+    *" "*) secret=${path#* } path=${path%% *} ;;
+  esac
+  mkdir -p "${path%/*}" || return
+  if [ -n "$secret" ]; then
+    credentials=$(cat "$secret/username") && credentials=$credentials:$(cat "$secret/password") \
+      && credentials=$(printf %s "$credentials" | base64 | tr -d '\n') || return
+    rest=$content
+    content=
+    while [ "$rest" != "${rest#*@AUTH@}" ]; do
+      content=$content${rest%%@AUTH@*}$credentials
+      rest=${rest#*@AUTH@}
+    done
+    content=$content$rest
+    (umask 077 && : >"$path") || return
+  fi
+  printf %s "$content" >"$path"
+}
+
+# Writes the configuration of the Docker client of one container, in its directory of the volume that only the
+# sidecar mounts as a whole. The first line of $1 is the name of the container and files with JSON objects,
+# whose keys are added to those of the object in the other lines: in JSON, the last key of a name wins.
+# A string of JSON contains no line break and no tab, so all of them are white space. The values are never
+# words of a command: every process of the pod may read those.
+# After a restart of the sidecar, the directory stays as the container has left it. That is why config.json is
+# the last file, and complete when it appears. Every user of the container may change the files.
+write_client() {
+  content=${1#*"$newline"}
+  words=${1%%"$newline"*}
+  name=${words%% *}
+  client=/var/dind/clients/$name
+  [ ! -e "$client/config.json" ] || return 0
+  mkdir -p "$client/buildx" || return
+  for file in ${words#"$name"}; do
+    keys=$(tr -d '\t\r\n' <"$file") || return
+    case $keys in
+      *"{"*[!\ {}]*) content=${content%"}"},${keys#*"{"} ;;
+    esac
+  done
+  if [ -e "$socket/buildkitd.toml" ]; then
+    # The container may see the socket elsewhere, but its own directory always at this path.
+    sed "s|\"$socket/buildkit/|\"/etc/dind/docker/buildx/buildkit/|g" "$socket/buildkitd.toml" \
+      >"$client/buildx/buildkitd.default.toml" || return
+    [ ! -d "$socket/buildkit" ] || cp -R "$socket/buildkit" "$client/buildx" || return
+  fi
+  printf %s "$content" >"$client/config.new" && chmod -R a+rwX "$client" \
+    && mv "$client/config.new" "$client/config.json"
+}
+
 # The kernel lists the preferred default route first. The IPv6 table also contains a default route of
 # `lo`, which means "unreachable".
 default_interface() {
@@ -29,6 +89,32 @@ pod_mtu() {
   esac
   cat "/sys/class/net/$(default_interface 2>/dev/null)/mtu" 2>/dev/null
 }
+
+# Link-local addresses (scope 20) do not count.
+pod_has_ipv6() {
+  while read -r _ _ _ scope _ interface; do
+    [ "$scope" = 00 ] && [ "$interface" != lo ] && return
+  done </proc/net/if_inet6
+  return 1
+}
+
+# Files are in numbered variables, which dockerd does not inherit.
+number=0
+while eval "file=\${DIND_FILE_$number-}" && [ -n "$file" ]; do
+  unset "DIND_FILE_$number"
+  number=$((number + 1))
+  write_file "$file" 2>/dev/null || say "cannot write $path${secret:+ with the username and password in $secret}"
+done
+
+# The first flag is the address of the socket. The clients come after the files, which they use.
+socket=${1#--host=unix://}
+socket=${socket%/docker.sock}
+number=0
+while eval "text=\${DIND_CLIENT_$number-}" && [ -n "$text" ]; do
+  unset "DIND_CLIENT_$number"
+  number=$((number + 1))
+  write_client "$text" 2>/dev/null || say "cannot write the configuration of the Docker client in $name"
+done
 
 cgroups=/sys/fs/cgroup
 # Without the child to which a previous run moved this process.
@@ -98,6 +184,9 @@ keep_inside_the_pod() {
 spare_the_daemon() {
   group=$cgroups$own/memory.oom.group
   [ ! -e "$group" ] || echo 0 >"$group" || return
+  # In a user namespace, the score cannot be lowered, and nested containers have the same one.
+  read -r _ owner _ </proc/self/uid_map
+  [ "$owner" = 0 ] || return 0
   score=/proc/$self/oom_score_adj
   [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
@@ -112,6 +201,13 @@ case " $* " in
       say "cannot find the pod's MTU; nested networks keep dockerd's 1500"
     fi
     ;;
+esac
+
+# Without IPv6 in the pod, dockerd starts sooner without its rules for it. A setting of the user's wins;
+# dockerd does not start if a flag is also in its configuration file.
+case " $* $(cat /etc/docker/daemon.json 2>/dev/null)" in
+  *--ip6tables* | *--config-file* | *'"ip6tables"'*) ;;
+  *) pod_has_ipv6 2>/dev/null || set -- --ip6tables=false "$@" ;;
 esac
 
 # The wrapper script of the official image mounts a tmpfs on /tmp, which would hide mounts below it, unless

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG]
-# It always ends, because the kubelet cannot delete a pod while its hook runs.
+# Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG [CHECK]]
+# It always ends, because the kubelet cannot delete a pod while its hook runs. CHECK is a script that prints
+# why the node cannot run the daemon.
 # The reason of a failure is also written to LOG, since the kubelet does not show the output of a hook.
 
 seconds=$1
@@ -8,13 +9,19 @@ export DOCKER_HOST="$2"
 # Not the one in a home directory, which may be a volume of the job: docker runs programs that it names.
 export DOCKER_CONFIG=/var/dind/docker-config
 log=${3:-/dev/null}
+check=$4
 socket=${DOCKER_HOST#unix://}
 status=
 
 # The kernel ignores SIGTERM for process 1 of a container unless there is a trap.
 trap 'exit 143' TERM
 
+# The start script makes the log, and the hook may run before it. Without the log, this ends after 10 s.
 fail() {
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ ! -e "$log" ] || break
+    sleep 0.5
+  done
   echo "dind-wait: $*" >>"$log"
   echo "dind-wait: $*" >&2
   exit 1
@@ -27,12 +34,10 @@ uptime_seconds() {
 }
 
 # SIGKILL always ends the command. A call during the start of dockerd waits in the queue of the socket and
-# is answered as soon as dockerd is ready.
+# is answered as soon as dockerd is ready. The last call may begin just before the deadline and takes its 5 s
+# too: on a busy node, an answer may take longer than a second.
 docker_answers() {
-  limit=$((end - now))
-  [ "$limit" -le 5 ] || limit=5
-  [ "$limit" -ge 1 ] || limit=1
-  words=$(timeout -s KILL "$limit" docker version 2>&1 >/dev/null)
+  words=$(timeout -s KILL 5 docker version 2>&1 >/dev/null)
   status=$?
   [ "$status" = 0 ]
 }
@@ -63,6 +68,8 @@ esac
 for tool in docker timeout; do
   command -v "$tool" >/dev/null || fail "the command '$tool' is missing from this image"
 done
+
+[ -z "$check" ] || problem=$(sh -c "$check") || fail "$problem"
 
 now=$(uptime_seconds)
 start=$now

@@ -11,11 +11,11 @@ from webhook.injection import node, sidecar
 from webhook.injection.annotations import STATUS
 from webhook.injection.pod import Container, Pod
 from webhook.injection.scripts import START_NAME, WAIT_NAME
+from webhook.injection.socket_address import socket_directory
 from webhook.injection.volume_names import default_volume, is_volume_name
 from webhook.injection.volumes import Volume, VolumeMount
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
-_UNIX = "unix://"
 # They are repeated for every container, so a look-alike must not choose how long they are.
 _LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
 _LONGEST_VOLUME = 63  # characters; a DNS label
@@ -126,13 +126,6 @@ def _mode_of_command(container: Container) -> Mode | None:
     if names == (sidecar.NAME, START_NAME):
         return Mode.SIDECAR
     return Mode.NODE if names == (node.NAME, WAIT_NAME) else None
-
-
-def socket_directory(arguments: Sequence[str]) -> str:
-    """The directory of the first socket address in the arguments, empty if there is none."""
-    addresses = (word.removeprefix("--host=") for word in arguments)
-    address = next((word for word in addresses if word.startswith(_UNIX)), "")
-    return address.removeprefix(_UNIX).rpartition("/")[0]
 
 
 def is_shared(volume: Volume | None, mode: Mode, directory: str) -> bool:

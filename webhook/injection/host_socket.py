@@ -10,7 +10,8 @@ from webhook.config.paths import is_within, normal, real
 from webhook.injection.decisions import warning
 from webhook.injection.pod import Container
 from webhook.injection.selection import Candidate
-from webhook.injection.shared_socket import SOCKET_FILE, SharedSocket
+from webhook.injection.shared_socket import SharedSocket
+from webhook.injection.socket_address import SOCKET_FILE
 from webhook.injection.volumes import Volume, VolumeMount
 
 _HOST_DIRECTORY = "/var/run"

@@ -7,10 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from webhook import __version__
-from webhook.config import Mode
+from webhook.config import Isolation, Mode
 from webhook.config.image import LONGEST
 from webhook.injection import bounds
 from webhook.injection.annotations import STATUS
+from webhook.injection.certificate_variables import set_certificate_variables
+from webhook.injection.client_config import plan_clients
 from webhook.injection.daemon_plan import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
 from webhook.injection.existing import ExistingInjection
@@ -62,13 +64,19 @@ def inject(
     plans = [plan_container(candidate, socket, host_volumes) for candidate in selected]
     patch: list[Operation] = []
     warnings = list(warnings)
+    certificate_variables = settings.profile.job_certificates.environment
     for plan in plans:
         patch += plan.operations
+        if mode is Mode.SIDECAR:
+            patch += set_certificate_variables(plan, certificate_variables)
         warnings += plan.warnings
     if host_volumes:
         warnings += _remaining_host_mounts(pod, plans, host_volumes)
         patch += _remove_unused_volumes(pod, plans)
-    daemon = plan_daemon(pod, settings, socket, plans, existing)
+    clients = plan_clients(pod, settings, selected, existing, mode)
+    patch += clients.operations
+    warnings += clients.warnings
+    daemon = plan_daemon(pod, settings, socket, plans, clients=clients, existing=existing)
     warnings += daemon.warnings
     if existing is None:
         patch.append(_add_container(pod, daemon.container, is_last=socket.daemon_starts_last))
@@ -129,7 +137,7 @@ def _add_container(pod: Pod, container: dict[str, Any], *, is_last: bool) -> Ope
 
 
 def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
-    """Add the socket's group, the profile's pull secrets and its runtime class."""
+    """Add the socket's group, the profile's pull secrets and its isolation."""
     spec, profile = pod.spec, settings.profile
     gid = profile.socket.gid
     patch: list[Operation] = []
@@ -148,6 +156,9 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
         patch += append("/spec/imagePullSecrets", secrets, list_exists=list_exists)
     if mode is Mode.SIDECAR and profile.runtime_class_name and not spec.runtime_class_name:
         patch.append(add("/spec/runtimeClassName", profile.runtime_class_name))
+    in_user_namespace = profile.isolation is Isolation.USER_NAMESPACE
+    if mode is Mode.SIDECAR and in_user_namespace and spec.host_users is not False:
+        patch.append(add("/spec/hostUsers", value=False))
     return patch
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from webhook.config import Profile
 from webhook.injection.scripts import WAIT, WAIT_NAME
 from webhook.injection.sidecar import no_token_mount
+from webhook.injection.socket_address import socket_address
 
 NAME = "dind-wait"
 SOCKET_VOLUME = "dind-node"
@@ -25,7 +26,7 @@ def container(
         "name": NAME,
         "image": profile.image,
         "command": ["sh", "-c", WAIT, WAIT_NAME],
-        "args": [str(profile.start_timeout), f"unix://{directory}/docker.sock"],
+        "args": [str(profile.start_timeout), socket_address(directory)],
         "securityContext": {
             "runAsUser": 0,
             "runAsNonRoot": False,

@@ -72,6 +72,8 @@ def opt_in(endpoint: Endpoint, annotation: str | None) -> Problem | Skipped | No
                 Reason.BAD_VALUE,
                 f"annotation {INJECT}: invalid value {quoted(annotation)} "
                 '(accepted: "true", "false")',
+                'Write "true" or "false", or remove the annotation: then the namespace\'s label '
+                "decides.",
             )
 
 

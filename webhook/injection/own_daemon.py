@@ -9,45 +9,15 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from webhook.injection import sidecar
+from webhook.injection.daemon_commands import (
+    ONLY_PRINTS,
+    DaemonSearch,
+    has_daemon_as_argument,
+)
 from webhook.injection.decisions import warning
 from webhook.injection.existing import ExistingInjection
 from webhook.injection.pod import Container, Pod
 
-_DAEMONS = frozenset(
-    (
-        *("dockerd", "dockerd-entrypoint.sh", "dockerd-rootless.sh", "dockerd-rootless-infra.sh"),
-        *("start-docker.sh", "wrapdocker"),
-    )
-)
-_MANAGERS = frozenset(("invoke-rc.d", "rc-service", "service", "systemctl"))
-_SERVICES = frozenset(("docker", "docker.service", "docker.socket"))
-_STARTS = frozenset(("start", "restart", "--now"))
-# Words after which a command goes on: keywords of the shell, and programs that run another one.
-_LAUNCHERS = frozenset(
-    (
-        *("!", "command", "do", "elif", "else", "if", "then", "time", "until", "while"),
-        *("ash", "bash", "dash", "sh", "zsh", "busybox", "eval", "exec", "chroot", "doas", "su"),
-        *("catatonit", "chrt", "coproc", "runuser", "s6-setuidgid", "screen", "setpriv", "taskset"),
-        *("sudo", "dind", "env", "gosu", "ionice", "nice", "nohup", "nsenter", "rootlesskit"),
-        *("setsid", "start-stop-daemon", "stdbuf", "su-exec", "timeout", "tini", "unshare"),
-    )
-)
-# Of launchers, and of their flags: the next word is a value, such as a user.
-_WITH_VALUE = frozenset(
-    (
-        *("-", "-a", "-g", "-k", "-s", "-u", "--group", "--pidfile", "--signal", "--user"),
-        *("chroot", "gosu", "s6-setuidgid", "su", "su-exec"),
-    )
-)
-_ONLY_PRINTS = frozenset(("--help", "--validate", "--version", "-h", "-v"))
-
-# All are linear in the length of the text.
-_REDIRECTION = re.compile(r"&?[<>]+[&|]?\s*[^\s;&|()]+")
-_COMMENT = re.compile(r"(?:^|(?<=[ \t;]))#.*", re.MULTILINE)
-_COMMAND_ENDS = re.compile(r"[;&|(){}`\n]")  # where a shell may begin another command
-_UNQUOTED = str.maketrans("\"'\\", "   ")
-# Every command that starts a daemon has one of these in it; most have none.
-_SIGNS = ("dockerd", "start-docker", "wrapdocker", "service", "systemctl", "invoke-rc", "init.d")
 _PLAIN_VERSION = re.compile(r"(\d[\d.]*|latest)?(-rc[\d.]*)?(-alpine[\d.]*)?")
 _DIND = re.compile(r"(?:^|[./_-])(?:dind|docker-in-docker)\d*(?=$|[./_-])")
 
@@ -89,6 +59,7 @@ def find_own_daemons(pod: Pod, existing: ExistingInjection | None) -> OwnDaemons
     """
     injected = existing.container if existing is not None else None
     has_runtime = bool(pod.spec.runtime_class_name) or pod.spec.host_users is False
+    search = DaemonSearch()
     possible = []
     for container in pod.all_containers():
         if container is injected:
@@ -97,12 +68,12 @@ def find_own_daemons(pod: Pod, existing: ExistingInjection | None) -> OwnDaemons
         is_privileged = container.is_privileged()
         may_run_one = is_privileged or has_runtime or image.is_rootless
         is_named = image.is_named or image.may_be_upstream or container.name == sidecar.NAME
-        if _starts_daemon(container) or (
+        if search.starts_daemon(container) or (
             keeps_entrypoint and (image.is_upstream or (is_named and may_run_one))
         ):
             return OwnDaemons(container.name, ())
         if (image.is_named and (keeps_entrypoint or is_privileged)) or (
-            is_privileged and _is_given_daemon(container)
+            is_privileged and has_daemon_as_argument(container)
         ):
             possible.append(container.name)
     return OwnDaemons(None, possible)
@@ -136,57 +107,4 @@ def _keeps_entrypoint(container: Container) -> bool:
     if container.command:
         return False
     args = container.args or ()
-    return not args or (args[0].startswith("-") and _ONLY_PRINTS.isdisjoint(args))
-
-
-def _words(container: Container) -> list[str]:
-    return [*(container.command or ()), *(container.args or ())]
-
-
-def _is_given_daemon(container: Container) -> bool:
-    """Tell whether a program, perhaps an entrypoint, has dockerd as an argument."""
-    words = [word for word in _words(container) if " " not in word]
-    return any(_base_name(word) in _DAEMONS for word in words)
-
-
-def _starts_daemon(container: Container) -> bool:
-    """Tell whether command, args or the postStart hook start dockerd, also in a shell script."""
-    words = [*_words(container), "\n", *container.post_start()]
-    # A word with a space or a line end is a script.
-    text = " ".join([f"\n{w}\n" if " " in w or "\n" in w else w for w in words])
-    if not any(sign in text for sign in _SIGNS):
-        return False
-    text = _COMMENT.sub("", text.replace("\\\n", " ").translate(_UNQUOTED))
-    commands = _COMMAND_ENDS.split(_REDIRECTION.sub(" ", text))
-    return any("docker" in command and _is_start(command.split()) for command in commands)
-
-
-def _is_start(words: Sequence[str]) -> bool:
-    """Tell whether a command is dockerd or starts its service, alone or through launchers."""
-    before = ""
-    for index, word in enumerate(words):
-        name = _base_name(word)
-        if before in _WITH_VALUE and not word.startswith("-"):
-            before = ""
-            continue
-        # Upstream's entrypoint runs other commands as they are.
-        following = words[index + 1] if index + 1 < len(words) else "-"
-        if name == "dockerd-entrypoint.sh" and not following.startswith("-"):
-            continue
-        if name == "command" and following in ("-v", "-V"):
-            return False
-        if name in _DAEMONS:
-            return _ONLY_PRINTS.isdisjoint(words[index:])
-        if name in _MANAGERS or word.endswith("/init.d/docker"):
-            return not (_STARTS.isdisjoint(words) or _SERVICES.isdisjoint(map(_base_name, words)))
-        is_option = word.startswith("-") or "=" in word
-        is_number = word[0].isdigit()
-        is_launcher = name in _LAUNCHERS or name.endswith(("entrypoint.sh", "entrypoint", "-init"))
-        if not (is_option or is_number or is_launcher):
-            return False
-        before = name
-    return False
-
-
-def _base_name(word: str) -> str:
-    return word.rpartition("/")[2]
+    return not args or (args[0].startswith(("-", "$(")) and ONLY_PRINTS.isdisjoint(args))

@@ -21,7 +21,7 @@ from webhook.injection.node_selection import (
 from webhook.injection.volumes import Present, Volume, VolumeMount
 
 _DOCKER_VARIABLES = frozenset(
-    ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH")
+    ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "HOME")
 )
 
 
@@ -133,6 +133,8 @@ class PodSpec(Struct, rename="camel", gc=False):
     image_pull_secrets: list[Named] | None = None
     runtime_class_name: str | None = None
     host_network: bool | None = None
+    host_pid: bool | None = field(default=None, name="hostPID")
+    host_ipc: bool | None = field(default=None, name="hostIPC")
     host_users: bool | None = None
     os: Named | None = None
     node_selector: NodeSelector | None = None
@@ -142,6 +144,10 @@ class PodSpec(Struct, rename="camel", gc=False):
         """Tell whether its containers run under an AppArmor profile of the node."""
         profile = self.security_context.app_armor_profile if self.security_context else None
         return profile is not None and profile.type == "Localhost"
+
+    def uses_namespaces_of_node(self) -> bool:
+        """Tell whether its users, processes or IPC objects are those of the node."""
+        return bool(self.host_users or self.host_pid or self.host_ipc)
 
     def node_terms(self) -> Sequence[NodeSelectorTerm]:
         """The terms of the required node affinity."""

@@ -138,7 +138,13 @@ class Reason(enum.Enum):
         "host-users",
         Outcome.DENIED,
         "A privileged daemon does not work in a pod with hostUsers: false.",
-        "Remove hostUsers, or use a profile with privileged: false and a runtimeClassName.",
+        "Remove hostUsers, or use a profile with isolation: userNamespace.",
+    )
+    USER_NAMESPACE = (
+        "user-namespace",
+        Outcome.DENIED,
+        "The profile runs pods in a user namespace, which excludes namespaces of the node.",
+        "Remove hostUsers: true, hostPID and hostIPC from the pod, or use another profile.",
     )
     RUNTIME_CLASS = (
         "runtime-class",

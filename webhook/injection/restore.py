@@ -6,13 +6,17 @@ changed: registry rewriters and the VerticalPodAutoscaler change them on purpose
 """
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from webhook.config.paths import real
+from webhook.injection.client_config import CLIENT_VARIABLE
+from webhook.injection.daemon_files import FILE_VARIABLE
 from webhook.injection.existing import ExistingInjection, runs_script
 from webhook.injection.patch import Operation, add, append, prepend
 from webhook.injection.pod import Container
 from webhook.injection.shared_socket import SharedSocket
+from webhook.injection.socket_address import socket_directory
 
 
 def restore(
@@ -28,6 +32,7 @@ def restore(
     container, pointer = existing.container, existing.pointer
     return [
         *_fields(container, wanted, pointer, socket),
+        *_environment(container, wanted.get("env", ()), pointer),
         *_mounts(container, wanted["volumeMounts"], pointer),
     ]
 
@@ -40,7 +45,7 @@ def _fields(
         patch.append(add(f"{pointer}/restartPolicy", "Always"))
     if not runs_script(container.command or ()):
         patch.append(add(f"{pointer}/command", wanted["command"]))
-    if not any(word.endswith("/docker.sock") for word in container.args or ()):
+    if not socket_directory(container.args or ()):
         patch.append(add(f"{pointer}/args", wanted["args"]))
     context = container.security_context
     if context is None:
@@ -58,6 +63,34 @@ def _fields(
             hook = wanted["lifecycle"]["postStart"]
             patch.append(add(f"{pointer}/lifecycle/postStart", hook))
     return patch
+
+
+def _environment(
+    container: Container, wanted: Sequence[dict[str, str]], pointer: str
+) -> list[Operation]:
+    """Add what is missing. Files are numbered, so those of two configurations do not mix."""
+    names = {variable.name for variable in container.env or ()}
+    has_files = any(name.startswith(FILE_VARIABLE) for name in names)
+    clients = {_client(variable.name, variable.value or "") for variable in container.env or ()}
+    free = (name for number in count() if (name := f"{CLIENT_VARIABLE}{number}") not in names)
+    missing = []
+    for variable in wanted:
+        client = _client(variable["name"], variable["value"])
+        is_file = variable["name"].startswith(FILE_VARIABLE)
+        if client is not None:
+            if client not in clients:
+                missing.append({**variable, "name": next(free)})
+        elif variable["name"] not in names and not (is_file and has_files):
+            missing.append(variable)
+    return append(f"{pointer}/env", missing, list_exists=container.env is not None)
+
+
+def _client(name: str, value: str) -> str | None:
+    """The container that a variable with a client's configuration is for, None for others.
+
+    A container that another webhook adds takes the next number, whatever its place in the pod.
+    """
+    return value.partition(" ")[0] if name.startswith(CLIENT_VARIABLE) else None
 
 
 def _mounts(

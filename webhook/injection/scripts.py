@@ -1,4 +1,4 @@
-"""The two shell scripts that run in pods, without the comments of their files."""
+"""The shell scripts that run in pods, without the comments of their files."""
 
 from importlib.resources import files
 
@@ -11,5 +11,8 @@ def _read_script(name: str) -> str:
 
 START = _read_script("dind-start.sh")
 WAIT = _read_script("dind-wait.sh")
+CHECK_NODE = _read_script("dind-check-node.sh")
+#: By the names of their files.
+SCRIPTS = {"dind-start.sh": START, "dind-wait.sh": WAIT, "dind-check-node.sh": CHECK_NODE}
 START_NAME = "dind-start"  # "$0" of the scripts, which identifies an injected container
 WAIT_NAME = "dind-wait"

@@ -8,8 +8,7 @@ from webhook.config import Mode
 from webhook.config.paths import real
 from webhook.injection.existing import injected_name
 from webhook.injection.pod import Container, EnvVar, Pod
-
-DOCKER_HOST = "DOCKER_HOST"
+from webhook.injection.socket_address import DOCKER_HOST
 
 
 class Candidate(Struct, frozen=True, gc=False):

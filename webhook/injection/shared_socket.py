@@ -6,13 +6,12 @@ from msgspec import Struct
 
 from webhook.config import Mode, Placement
 from webhook.config.paths import normal, real
-from webhook.injection.existing import ExistingInjection, is_shared, socket_directory
+from webhook.injection.existing import ExistingInjection, is_shared
 from webhook.injection.pod import Container, Pod
-from webhook.injection.selection import DOCKER_HOST
 from webhook.injection.settings import Settings
+from webhook.injection.socket_address import DOCKER_HOST, SOCKET_FILE, socket_directory
 from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
 
-SOCKET_FILE = "docker.sock"
 OTHER_DIRECTORY = "/run/dind"  # for containers that use the socket's directory themselves
 
 
@@ -43,11 +42,6 @@ class SharedSocket(Struct, frozen=True):
     def file_mount(self, path: str) -> dict[str, Any]:
         """A volumeMount of the socket file alone."""
         return {**self.mount(path), "subPath": SOCKET_FILE}
-
-
-def socket_address(directory: str) -> str:
-    """The value of DOCKER_HOST for a normalised directory that holds the socket."""
-    return f"unix://{directory}/{SOCKET_FILE}"
 
 
 def choose_shared_socket(

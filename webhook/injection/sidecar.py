@@ -6,9 +6,10 @@ dockerd's flags are the container's args, so that `kubectl describe` shows them.
 from collections.abc import Sequence
 from typing import Any
 
-from webhook.config import Daemon, Placement, Profile, Storage, quantity
+from webhook.config import Isolation, Placement, Profile, Storage, quantity
 from webhook.config.paths import is_within, real
-from webhook.injection.scripts import START, START_NAME, WAIT, WAIT_NAME
+from webhook.injection.scripts import CHECK_NODE, START, START_NAME, WAIT, WAIT_NAME
+from webhook.injection.socket_address import socket_address
 
 NAME = "dind"
 SOCKET_VOLUME = "cache-dir"
@@ -20,6 +21,9 @@ ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Outside the shared volume: the files of a killed daemon would keep the next one from starting.
 _PID_FILE = "/var/dind/docker.pid"
 _EXEC_ROOT = "/var/dind/exec"
+
+# Beside the runtime's defaults: mounts; networks and firewall; containers of other users.
+_USER_NAMESPACE_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE")
 
 # Where the hook writes why it failed, which the kubelet's event does not contain: a link to the
 # container's log, made by dind-start.sh.
@@ -33,6 +37,7 @@ def container(
     storage_volume: str,
     token_volume: str,
     *,
+    environment: Sequence[dict[str, str]],
     more_mounts: Sequence[dict[str, Any]],
     storage_is_limited: bool,
     has_local_apparmor_profile: bool,
@@ -45,35 +50,31 @@ def container(
         socket_volume: name of the shared volume.
         storage_volume: name of the image store's volume.
         token_volume: name of the empty volume in place of the service account token.
+        environment: files that the start script writes, proxies, and other variables.
         more_mounts: mirrored mounts, and further mounts of the socket.
         storage_is_limited: a container of the job has an ephemeral-storage limit.
         has_local_apparmor_profile: the pod has one, written for its own containers.
     """
     native = profile.placement is Placement.INIT_CONTAINER
+    in_user_namespace = profile.isolation is Isolation.USER_NAMESPACE
     return {
         "name": NAME,
         "image": profile.image,
         **({"restartPolicy": "Always"} if native else {}),
         "command": ["sh", "-c", START, START_NAME],
         "args": [
-            f"--host=unix://{directory}/docker.sock",
+            f"--host={socket_address(directory)}",
             f"--group={profile.socket.gid}",
             f"--pidfile={_PID_FILE}",
             f"--exec-root={_EXEC_ROOT}",
-            *daemon_arguments(profile.daemon),
+            *daemon_arguments(profile),
         ],
-        "securityContext": {
-            "privileged": profile.privileged,
-            # These override the pod's own security context.
-            "runAsUser": 0,
-            "runAsGroup": 0,
-            "runAsNonRoot": False,
-            **(
-                {"appArmorProfile": {"type": "Unconfined"}}
-                if profile.privileged and has_local_apparmor_profile
-                else {}
-            ),
-        },
+        **({"env": environment} if environment else {}),
+        "securityContext": security_context(
+            profile.isolation,
+            profile.seccomp_profile,
+            has_local_apparmor_profile=has_local_apparmor_profile,
+        ),
         "lifecycle": {
             # A startup probe would cost a second: the kubelet probes once a second (measured).
             "postStart": {
@@ -81,8 +82,9 @@ def container(
                     "command": [
                         *("sh", "-c", WAIT, WAIT_NAME),
                         str(profile.start_timeout),
-                        f"unix://{directory}/docker.sock",
+                        socket_address(directory),
                         _CONTAINER_LOG,
+                        *([CHECK_NODE] if in_user_namespace else ()),
                     ]
                 }
             }
@@ -99,6 +101,42 @@ def container(
             no_token_mount(token_volume),
             *[mount for mount in more_mounts if not _is_above(mount, directory)],
         ],
+    }
+
+
+def security_context(
+    isolation: Isolation, seccomp_profile: str | None, *, has_local_apparmor_profile: bool
+) -> dict[str, Any]:
+    """The sidecar's security context.
+
+    Args:
+        isolation: what keeps it from the node.
+        seccomp_profile: the file of a seccomp profile on the node, in a user namespace.
+        has_local_apparmor_profile: the pod has one, written for its own containers.
+    """
+    # The users override the pod's own security context.
+    root = {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
+    unconfined = {"type": "Unconfined"}
+    if isolation is Isolation.USER_NAMESPACE:
+        return {
+            "privileged": False,
+            **root,
+            "allowPrivilegeEscalation": True,  # setuid programs in nested containers
+            "procMount": "Unmasked",
+            "seccompProfile": (
+                {"type": "Localhost", "localhostProfile": seccomp_profile}
+                if seccomp_profile
+                else unconfined
+            ),
+            "appArmorProfile": unconfined,
+            "capabilities": {"add": list(_USER_NAMESPACE_CAPABILITIES)},
+        }
+    is_privileged = isolation is Isolation.PRIVILEGED
+    apparmor = {"appArmorProfile": unconfined}
+    return {
+        "privileged": is_privileged,
+        **root,
+        **(apparmor if is_privileged and has_local_apparmor_profile else {}),
     }
 
 
@@ -120,10 +158,12 @@ def _limits(profile: Profile, *, storage_is_limited: bool) -> dict[str, str]:
     return limits
 
 
-def daemon_arguments(daemon: Daemon) -> list[str]:
+def daemon_arguments(profile: Profile) -> list[str]:
     """The flags for a profile's daemon settings, its extra arguments last."""
-    arguments = [f"--registry-mirror={url}" for url in daemon.registry_mirrors]
-    arguments += [f"--insecure-registry={name}" for name in daemon.insecure_registries]
+    daemon = profile.daemon
+    # `docker login` does not read hosts.toml. Source: moby, daemon/pkg/registry.
+    insecure = [host for host, registry in profile.registries.items() if registry.insecure]
+    arguments = [f"--insecure-registry={host}" for host in insecure]
     arguments += [
         f"--default-address-pool=base={pool.base},size={pool.size}"
         for pool in daemon.default_address_pools

@@ -24,13 +24,9 @@ from webhook.injection.host_socket import (
 )
 from webhook.injection.patch import Operation, add, append, remove
 from webhook.injection.pod import Container
-from webhook.injection.selection import DOCKER_HOST, Candidate
-from webhook.injection.shared_socket import (
-    OTHER_DIRECTORY,
-    SOCKET_FILE,
-    SharedSocket,
-    socket_address,
-)
+from webhook.injection.selection import Candidate
+from webhook.injection.shared_socket import OTHER_DIRECTORY, SharedSocket
+from webhook.injection.socket_address import DOCKER_HOST, SOCKET_FILE, socket_address
 
 _PATH_MAX = 4096  # limits.h
 

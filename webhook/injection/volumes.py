@@ -19,6 +19,12 @@ class CSI(Struct, gc=False):
     driver: str = ""
 
 
+class SecretVolume(Struct, rename="camel", gc=False):
+    """A volume of a Secret."""
+
+    secret_name: str = ""
+
+
 class Volume(Struct, rename="camel", gc=False):
     """A volume. Sources that the core does not read are skipped."""
 
@@ -27,7 +33,7 @@ class Volume(Struct, rename="camel", gc=False):
     empty_dir: Present | None = None
     csi: CSI | None = None
     # Made of API objects, Secrets among them.
-    secret: Present | None = None
+    secret: SecretVolume | None = None
     config_map: Present | None = None
     projected: Present | None = None
     downward_api: Present | None = field(default=None, name="downwardAPI")

@@ -14,7 +14,13 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter
 
-from webhook.config import Config, ConfigError, parse_config, read_config_file
+from webhook.config import (
+    Config,
+    ConfigError,
+    expired_certificates,
+    parse_config,
+    read_config_file,
+)
 from webhook.logs import Logger
 from webhook.serving.clients import ClientCAError, read_client_ca
 from webhook.serving.service import Service
@@ -131,6 +137,7 @@ def follow_configuration(path: Path, content: bytes, service: Service) -> Follow
 
     def apply(config: Config) -> None:
         service.config = config
+        warn_of_expired_certificates(config, service.log)
 
     return Followed(
         "configuration",
@@ -140,6 +147,12 @@ def follow_configuration(path: Path, content: bytes, service: Service) -> Follow
         content=content,
         results=service.metrics.configuration_reloads,
     )
+
+
+def warn_of_expired_certificates(config: Config, log: Logger) -> None:
+    """Log the CA certificates of the configuration file that are not valid any more."""
+    for problem in expired_certificates(config, dt.datetime.now(dt.UTC)):
+        log.warning("expired CA certificate in the configuration", message=problem)
 
 
 async def follow(followed: Sequence[Followed[Any, Any]], interval: float, log: Logger) -> None:

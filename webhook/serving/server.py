@@ -29,6 +29,7 @@ from webhook.serving.reload import (
     follow_certificate,
     follow_client_ca,
     follow_configuration,
+    warn_of_expired_certificates,
 )
 from webhook.serving.service import Service
 from webhook.serving.tls import Certificate
@@ -204,6 +205,7 @@ def _prepare(
     if options.config is not None:
         content = read_config_file(options.config)
         config = parse_config(content, str(options.config))
+        warn_of_expired_certificates(config, log)
     client_ca = None if options.client_ca is None else read_client_ca(options.client_ca)
     certificate = Certificate(options.tls_dir, dt.datetime.now(dt.UTC), client_ca)
     service = Service(config, Metrics(), log)

@@ -1,6 +1,51 @@
 say() {
   echo "dind-start: $*" >&2
 }
+newline='
+'
+write_file() {
+  path=${1%%"$newline"*}
+  content=${1#*"$newline"}
+  secret=
+  case $path in
+    *" "*) secret=${path#* } path=${path%% *} ;;
+  esac
+  mkdir -p "${path%/*}" || return
+  if [ -n "$secret" ]; then
+    credentials=$(cat "$secret/username") && credentials=$credentials:$(cat "$secret/password") \
+      && credentials=$(printf %s "$credentials" | base64 | tr -d '\n') || return
+    rest=$content
+    content=
+    while [ "$rest" != "${rest#*@AUTH@}" ]; do
+      content=$content${rest%%@AUTH@*}$credentials
+      rest=${rest#*@AUTH@}
+    done
+    content=$content$rest
+    (umask 077 && : >"$path") || return
+  fi
+  printf %s "$content" >"$path"
+}
+write_client() {
+  content=${1#*"$newline"}
+  words=${1%%"$newline"*}
+  name=${words%% *}
+  client=/var/dind/clients/$name
+  [ ! -e "$client/config.json" ] || return 0
+  mkdir -p "$client/buildx" || return
+  for file in ${words#"$name"}; do
+    keys=$(tr -d '\t\r\n' <"$file") || return
+    case $keys in
+      *"{"*[!\ {}]*) content=${content%"}"},${keys#*"{"} ;;
+    esac
+  done
+  if [ -e "$socket/buildkitd.toml" ]; then
+    sed "s|\"$socket/buildkit/|\"/etc/dind/docker/buildx/buildkit/|g" "$socket/buildkitd.toml" \
+      >"$client/buildx/buildkitd.default.toml" || return
+    [ ! -d "$socket/buildkit" ] || cp -R "$socket/buildkit" "$client/buildx" || return
+  fi
+  printf %s "$content" >"$client/config.new" && chmod -R a+rwX "$client" \
+    && mv "$client/config.new" "$client/config.json"
+}
 default_interface() {
   while read -r interface destination _ _ _ _ _ mask _; do
     [ "$destination/$mask" = 00000000/00000000 ] && echo "$interface" && return
@@ -19,6 +64,26 @@ pod_mtu() {
   esac
   cat "/sys/class/net/$(default_interface 2>/dev/null)/mtu" 2>/dev/null
 }
+pod_has_ipv6() {
+  while read -r _ _ _ scope _ interface; do
+    [ "$scope" = 00 ] && [ "$interface" != lo ] && return
+  done </proc/net/if_inet6
+  return 1
+}
+number=0
+while eval "file=\${DIND_FILE_$number-}" && [ -n "$file" ]; do
+  unset "DIND_FILE_$number"
+  number=$((number + 1))
+  write_file "$file" 2>/dev/null || say "cannot write $path${secret:+ with the username and password in $secret}"
+done
+socket=${1#--host=unix://}
+socket=${socket%/docker.sock}
+number=0
+while eval "text=\${DIND_CLIENT_$number-}" && [ -n "$text" ]; do
+  unset "DIND_CLIENT_$number"
+  number=$((number + 1))
+  write_client "$text" 2>/dev/null || say "cannot write the configuration of the Docker client in $name"
+done
 cgroups=/sys/fs/cgroup
 own=$(sed -n 's/^0:://p' /proc/self/cgroup)
 own=${own%/init}
@@ -60,6 +125,8 @@ keep_inside_the_pod() {
 spare_the_daemon() {
   group=$cgroups$own/memory.oom.group
   [ ! -e "$group" ] || echo 0 >"$group" || return
+  read -r _ owner _ </proc/self/uid_map
+  [ "$owner" = 0 ] || return 0
   score=/proc/$self/oom_score_adj
   [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
@@ -72,6 +139,10 @@ case " $* " in
       say "cannot find the pod's MTU; nested networks keep dockerd's 1500"
     fi
     ;;
+esac
+case " $* $(cat /etc/docker/daemon.json 2>/dev/null)" in
+  *--ip6tables* | *--config-file* | *'"ip6tables"'*) ;;
+  *) pod_has_ipv6 2>/dev/null || set -- --ip6tables=false "$@" ;;
 esac
 if grep -q '^[^ ]* /tmp/' /proc/self/mounts && ! grep -q '^[^ ]* /tmp ' /proc/self/mounts; then
   mount --rbind /tmp /tmp || say "cannot make /tmp a mount; mounts below it may be hidden"

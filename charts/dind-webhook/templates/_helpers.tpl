@@ -107,7 +107,8 @@ tolerations:
 {{- end -}}
 {{- end -}}
 
-{{/* The configuration file, with the profile `node` if node.enabled is true. */}}
+{{/* The configuration file, with the profile `node` if node.enabled is true, and with the mirrors of the registry
+caches. */}}
 {{- define "dind-webhook.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- if .Values.node.enabled -}}
@@ -117,6 +118,7 @@ tolerations:
 {{- end -}}
 {{- $_ := set $config "profiles" $profiles -}}
 {{- end -}}
+{{- include "dind-webhook.useRegistryCaches" (list . $config) -}}
 {{- toYaml $config -}}
 {{- end -}}
 
@@ -145,13 +147,13 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
 {{- end -}}
 {{- end -}}
 
-{{/* Metadata of a ServiceMonitor or PodMonitor. Takes (list $ VALUES). */}}
+{{/* Metadata of a ServiceMonitor or PodMonitor. Takes (list $ VALUES COMPONENT SUFFIX). */}}
 {{- define "dind-webhook.monitorMetadata" -}}
 {{- $root := index . 0 -}}
-name: {{ include "dind-webhook.fullname" $root }}
+name: {{ include "dind-webhook.fullname" $root }}{{ index . 3 }}
 namespace: {{ $root.Release.Namespace | quote }}
 labels:
-  {{- include "dind-webhook.labels" (list $root "webhook") | nindent 2 }}
+  {{- include "dind-webhook.labels" (list $root (index . 2)) | nindent 2 }}
   {{- with (index . 1).labels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -173,4 +175,37 @@ scrapeTimeout: {{ . }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* The fields that the containers of the node check with a token have in common. */}}
+{{- define "dind-webhook.labelNode" -}}
+image: {{ include "dind-webhook.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+command: [dind-webhook, label-node, $(NODE_NAME)]
+env:
+  - name: NODE_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: spec.nodeName
+resources:
+  {{- toYaml .Values.userNamespaces.nodeCheck.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+volumeMounts:
+  - name: token
+    mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+    readOnly: true
+{{- end -}}
+
+{{/* The egress rule of a NetworkPolicy for requests to the API server, whose ports may be unknown. */}}
+{{- define "dind-webhook.apiServerEgress" -}}
+{{- with .Values.networkPolicy.apiServerPorts -}}
+- ports:
+    {{- range . }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+{{- else -}}
+- {}
+{{- end -}}
 {{- end -}}

@@ -6,6 +6,8 @@
   (include "dind-webhook.certificateProblems" . | fromJsonArray)
   (include "dind-webhook.clientProblems" . | fromJsonArray)
   (include "dind-webhook.configProblems" . | fromJsonArray)
+  (include "dind-webhook.userNamespaceProblems" . | fromJsonArray)
+  (include "dind-webhook.registryCacheProblems" . | fromJsonArray)
 -}}
 {{- if $problems -}}
 {{- fail (printf "\n\n%s\n" (join "\n" $problems)) -}}
@@ -159,8 +161,33 @@
 {{- end -}}
 {{- end -}}
 {{- range $name, $profile := $profiles -}}
-{{- if and (eq (toString $profile.privileged) "false") (not $profile.runtimeClassName) -}}
-{{- $problems = append $problems (printf "config.profiles.%s.runtimeClassName: required if privileged is false (such as sysbox or kata)" $name) -}}
+{{- if and (eq (toString $profile.isolation) "runtimeClass") (not $profile.runtimeClassName) -}}
+{{- $problems = append $problems (printf "config.profiles.%s.runtimeClassName: required if isolation is runtimeClass (such as sysbox or kata)" $name) -}}
+{{- end -}}
+{{- $mayChoose := has "containers" (dig "policy" "annotations" (list "containers") $config) -}}
+{{- if and $profile.registryCredentials (not (dig "registryCredentials" "containers" list $profile)) (not $mayChoose) -}}
+{{- $problems = append $problems (printf "config.profiles.%s.registryCredentials.containers: required if config.policy.annotations does not contain containers (such as [build])" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $problems | toJson -}}
+{{- end -}}
+
+{{- define "dind-webhook.userNamespaceProblems" -}}
+{{- $problems := list -}}
+{{- $label := "dind.io/user-namespaces" -}}
+{{- with .Values.userNamespaces -}}
+{{- if and .nodeCheck.enabled (hasKey .nodeCheck.nodeSelector $label) -}}
+{{- $problems = append $problems (printf "userNamespaces.nodeCheck.nodeSelector: cannot contain %s, which the check sets on the nodes that it selects; remove it" $label) -}}
+{{- end -}}
+{{- if and .nodeCheck.enabled (eq .runtimeClass.name (printf "%s-node-check" (include "dind-webhook.fullname" $))) -}}
+{{- $problems = append $problems (printf "userNamespaces.runtimeClass.name: %q is the RuntimeClass of the check; set another name" .runtimeClass.name) -}}
+{{- end -}}
+{{- with get .runtimeClass.nodeSelector $label -}}
+{{- if ne . "true" -}}
+{{- $problems = append $problems (printf "userNamespaces.runtimeClass.nodeSelector.%s: no node has the value %q; accepted: \"true\"" $label .) -}}
+{{- else if not $.Values.userNamespaces.nodeCheck.enabled -}}
+{{- $problems = append $problems (printf "userNamespaces.runtimeClass.nodeSelector: no node has the label %s if userNamespaces.nodeCheck.enabled is false; set it to true, or select another label" $label) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $problems | toJson -}}

@@ -22,13 +22,20 @@ DENIED = {
     },
     "a negative CPU": {"profiles": {"a": {"resources": {"requests": {"cpu": -1}}}}},
     "an MTU that is too small": {"profiles": {"a": {"daemon": {"mtu": 10}}}},
-    "a mirror without a scheme": {"profiles": {"a": {"daemon": {"registryMirrors": ["mirror"]}}}},
+    "a mirror without a scheme": {
+        "profiles": {"a": {"registries": {"docker.io": {"mirrors": [{"url": "mirror"}]}}}}
+    },
     "an argument that is no flag": {"profiles": {"a": {"daemon": {"extraArgs": ["debug"]}}}},
     "the group of root": {"profiles": {"a": {"socket": {"gid": 0}}}},
     "an unknown version": {"apiVersion": "dind.io/v2"},
     "a relative directory": {"profiles": {"a": {"socket": {"directory": "run"}}}},
     "a profile's name in capitals": {"profiles": {"Fast": {}}},
     "a Secret without a name": {"profiles": {"a": {"imagePullSecrets": [{}]}}},
+    "credentials without a Secret": {"profiles": {"a": {"registryCredentials": {}}}},
+    "credentials that no container can get": {
+        "profiles": {"a": {"registryCredentials": {"secretName": "registry"}}},
+        "policy": {"annotations": ["profile"]},
+    },
     "an unknown annotation": {"policy": {"annotations": ["privileged"]}},
     "a default that is no profile": {"defaultProfile": "fast"},
     "a policy for no profile": {"policy": {"profiles": {"ci-*": ["fast"]}}},
@@ -42,7 +49,14 @@ ACCEPTED = {
     "a default of its own": {"defaultProfile": "a", "profiles": {"a": {}}},
     "the built-in profile, named": {"policy": {"profiles": {"ci-*": ["default"]}}},
     "unprivileged with a runtime": {
-        "profiles": {"a": {"privileged": False, "runtimeClassName": "kata"}}
+        "profiles": {"a": {"isolation": "runtimeClass", "runtimeClassName": "kata"}}
+    },
+    "credentials for the containers that pods choose": {
+        "profiles": {"a": {"registryCredentials": {"secretName": "registry"}}}
+    },
+    "credentials for certain containers": {
+        "profiles": {"a": {"registryCredentials": {"secretName": "ci", "containers": ["build"]}}},
+        "policy": {"annotations": []},
     },
     "a group near the largest": {"profiles": {"a": {"socket": {"gid": 2147483646}}}},
 }

@@ -1,22 +1,32 @@
 """Values that are valid alone and contradict each other are errors, each with a message."""
 
+import json
 import re
 
 import pytest
-from apiserver.chart.helm import NAMESPACE, Helm, HelmRefused, settings
+from apiserver.chart.helm import FULLNAME, NAMESPACE, Helm, HelmRefused, settings
 from apiserver.chart.presets import (
     AVAILABLE,
+    CACHED,
+    CACHED_PERSISTENTLY,
     CALLED,
     CERTIFICATE,
     DIGEST,
     ISSUED,
     MONITORED,
     NODE,
+    NODE_CHECK,
+    ONLY_FOR_CI_APP,
+    PRIVATE,
     PROVIDED,
     SCALED,
+    cached,
 )
 
 pytestmark = pytest.mark.apiserver("helm")
+
+OWN_MIRROR = {"private.example.com": {"mirrors": [{"url": "https://mirror.example.com"}]}}
+LABELLED = '{"dind.io/user-namespaces": "true"}'
 
 
 @pytest.mark.parametrize(
@@ -137,6 +147,118 @@ pytestmark = pytest.mark.apiserver("helm")
         (
             {"certificates.certManager.issuerRef": '{"name": "internal"}'},
             "certificates.certManager.issuerRef: has no effect if certificates.mode is self",
+        ),
+        (
+            {**NODE_CHECK, "userNamespaces.nodeCheck.nodeSelector": LABELLED},
+            "userNamespaces.nodeCheck.nodeSelector: cannot contain dind.io/user-namespaces",
+        ),
+        (
+            {**NODE_CHECK, "userNamespaces.runtimeClass.name": f'"{FULLNAME}-node-check"'},
+            'userNamespaces.runtimeClass.name: "ci-dind-webhook-node-check" is the RuntimeClass of',
+        ),
+        (
+            {"userNamespaces.runtimeClass.nodeSelector": LABELLED},
+            "userNamespaces.runtimeClass.nodeSelector: no node has the label dind.io/user-namespac",
+        ),
+        (
+            {
+                **NODE_CHECK,
+                "userNamespaces.runtimeClass.nodeSelector": LABELLED.replace("true", "yes"),
+            },
+            "userNamespaces.runtimeClass.nodeSelector.dind.io/user-namespaces: no node has the val",
+        ),
+        (
+            {**CACHED, "registryCache.upstreams": '{"docker.io": null}'},
+            "registryCache.upstreams: required if registryCache.enabled is true",
+        ),
+        (
+            {**CACHED, "registryCache.upstreams": '{"registry-1.docker.io": {}}'},
+            "registryCache.upstreams.registry-1.docker.io: is Docker Hub, whose name in image nam",
+        ),
+        (
+            {**CACHED, "registryCache.upstreams": '{"docker.io:443": {}}'},
+            "registryCache.upstreams.docker.io:443: is Docker Hub, whose name in image names",
+        ),
+        (
+            {**CACHED, "registryCache.upstreams": '{"a.example:65536": {}}'},
+            "registryCache.upstreams.a.example:65536: 65536 is not a port",
+        ),
+        (
+            cached(url="https://a.example:65536"),
+            "registryCache.upstreams.private.example.com: 65536 is not a port",
+        ),
+        (
+            {**CACHED, "registryCache.upstreams": '{"a.b.example": {}, "a-b.example": {}}'},
+            "registryCache.upstreams.a.b.example: its objects would have the same name as those of",
+        ),
+        (
+            {**CACHED_PERSISTENTLY, "registryCache.replicaCount": "2"},
+            "registryCache.replicaCount: 2 pods cannot share the PVC of a cache",
+        ),
+        (
+            {**CACHED, "registryCache.storage.storageClassName": '"fast"'},
+            "registryCache.storage.storageClassName: has no effect if registryCache.storage.per",
+        ),
+        (
+            {**CACHED, "registryCache.caCertificates": '"MII="'},
+            "registryCache.caCertificates: contains no certificate in PEM",
+        ),
+        (
+            {
+                **CACHED,
+                "registryCache.caCertificates": CERTIFICATE.replace("END", "PRIVATE KEY-----"),
+            },
+            "registryCache.caCertificates: contains a private key",
+        ),
+        (
+            cached(credentialsSecret="registry"),
+            "registryCache.upstreams.private.example.com.allowedNamespaces: required with creden",
+        ),
+        (
+            cached(allowedNamespaces=["ci-app"]),
+            "registryCache.upstreams.private.example.com.profiles: required with allowedNamespaces",
+        ),
+        (
+            {**cached(**PRIVATE), **ONLY_FOR_CI_APP, "networkPolicy.enabled": "false"},
+            "registryCache.upstreams.private.example.com.allowedNamespaces: requires networkPolicy",
+        ),
+        (
+            {**cached(**PRIVATE, url="http://private.example.com"), **ONLY_FOR_CI_APP},
+            "registryCache.upstreams.private.example.com.url: the credentials would be sent witho",
+        ),
+        (
+            cached(profiles=["fast"]),
+            'registryCache.upstreams.private.example.com.profiles: unknown profile "fast" (avail',
+        ),
+        (
+            {**cached(profiles=["node"]), **NODE},
+            'registryCache.upstreams.private.example.com.profiles: profile "node" has mode node',
+        ),
+        (
+            {
+                **cached(profiles=["private"]),
+                "config.profiles.private": json.dumps({"registries": OWN_MIRROR}),
+            },
+            'registryCache.upstreams.private.example.com.profiles: profile "private" has mode nod',
+        ),
+        (
+            {**cached(**PRIVATE), "config.profiles.private": "{}"},
+            'config.policy.profiles: empty, so pods of all namespaces may use profile "private"',
+        ),
+        (
+            {
+                **cached(**PRIVATE),
+                **ONLY_FOR_CI_APP,
+                "config.policy.profiles.ci-*": '["private"]',
+            },
+            'config.policy.profiles: pods of ci-* may use profile "private", but the cache of pri',
+        ),
+        (
+            {
+                **cached(**{**PRIVATE, "profiles": ["default"]}),
+                "config.policy.profiles": '{"ci-app": ["default"]}',
+            },
+            'registryCache.upstreams.private.example.com.profiles: "default" is the default profi',
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -15,6 +15,15 @@ pytestmark = pytest.mark.apiserver("helm", "helm3")
 
 BUNDLE = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
 
+CACHE_WITH_CREDENTIALS = [
+    "registryCache.enabled=true",
+    r"registryCache.upstreams.private\.test.credentialsSecret=private",
+    r"registryCache.upstreams.private\.test.allowedNamespaces={ci-app,ci-web}",
+    r"registryCache.upstreams.private\.test.profiles={private}",
+    "config.profiles.private.mode=sidecar",
+    "config.policy.profiles.ci-app={private}",
+]
+
 
 @pytest.fixture(params=["helm", "helm3"], ids=["helm-4", "helm-3"])
 def either_helm(
@@ -152,8 +161,10 @@ def test_what_is_installed_is_what_the_template_says(
         (["config.profiles.shared.mode=node"], "profile shared has mode node, and node.enabled"),
         (
             ["node.enabled=true", "config.profiles.node.mode=node"],
-            f"kubectl label namespace {NAMESPACE} pod-security",
+            f"kubectl label --overwrite namespace {NAMESPACE} pod-security",
         ),
+        (["userNamespaces.nodeCheck.enabled=true"], "WARNING: userNamespaces.nodeCheck.enabled is"),
+        (CACHE_WITH_CREDENTIALS, "serves private images to all pods of ci-app, ci-web."),
         (["replicaCount=1"], "WARNING: replicaCount is 1"),
         (["replicaCount=2"], "WARNING: image.registry is not set"),
     ],

@@ -16,10 +16,12 @@ from apiserver.chart.helm import (
     one,
     settings,
 )
-from apiserver.chart.presets import DIGEST, ISSUED, MONITORED, NODE, PROVIDED
+from apiserver.chart.presets import DIGEST, ISSUED, MONITORED, NODE, NODE_CHECK, PROVIDED
 
 from webhook import __version__
-from webhook.injection.scripts import START
+from webhook.config import Isolation
+from webhook.injection.scripts import CHECK_NODE, START
+from webhook.injection.sidecar import security_context
 
 pytestmark = pytest.mark.apiserver("helm")
 
@@ -258,6 +260,19 @@ def test_a_nodes_daemon_runs_the_start_script(helm: Helm) -> None:
         "--exec-root=/var/dind/exec",
     ]
     assert container["securityContext"]["privileged"]
+
+
+def test_a_node_is_checked_in_a_container_like_the_sidecar(helm: Helm) -> None:
+    rendered = helm.objects(*settings(NODE_CHECK))
+
+    _, check = _pod_specs(rendered)[f"{FULLNAME}-node-check"]["initContainers"]
+
+    shell, flag, script, name = check["command"]
+    assert (shell, flag, name) == ("sh", "-c", "dind-check-node")
+    assert script.strip() == CHECK_NODE
+    assert check["securityContext"] == security_context(
+        Isolation.USER_NAMESPACE, None, has_local_apparmor_profile=False
+    )
 
 
 @pytest.mark.parametrize(

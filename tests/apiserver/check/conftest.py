@@ -17,10 +17,12 @@ from apiserver.check import podnetwork
 from apiserver.product import Installed, installed_product, product_cluster
 from kube.controlplane import ControlPlane
 from kube.registration import CONFIGURATIONS
+from kube.standin import NODE
 from kube.standin_pod import NETWORK, Settings
 from kube.waiting import until
 
 READER = "reader"
+UNPRIVILEGED = {"isolation": "userNamespace", "runtimeClassName": "dind-userns"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
 _SUBJECT = {"kind": "ServiceAccount", "name": READER, "namespace": "default"}
 _THROUGH_NETWORK = [sys.executable, podnetwork.__file__, NETWORK]
@@ -37,7 +39,7 @@ def cluster() -> Iterator[ControlPlane]:
 def installed(
     cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    """The chart with its ClusterRole F-reader, and without the policy on injected pods."""
+    """The chart with F-reader and user namespaces, and without the policy on injected pods."""
     settings = Settings(
         environment={"DIND_CERTS_RESYNC_INTERVAL": "1s", "DIND_WEBHOOK_POLL_INTERVAL": "0.5"},
         programs={"dind-certs": [*_THROUGH_NETWORK, "dind-certs"]},
@@ -48,8 +50,11 @@ def installed(
         "rbac.reader.create": "true",
         "rbac.reader.subjects": json.dumps([_SUBJECT]),
         "podPolicy.enabled": "false",
+        "config.profiles.unprivileged": json.dumps(UNPRIVILEGED),
+        "userNamespaces.runtimeClass.create": "true",
     }
     directory = tmp_path_factory.mktemp("product")
+    label_node(cluster, "true")
     with installed_product(cluster, settings, directory, *flags(checker)) as product:
         product.cluster.client.post(
             "/api/v1/namespaces/default/serviceaccounts", json={"metadata": {"name": READER}}
@@ -165,6 +170,14 @@ def label_namespace(installed: Installed, name: str, labels: Mapping[str, str | 
     """Labels a namespace."""
     installed.cluster.client.patch(
         f"/api/v1/namespaces/{name}", json={"metadata": {"labels": labels}}, headers=MERGE
+    ).raise_for_status()
+
+
+def label_node(cluster: ControlPlane, value: str | None) -> None:
+    """Sets or removes the label of the node check."""
+    labels = {"dind.io/user-namespaces": value}
+    cluster.client.patch(
+        f"/api/v1/nodes/{NODE}", json={"metadata": {"labels": labels}}, headers=MERGE
     ).raise_for_status()
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 from apiserver.chart.helm import FULLNAME, NAMESPACE
@@ -16,6 +17,7 @@ from apiserver.check.conftest import (
     MERGE,
     Run,
     changed_configuration,
+    label_node,
     new_namespace,
     no_configuration,
     steady,
@@ -49,6 +51,7 @@ MutatingWebhookConfiguration ci-dind-webhook
   ok  certificate    POD: trusted, valid until TIME
   ok  certificate    POD: trusted, valid until TIME
   ok  rotation       a pod of dind-certs is ready
+  ok  userNamespace  RuntimeClass dind-userns; 1 node has the label dind.io/user-namespaces=true
 
 Summary: no problems
 """
@@ -388,3 +391,63 @@ class TestNamespaces:
             answer = client.patch("/api/v1/namespaces/kube-public", json=change, headers=MERGE)
             assert answer.status_code == HTTPStatus.OK
             assert _problems(run) == expected
+
+
+class TestUserNamespaces:
+    """A profile has isolation userNamespace."""
+
+    def test_a_missing_runtime_class_is_found(self, healthy: Installed, run: Run) -> None:
+        client = healthy.cluster.client
+        path = "/apis/node.k8s.io/v1/runtimeclasses"
+        stored = client.get(f"{path}/dind-userns").raise_for_status().json()
+        client.delete(f"{path}/dind-userns").raise_for_status()
+        try:
+            found = _problems(run)
+        finally:
+            del stored["metadata"]["resourceVersion"], stored["metadata"]["uid"]
+            client.post(path, json=stored).raise_for_status()
+
+        sentence = "RuntimeClass dind-userns does not exist: pods that need it are denied"
+        assert found == (2, [f"broken userNamespace: {sentence}"])
+
+    def test_nodes_without_the_label_are_found(self, healthy: Installed, run: Run) -> None:
+        label_node(healthy.cluster, None)
+        try:
+            found = _problems(run)
+        finally:
+            label_node(healthy.cluster, "true")
+
+        sentence = "no node has the label dind.io/user-namespaces=true"
+        assert found == (1, [f"warning userNamespace: {sentence}"])
+
+    def test_nothing_is_checked_without_such_a_profile(self, healthy: Installed, run: Run) -> None:
+        with _configuration_file(healthy, "profiles: {a: {}}"):
+            result = run("check")
+
+        assert result.returncode == 0
+        assert "userNamespace" not in result.stdout
+
+    def test_an_invalid_configuration_file_is_found(self, healthy: Installed, run: Run) -> None:
+        with _configuration_file(healthy, "profile: {}"):
+            code, (line,) = _problems(run)
+
+        place = f"ConfigMap {NAMESPACE}/{FULLNAME}: profile: "
+        assert (code, line[: line.index("unknown")]) == (1, f"warning configuration: {place}")
+
+
+@contextmanager
+def _configuration_file(installed: Installed, text: str) -> Iterator[None]:
+    """Changes the ConfigMap, and restores it."""
+    client = installed.cluster.client
+    path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{FULLNAME}"
+    stored = client.get(path).raise_for_status().json()["data"]["config.yaml"]
+    _write_file(client, path, text)
+    try:
+        yield
+    finally:
+        _write_file(client, path, stored)
+
+
+def _write_file(client: httpx.Client, path: str, text: str) -> None:
+    change = {"data": {"config.yaml": text}}
+    client.patch(path, json=change, headers=MERGE).raise_for_status()

@@ -51,7 +51,8 @@ pod/job: skipped (created-before-label)
 namespace NS, label dind.io/inject: true
 
   API server    Does it call the webhook for this pod?            yes
-                because of the namespace's label (/inject/namespace)
+                because of the namespace's label (webhook path
+                  /inject/namespace)
                 the checks below use the default configuration; --config names a
                   file
   mirror pod    Is it a pod that the API server can change?       yes

@@ -14,13 +14,17 @@ pytestmark = [
 ]
 
 _ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{FULLNAME}-reader"
-RESOURCES = [
-    "namespaces",
-    "pods",
-    "services",
-    "endpointslices",
-    "mutatingwebhookconfigurations",
-]
+RIGHTS = {
+    "namespaces": ["get", "list"],
+    "pods": ["get", "list"],
+    "services": ["get", "list"],
+    "endpointslices": ["get", "list"],
+    "mutatingwebhookconfigurations": ["get", "list"],
+    "configmaps": ["get"],
+    "runtimeclasses": ["get"],
+    "nodes": ["list"],
+}
+READ_ONE = ("services", "runtimeclasses")
 
 
 def _rules(installed: Installed) -> list[dict[str, Any]]:
@@ -35,11 +39,12 @@ def _put(installed: Installed, rules: list[dict[str, Any]]) -> None:
 
 
 def test_only_reading_is_granted_and_every_resource_is_tried(installed: Installed) -> None:
-    granted = [
-        (resource, rule["verbs"]) for rule in _rules(installed) for resource in rule["resources"]
-    ]
+    rules = _rules(installed)
+    granted = {resource: rule["verbs"] for rule in rules for resource in rule["resources"]}
+    (named,) = [rule for rule in rules if "resourceNames" in rule]
 
-    assert granted == [(resource, ["get", "list"]) for resource in RESOURCES]
+    assert granted == RIGHTS
+    assert (named["resources"], named["resourceNames"]) == (["configmaps"], [FULLNAME])
 
 
 @pytest.fixture
@@ -55,18 +60,26 @@ def without(healthy: Installed, resource: str) -> Iterator[Installed]:
     _put(healthy, before)
 
 
-@pytest.mark.parametrize("resource", RESOURCES)
+@pytest.mark.parametrize("resource", [name for name in RIGHTS if name != "configmaps"])
 def test_every_right_is_needed(without: Installed, run: Run, resource: str) -> None:
     """A missing right is named, with how to get it."""
-    assert resource in RESOURCES
     check = run("check")
     pod = without.node.ready("webhook")[0].name
     explain = run("explain", pod, "-n", NAMESPACE)
 
     assert check.returncode == 77
-    assert check.stderr.startswith(f"Error: you may not list {resource}") or (
-        resource == "services" and check.stderr.startswith("Error: you may not read services")
-    )
+    verb = "read" if resource in READ_ONE else "list"
+    assert check.stderr.startswith(f"Error: you may not {verb} {resource}")
     assert "rbac.reader.create=true" in check.stderr
     read_by_explain = resource in ("namespaces", "pods", "mutatingwebhookconfigurations")
     assert explain.returncode == (77 if read_by_explain else 1)
+
+
+@pytest.mark.usefixtures("without")
+@pytest.mark.parametrize("resource", ["configmaps"])
+def test_without_the_configuration_file_the_rest_is_checked(run: Run) -> None:
+    check = run("check")
+
+    place = f"ConfigMap {NAMESPACE}/{FULLNAME}"
+    assert f"unknown  configuration  you may not read {place}" in check.stdout
+    assert check.returncode == 0

@@ -80,8 +80,8 @@ BAD = {
     "unknown key": (
         fast("{daemon: {foo: 1}}"),
         (
-            "profiles.fast.daemon.foo: unknown key (accepted: registryMirrors, "
-            "insecureRegistries, defaultAddressPools, mtu, extraArgs)"
+            "profiles.fast.daemon.foo: unknown key (accepted: defaultAddressPools, mtu, extraArgs, "
+            "proxy, env, config)"
         ),
     ),
     "misspelt key": (
@@ -99,6 +99,31 @@ BAD = {
         fast("{imagePullSecrets: [{}]}"),
         "profiles.fast.imagePullSecrets[0].name: required field is missing",
     ),
+    "missing key in a mapping that may be absent": (
+        fast("{registryCredentials: {}}"),
+        "profiles.fast.registryCredentials.secretName: required field is missing",
+    ),
+    "unknown key in a mapping that may be absent": (
+        fast("{registryCredentials: {secretName: ci, container: [build]}}"),
+        (
+            'profiles.fast.registryCredentials.container: unknown key, did you mean "containers"? '
+            "(accepted: secretName, containers)"
+        ),
+    ),
+    "credentials for all containers": (
+        fast('{registryCredentials: {secretName: ci, containers: ["*"]}}'),
+        (
+            'profiles.fast.registryCredentials.containers[0]: "*" is not a name of at most 63 '
+            "lower-case letters, digits and inner hyphens"
+        ),
+    ),
+    "credentials that no container can get": (
+        fast("{registryCredentials: {secretName: ci}}") + "\npolicy: {annotations: [profile]}",
+        (
+            'policy.annotations: without containers, no pod of profile "fast" can get its '
+            "registryCredentials, which name no containers either"
+        ),
+    ),
     "wrong type": (
         fast("{daemon: {mtu: 1.5}}"),
         'profiles.fast.daemon.mtu: 1.5 is not "auto" or a whole number from 576 to 65535',
@@ -112,16 +137,16 @@ BAD = {
         "profiles.fast.image: a mapping is not an image reference (such as docker:29-dind)",
     ),
     "text for a list": (
-        fast("{daemon: {registryMirrors: x}}"),
-        'profiles.fast.daemon.registryMirrors: "x" is not a list',
+        fast("{daemon: {extraArgs: x}}"),
+        'profiles.fast.daemon.extraArgs: "x" is not a list',
     ),
     "a boolean for text": (
         "defaultProfile: true",
         'defaultProfile: true is not a string (in quotes it is: "true")',
     ),
     "text for a boolean": (
-        fast("{privileged: yes}"),
-        'profiles.fast.privileged: "yes" is not true or false',
+        fast("{mirrorMounts: yes}"),
+        'profiles.fast.mirrorMounts: "yes" is not true or false',
     ),
     "nothing for a mapping": (
         "profiles:\n  fast:\n",
@@ -170,11 +195,8 @@ BAD = {
         'policy.profiles["team-*"][0]: unknown profile "slow" (profiles: default)',
     ),
     "a rule of a type": (
-        fast("{privileged: false}"),
-        (
-            "profiles.fast.privileged: false needs a runtimeClassName (such as sysbox or kata),"
-            " since dockerd does not start in an ordinary unprivileged container"
-        ),
+        fast("{isolation: runtimeClass}"),
+        "profiles.fast.isolation: runtimeClass needs a runtimeClassName (such as sysbox or kata)",
     ),
     "not YAML": (
         "profiles:\n  fast: [\n",
@@ -200,9 +222,10 @@ BAD = {
         fast("{start_timeout: 5}"),
         (
             'profiles.fast.start_timeout: unknown key, did you mean "startTimeout"? (accepted: '
-            "mode, image, imagePullSecrets, resources, storage, daemon, socket, startTimeout, "
-            "waitResources, mirrorMounts, mirrorCSIDrivers, nodeDirectories, "
-            "runtimeClassName, privileged, placement)"
+            "mode, image, imagePullSecrets, resources, storage, daemon, registries, "
+            "caCertificates, jobCertificates, socket, startTimeout, waitResources, mirrorMounts, "
+            "mirrorCSIDrivers, runtimeClassName, isolation, seccompProfile, nodeDirectories, "
+            "placement, registryCredentials)"
         ),
     ),
     "an anchor": (
@@ -273,9 +296,10 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
         "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",
         (
             'profiles.large.mirrorMount: unknown key, did you mean "mirrorMounts"? (accepted: '
-            "mode, image, imagePullSecrets, resources, storage, daemon, socket, startTimeout, "
-            "waitResources, mirrorMounts, mirrorCSIDrivers, nodeDirectories, "
-            "runtimeClassName, privileged, placement)"
+            "mode, image, imagePullSecrets, resources, storage, daemon, registries, "
+            "caCertificates, jobCertificates, socket, startTimeout, waitResources, mirrorMounts, "
+            "mirrorCSIDrivers, runtimeClassName, isolation, seccompProfile, nodeDirectories, "
+            "placement, registryCredentials)"
         ),
     ]
 
@@ -292,7 +316,7 @@ def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
     defaultProfile: slow
     profiles:
       a: {startTimeout: 0}
-      b: {privileged: false, image: "docker 29", socket: {gid: 0, directory: /var}}
+      b: {isolation: runtimeClass, image: "docker 29", socket: {gid: 0, directory: /var}}
       c: {mode: node, socket: {directory: /run}, resources: {limits: {memory: 1Mi}, request: {}}}
       d: {daemon: {mtu: 1, defaultAddressPools: [{base: 10.0.0.0/8, size: 4, mask: 1}]}}
     policy:
@@ -304,7 +328,7 @@ def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
         "profiles.b.image",
         "profiles.b.socket.directory",
         "profiles.b.socket.gid",
-        "profiles.b.privileged",
+        "profiles.b.isolation",
         "profiles.c.resources.limits.memory",
         "profiles.c.resources.request",
         "profiles.c.socket.directory",

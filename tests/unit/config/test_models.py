@@ -33,7 +33,7 @@ def test_a_file_with_another_default_has_only_the_profiles_that_it_lists() -> No
     """Else pods could pick the built-in one, privileged, where the administrator wrote none."""
     document = {
         "defaultProfile": "sysbox",
-        "profiles": {"sysbox": {"privileged": False, "runtimeClassName": "sysbox-runc"}},
+        "profiles": {"sysbox": {"isolation": "runtimeClass", "runtimeClassName": "sysbox-runc"}},
     }
     assert list(config(document).profiles) == ["sysbox"]
     assert problems(pod(annotations={"profile": "default"}), document) == [
@@ -60,8 +60,8 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key, deeper": (
         profile(daemon={"mirrors": []}),
         (
-            "profiles.default.daemon.mirrors: unknown key (accepted: registryMirrors, "
-            "insecureRegistries, defaultAddressPools, mtu, extraArgs)"
+            "profiles.default.daemon.mirrors: unknown key (accepted: defaultAddressPools, mtu, "
+            "extraArgs, proxy, env, config)"
         ),
     ),
     "name of a profile": (
@@ -83,18 +83,43 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(mode="both"),
         'profiles.default.mode: "both" is not "sidecar" or "node"',
     ),
-    "unprivileged in an ordinary runtime": (
-        profile(privileged=False),
+    "a runtime without a name": (
+        profile(isolation="runtimeClass"),
         (
-            "profiles.default.privileged: false needs a runtimeClassName (such as sysbox or "
-            "kata), since dockerd does not start in an ordinary unprivileged container"
+            "profiles.default.isolation: runtimeClass needs a runtimeClassName (such as sysbox or "
+            "kata)"
         ),
     ),
     "the same in mode node, which a pod may leave": (
-        profile(mode="node", privileged=False),
+        profile(mode="node", isolation="runtimeClass"),
         (
-            "profiles.default.privileged: false needs a runtimeClassName (such as sysbox or "
-            "kata), since dockerd does not start in an ordinary unprivileged container"
+            "profiles.default.isolation: runtimeClass needs a runtimeClassName (such as sysbox or "
+            "kata)"
+        ),
+    ),
+    "directories of the node in a user namespace": (
+        profile(isolation="userNamespace", nodeDirectories=["/lib/modules"]),
+        (
+            "profiles.default.nodeDirectories: not accepted with isolation userNamespace, which "
+            "keeps the node out"
+        ),
+    ),
+    "a seccomp profile without a user namespace": (
+        profile(seccompProfile="dind-seccomp.json"),
+        "profiles.default.seccompProfile: accepted only with isolation userNamespace",
+    ),
+    "a seccomp profile beside the kubelet's directory": (
+        profile(isolation="userNamespace", seccompProfile="../dind-seccomp.json"),
+        (
+            'profiles.default.seccompProfile: "../dind-seccomp.json" is not the relative path of '
+            "a file (such as dind-seccomp.json)"
+        ),
+    ),
+    "unknown isolation": (
+        profile(isolation="user-namespace"),
+        (
+            'profiles.default.isolation: "user-namespace" is not "privileged", "userNamespace" or '
+            '"runtimeClass"'
         ),
     ),
     "request above its limit": (
@@ -210,8 +235,6 @@ def test_other_directories_of_the_node_are_accepted(directory: str) -> None:
     [
         {"mtu": 100},
         {"mtu": "1500"},
-        {"registryMirrors": ["mirror.example"]},
-        {"insecureRegistries": ["a b"]},
         {"extraArgs": ["-D"]},
         {"extraArgs": ["debug"]},
         {"extraArgs": ["--label=a\nb"]},

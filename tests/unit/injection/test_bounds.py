@@ -102,6 +102,10 @@ def many_mounts(count: int, name: str = "w") -> list[Json]:
     return [mount(name, f"/w/{number}") for number in range(count)]
 
 
+def hook(command: list[str]) -> Json:
+    return {"lifecycle": {"postStart": {"exec": {"command": command}}}}
+
+
 def many_variables(count: int) -> list[Json]:
     return [{"name": f"V{number}"} for number in range(count)]
 
@@ -130,11 +134,14 @@ TOO_LARGE: dict[str, tuple[Json, str]] = {
         "the pod has 10,002 environment variables in all containers (accepted: up to 10,000)",
     ),
     "words": (
-        pod(container(command=["x"] * 5000, args=["x"] * 5001)),
-        "the pod has 10,001 words in command and args of all containers (accepted: up to 10,000)",
+        pod(container(command=["x"] * 5000, args=["x"] * 4000, **hook(["x"] * 1001))),
+        (
+            "the pod has 10,001 words in command, args and postStart of all containers "
+            "(accepted: up to 10,000)"
+        ),
     ),
     "text": (
-        pod(container("n", image="i", args=["x" * 262_143])),
+        pod(container("n", image="i", args=["x" * 143], **hook(["x" * 262_000]))),
         (
             "the pod has 262,145 characters in names, images, commands, arguments and paths "
             "(accepted: up to 262,144)"

@@ -24,7 +24,10 @@ from webhook.injection.checks import CHECKS
 from webhook.injection.pod import Pod
 
 MIRROR = {"kubernetes.io/config.mirror": "hash", "dind.io/inject": "true"}
-SYSBOX: Json = {"profiles": {"default": {"privileged": False, "runtimeClassName": "sysbox"}}}
+USER_NAMESPACE: Json = {"profiles": {"default": {"isolation": "userNamespace"}}}
+SYSBOX: Json = {
+    "profiles": {"default": {"isolation": "runtimeClass", "runtimeClassName": "sysbox"}}
+}
 CASES: dict[Reason, tuple[Json, Json, Endpoint]] = {
     Reason.INJECTED: (pod(), {}, Endpoint.POD),
     Reason.MIRROR_POD: ({**pod(), "metadata": {"annotations": MIRROR}}, {}, Endpoint.POD),
@@ -56,6 +59,7 @@ CASES: dict[Reason, tuple[Json, Json, Endpoint]] = {
     Reason.HOST_NETWORK: (pod(hostNetwork=True), {}, Endpoint.POD),
     Reason.WINDOWS: (pod(os={"name": "windows"}), {}, Endpoint.POD),
     Reason.HOST_USERS: (pod(hostUsers=False), {}, Endpoint.POD),
+    Reason.USER_NAMESPACE: (pod(hostPID=True), USER_NAMESPACE, Endpoint.POD),
     Reason.RUNTIME_CLASS: (pod(runtimeClassName="kata"), SYSBOX, Endpoint.POD),
     Reason.POD_TOO_LARGE: (
         pod(*(container(f"c{number}") for number in range(1001))),

@@ -8,16 +8,21 @@ from unit.injection.pods import LENIENT, NODE, container, decided, injected, pod
 from webhook.injection import Denied, Injected, Reason
 
 SYSBOX: dict[str, Any] = {
-    "profiles": {"default": {"privileged": False, "runtimeClassName": "sysbox-runc"}}
+    "profiles": {"default": {"isolation": "runtimeClass", "runtimeClassName": "sysbox-runc"}}
 }
 WINDOWS = "The daemon is a Linux program, and the pod is for Windows nodes. Build on a Linux node"
 HOST_NETWORK = (
     "With hostNetwork, the daemon would write its firewall rules and bridges into the node. "
     "Remove hostNetwork from the pod, or use a profile whose mode is node"
 )
+USER_NAMESPACE_PROFILE: dict[str, Any] = {"profiles": {"default": {"isolation": "userNamespace"}}}
+USER_NAMESPACE = (
+    "The profile runs pods in a user namespace, which excludes namespaces of the node. "
+    "Remove hostUsers: true, hostPID and hostIPC from the pod, or use another profile"
+)
 HOST_USERS = (
     "A privileged daemon does not work in a pod with hostUsers: false. "
-    "Remove hostUsers, or use a profile with privileged: false and a runtimeClassName"
+    "Remove hostUsers, or use a profile with isolation: userNamespace"
 )
 
 
@@ -158,3 +163,14 @@ def test_containers_named_like_the_wait_are_denied(field: str) -> None:
     assert problems(raw, NODE) == [
         'container name "dind-wait" is reserved for the injected container'
     ]
+
+
+@pytest.mark.parametrize("spec", [{"hostUsers": True}, {"hostPID": True}, {"hostIPC": True}])
+def test_a_user_namespace_excludes_namespaces_of_the_node(spec: dict[str, Any]) -> None:
+    assert problems(pod(**spec), USER_NAMESPACE_PROFILE) == [USER_NAMESPACE]
+    assert decided(pod(**spec), USER_NAMESPACE_PROFILE).reason is Reason.USER_NAMESPACE
+
+
+@pytest.mark.parametrize("spec", [{"hostPID": False}, {"hostUsers": False}, {"hostIPC": None}])
+def test_pods_without_namespaces_of_the_node_get_a_user_namespace(spec: dict[str, Any]) -> None:
+    assert injected(pod(**spec), USER_NAMESPACE_PROFILE)["spec"]["hostUsers"] is False

@@ -295,6 +295,15 @@ def test_fields_that_another_webhook_replaced_are_restored(field: str, value: ob
     assert injected(broken) == once
 
 
+def test_a_lost_user_namespace_is_restored() -> None:
+    config = {"profiles": {"default": {"isolation": "userNamespace"}}}
+    once, broken = injected(pod(), config), injected(pod(), config)
+    del broken["spec"]["hostUsers"]
+    for field in ("procMount", "seccompProfile", "capabilities"):
+        del named(broken, "dind")["securityContext"][field]
+    assert injected(broken, config) == once
+
+
 def test_what_other_webhooks_change_on_purpose_stays() -> None:
     once = injected(pod())
     dind = named(once, "dind")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from unit.injection.pods import (
+    HOST_SOCKET,
     LENIENT,
     Json,
     container,
@@ -22,7 +23,7 @@ from unit.injection.pods import (
 
 from webhook import __version__
 from webhook.injection import Audit, Endpoint, Injected
-from webhook.injection.scripts import START, WAIT
+from webhook.injection.scripts import CHECK_NODE, START, WAIT
 
 
 def profile(**fields: object) -> Json:
@@ -30,18 +31,18 @@ def profile(**fields: object) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("kind", "privileged", "expected"),
+    ("kind", "isolation", "expected"),
     [
-        ("Localhost", True, {"type": "Unconfined"}),
-        ("Localhost", False, None),
-        ("RuntimeDefault", True, None),
+        ("Localhost", "privileged", {"type": "Unconfined"}),
+        ("Localhost", "runtimeClass", None),
+        ("RuntimeDefault", "privileged", None),
     ],
 )
 def test_a_privileged_sidecar_does_not_inherit_the_pod_s_local_apparmor_profile(
-    kind: str, privileged: bool, expected: Json | None
+    kind: str, isolation: str, expected: Json | None
 ) -> None:
     raw = pod(securityContext={"appArmorProfile": {"type": kind, "localhostProfile": "ci"}})
-    config = profile(privileged=privileged, runtimeClassName="sysbox")
+    config = profile(isolation=isolation, runtimeClassName="sysbox")
     after = injected(raw, config)
     assert named(after, "dind")["securityContext"].get("appArmorProfile") == expected
     assert after["spec"]["securityContext"]["appArmorProfile"]["type"] == kind
@@ -205,17 +206,12 @@ def test_pull_secrets_are_added_once() -> None:
 
 def test_daemon_settings_become_flags() -> None:
     daemon = {
-        "registryMirrors": ["https://mirror.example"],
-        "insecureRegistries": ["registry.example:5000", "10.0.0.0/8"],
         "defaultAddressPools": [{"base": "10.200.0.0/16", "size": 24}],
         "mtu": 1400,
         "extraArgs": ["--debug", "--label=a=b"],
     }
     after = injected(pod(), profile(daemon=daemon))
     assert named(after, "dind")["args"][4:] == [
-        "--registry-mirror=https://mirror.example",
-        "--insecure-registry=registry.example:5000",
-        "--insecure-registry=10.0.0.0/8",
         "--default-address-pool=base=10.200.0.0/16,size=24",
         "--mtu=1400",
         "--default-network-opt=bridge=com.docker.network.driver.mtu=1400",
@@ -245,9 +241,51 @@ def test_the_image_store_can_be_in_memory() -> None:
 
 
 def test_unprivileged_profiles_add_their_runtime_class() -> None:
-    after = injected(pod(), profile(privileged=False, runtimeClassName="sysbox-runc"))
+    after = injected(pod(), profile(isolation="runtimeClass", runtimeClassName="sysbox-runc"))
     assert named(after, "dind")["securityContext"]["privileged"] is False
     assert after["spec"]["runtimeClassName"] == "sysbox-runc"
+
+
+@pytest.mark.parametrize(
+    ("spec", "placement"),
+    [
+        ({}, "initContainer"),
+        ({"hostUsers": None}, "container"),
+        ({"hostUsers": False}, "container"),
+    ],
+    ids=str,
+)
+def test_a_user_namespace_needs_no_privileges_and_nothing_of_the_node(
+    spec: Json, placement: str
+) -> None:
+    config = profile(isolation="userNamespace", runtimeClassName="dind-userns", placement=placement)
+    job = container(volumeMounts=[mount("docker-sock", "/var/run/docker.sock")])
+    after = injected(pod(job, volumes=[HOST_SOCKET], **spec), config)
+    assert after["spec"]["hostUsers"] is False
+    assert after["spec"]["runtimeClassName"] == "dind-userns"
+    assert not any("hostPath" in volume for volume in after["spec"]["volumes"])
+    daemon = named(after, "dind")
+    assert daemon["securityContext"] == {
+        "privileged": False,
+        "runAsUser": 0,
+        "runAsGroup": 0,
+        "runAsNonRoot": False,
+        "allowPrivilegeEscalation": True,
+        "procMount": "Unmasked",
+        "seccompProfile": {"type": "Unconfined"},
+        "appArmorProfile": {"type": "Unconfined"},
+        "capabilities": {"add": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]},
+    }
+    assert daemon["lifecycle"]["postStart"]["exec"]["command"][-1] == CHECK_NODE
+    assert injected(after, config) == after
+
+
+def test_a_user_namespace_takes_the_seccomp_profile_of_its_profile() -> None:
+    config = profile(isolation="userNamespace", seccompProfile="ci/dind-seccomp.json")
+    assert named(injected(pod(), config), "dind")["securityContext"]["seccompProfile"] == {
+        "type": "Localhost",
+        "localhostProfile": "ci/dind-seccomp.json",
+    }
 
 
 @pytest.mark.parametrize(

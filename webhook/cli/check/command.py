@@ -9,7 +9,7 @@ import click
 from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
 from kubernetes.client import V1Namespace, VersionInfo
 
-from webhook.cli.check import configuration, replicas, report
+from webhook.cli.check import configuration, replicas, report, user_namespaces
 from webhook.cli.check.report import EXIT_CODES, Finding, Report, Status
 from webhook.cli.live import POD_SECURITY, STRICT_LEVELS, LiveCluster
 from webhook.cli.options import access_options
@@ -18,7 +18,7 @@ from webhook.injection.optin import INJECT
 
 _OLDEST = (1, 30)
 _NO_CONFIGURATION = (
-    "Install the chart, or restore its objects with helm rollback or the next sync of your GitOps "
+    "Install the chart, or restore its objects with helm upgrade or the next sync of your GitOps "
     "tool. --webhook-configuration names a configuration whose webhooks have other names."
 )
 
@@ -50,8 +50,9 @@ def check(
     """Check the webhook of a cluster, and say how to fix what is wrong.
 
     Checks the MutatingWebhookConfiguration, its caBundle, the Service, the ready pods, their
-    serving certificates, and the labels of opted-in namespaces. It only reads, and needs no more
-    than the chart's ClusterRole F-reader (rbac.reader.create) grants.
+    serving certificates, the labels of opted-in namespaces, and what profiles with isolation
+    userNamespace need. It only reads, and needs no more than the chart's ClusterRole F-reader
+    (rbac.reader.create) grants.
 
     Exit code: 0 no problems, 1 warnings, 2 something is broken, 69 the cluster cannot be reached,
     77 it does not let you read what is needed.
@@ -97,6 +98,9 @@ def _findings(
     if service is not None:
         yield configuration.check_ca_bundle(found, service, now)
         yield from replicas.check_replicas(cluster, found, service, now)
+        yield from user_namespaces.check_user_namespaces(
+            cluster, service.namespace, found.metadata.name
+        )
 
 
 def _check_version(version: VersionInfo) -> Finding:
@@ -141,7 +145,7 @@ def _check_pod_security(namespaces: Sequence[V1Namespace]) -> Finding:
             Status.WARNING,
             f"opted in, but a privileged sidecar is denied: {listed(denying)}",
             f"kubectl label --overwrite namespace NAME {POD_SECURITY}=privileged, or a profile "
-            "with a runtimeClassName and privileged: false.",
+            "with isolation: runtimeClass.",
         )
     plural = "" if len(opted_in) == 1 else "s"
     message = f"{len(opted_in)} opted-in namespace{plural}, all admit a privileged sidecar"

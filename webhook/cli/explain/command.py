@@ -19,7 +19,11 @@ _POD_PREFIXES = ("pod/", "pods/", "po/")
 
 @click.command()
 @click.argument("pod", required=False)
-@input_options(required=False)
+@input_options(
+    required=False,
+    namespace_help="Namespace of POD (unset: the context's), or of objects in FILE that name none "
+    "(unset: default).",
+)
 @access_options
 @click.pass_context
 def explain(
@@ -35,11 +39,19 @@ def explain(
 ) -> None:
     """Explain why pods are injected or not: each check, its answer, the reason and the fix.
 
-    With -f FILE, it explains the pods of manifests, without a cluster. With POD or pod/POD, it
-    explains a pod of a cluster: what was injected, or why nothing was.
+    With -f FILE, it explains the pods of manifests, without a cluster: of the namespaces that the
+    webhook excludes, it knows only kube-system, kube-public and kube-node-lease. With POD or
+    pod/POD, it explains a pod of a cluster: what was injected, or why nothing was.
+
+    \b
+    Examples:
+      dind-webhook explain -f pod.yaml
+      dind-webhook explain -f job.yaml --namespace-label true
+      kubectl -n ci get deployment builder -o yaml | dind-webhook explain -f -
+      dind-webhook explain build-1 -n ci
 
     Exit code: 0 every pod is injected, 1 a pod is skipped, 2 a pod is denied.
-    """
+    """  # noqa: D301 - \b is click's mark of a paragraph that it does not wrap
     if (pod is None) == (not sources):
         raise click.UsageError("Give either POD or -f FILE.", context_of_click)
     if pod is None and (kubeconfig is not None or context is not None):

@@ -87,7 +87,7 @@ def explain_admission(
         row = Row(*_API_SERVER, Answer.SKIPPED, notes)
         return Explanation(subject, Outcome.SKIPPED, admission.slug, [row])
     endpoint = admission.endpoint
-    because = f"{_CALLED_BECAUSE[endpoint]} (/inject/{endpoint.value})"
+    because = f"{_CALLED_BECAUSE[endpoint]} (webhook path /inject/{endpoint.value})"
     rows = [
         Row(*_API_SERVER, Answer.YES, [("", because), *more]),
         *map(_row, examine(admission, config)),
@@ -117,7 +117,7 @@ def _row(result: CheckResult) -> Row:
         case Denied(problems):
             answer = Answer.DENIED
             for problem in problems:
-                notes += reason_notes(problem.message, problem.reason.fix)
+                notes += reason_notes(problem.message, problem.fix)
     return Row(check.name, check.question, answer, notes)
 
 

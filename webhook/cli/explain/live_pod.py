@@ -35,7 +35,7 @@ from webhook.cli.live import (
 )
 from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
 from webhook.cli.manifests.objects import Object, Template
-from webhook.config import Config, Mode
+from webhook.config import Config, Isolation, Mode
 from webhook.config.wording import printable
 from webhook.injection import Admission, Injected, Outcome, decide
 from webhook.injection.annotations import STATUS
@@ -211,15 +211,24 @@ def _cluster_hints(case: _Case) -> Iterator[Note]:
         yield "hint", f"{text}: the API server may not call them for this pod"
 
 
+# What PodSecurity denies, in its level baseline or restricted.
+_SIDECARS = {
+    Isolation.PRIVILEGED: "privileged sidecar",
+    Isolation.USER_NAMESPACE: "sidecar with CAP_SYS_ADMIN",
+    Isolation.RUNTIME_CLASS: "sidecar that runs as root",
+}
+
+
 def _pod_security_row(case: _Case, injected: Injected) -> Row:
     """Check what the API server checks after the webhook, of the pod with its sidecar."""
     name, question = "pod security", "Does the namespace admit such a pod?"
     level = (case.namespace.metadata.labels or {}).get(POD_SECURITY)
-    privileged = case.cluster.config.profiles[injected.audit.profile].privileged
+    isolation = case.cluster.config.profiles[injected.audit.profile].isolation
     needs_host = injected.audit.mode == Mode.NODE.value
-    if level not in STRICT_LEVELS or (level == "baseline" and not needs_host and not privileged):
+    is_ordinary = isolation is Isolation.RUNTIME_CLASS and not needs_host
+    if level not in STRICT_LEVELS or (level == "baseline" and is_ordinary):
         return Row(name, question, Answer.YES)
-    sidecar = "privileged sidecar" if privileged else "sidecar that runs as root"
+    sidecar = _SIDECARS[isolation]
     notes = reason_notes(
         f"The namespace is labelled {POD_SECURITY}: {level}, which denies a "
         f"{'hostPath volume' if needs_host else sidecar}.",

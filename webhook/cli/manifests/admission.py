@@ -57,14 +57,11 @@ class AssumedCluster(Struct, frozen=True):
         endpoint = route(annotations, self.label_of(namespace))
         if endpoint is not None:
             return Admission(endpoint, namespace, template.pod)
-        reason, hints = Reason.NOT_OPTED_IN, list[str]()
         if MIRROR_POD in annotations:
-            reason = Reason.MIRROR_POD
-        elif annotations.get(INJECT) == "false":
-            reason = Reason.OPTED_OUT
-        else:
-            hints = list(_hints(found, template))
-        return NotSent(reason.slug, reason.sentence, reason.fix, hints)
+            return _not_sent(Reason.MIRROR_POD)
+        if annotations.get(INJECT) == "false":
+            return _not_sent(Reason.OPTED_OUT)
+        return _not_opted_in(self.label_of(namespace), list(_hints(found, template)))
 
 
 def excluded(namespace: str) -> NotSent:
@@ -74,6 +71,27 @@ def excluded(namespace: str) -> NotSent:
         f"The webhook is never called for pods in {namespace}.",
         "Use another namespace.",
     )
+
+
+def _not_sent(reason: Reason, hints: Sequence[str] = ()) -> NotSent:
+    return NotSent(reason.slug, reason.sentence, reason.fix, hints)
+
+
+def _not_opted_in(label: str | None, hints: Sequence[str]) -> NotSent:
+    """Say that a pod does not ask for Docker, in a namespace with this label."""
+    if label == "false":  # the reason's fix, an annotation, would have the pod denied
+        return NotSent(
+            Reason.NOT_OPTED_IN.slug,
+            f'The pod does not ask for Docker, and its namespace is labelled {INJECT}: "false", '
+            "which forbids Docker there.",
+            "Use another namespace, or ask its owner to remove the label, and annotate the pod "
+            f'with {INJECT}: "true".',
+            hints,
+        )
+    if label is not None:
+        text = f'the label\'s value {quoted(label)} is neither "true" nor "false", so it '
+        hints = [f"{text}counts as absent", *hints]
+    return _not_sent(Reason.NOT_OPTED_IN, hints)
 
 
 def _hints(found: Object, template: Template) -> Iterator[str]:
