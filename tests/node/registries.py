@@ -72,6 +72,7 @@ class Server:
         """
         create(self.cluster, self.namespace, self.manifest)
         await_phase(self.cluster, self.namespace, self.name, "Running")
+        self._select(self.manifest["metadata"]["labels"])
         try:
             self.await_outcome("connected")
         except TimeoutError as late:
@@ -80,11 +81,10 @@ class Server:
             ) from late
 
     def stop(self) -> None:
-        """Kills the pod and waits until the Service refuses connections; the log is gone too."""
+        """Lets the Service refuse connections, then kills the pod, with its log."""
+        self._refuse()
         where = f"--namespace={self.namespace}"
         self.cluster.kubectl("delete", where, "pod", self.name, "--force", "--grace-period=0")
-        # Until kube-proxy knows, packets go to the address of the dead pod and are lost.
-        self.await_outcome("ConnectionRefusedError")
 
     def signal(self, name: str) -> None:
         """Sends a signal to its process: SIGSTOP lets it accept connections and not answer."""
@@ -95,11 +95,16 @@ class Server:
     @contextmanager
     def refusing(self) -> Iterator[None]:
         """During the block, the Service refuses connections, and the pod runs on."""
-        self._select({"app": "none"})
-        self.await_outcome("ConnectionRefusedError")
+        self._refuse()
         yield
         self._select(self.manifest["metadata"]["labels"])
         self.await_outcome("connected")
+
+    def _refuse(self) -> None:
+        # While the pod lives, only kube-proxy can refuse. A pod that dies refuses, too, but then
+        # loses packets until kube-proxy knows.
+        self._select({"app": "none"})
+        self.await_outcome("ConnectionRefusedError")
 
     def _select(self, labels: Mapping[str, str]) -> None:
         patch = json.dumps({"spec": {"selector": labels}})
