@@ -1,7 +1,7 @@
 """Thirty injected pods at once: all of them build."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(2000)]
 NAMES = [f"pod-{number}" for number in range(30)]
 BUILD = f"{MAKE_IMAGE}\ndocker run --rm made cat /said\n"
 SAID = "a build step ran\n"
+# On processors this busy, containerd may need longer to start than dockerd waits. dockerd then ends
+# before it has ever answered, and the kubelet starts it again.
+GAVE_UP = "timeout waiting for containerd to start"
 ALL_SECONDS = 1800  # for thirty daemons and thirty builds, on cores that are busy otherwise too
 
 
@@ -49,8 +52,9 @@ def test_thirty_pods_build_at_the_same_time(
     found = pods(cluster, namespace)
     assert [pod["status"]["phase"] for pod in found] == ["Running"] * len(NAMES)
     report(record_property, "webhook latency", latency(cluster).since(before))
-    restarts = [pod["status"]["initContainerStatuses"][0]["restartCount"] for pod in found]
-    assert sum(restarts) == 0
+    ends = [end for pod in found if (end := last_end(cluster, pod))]
+    report(record_property, "daemons that gave up on containerd", len(ends))
+    assert [end for end in ends if GAVE_UP not in end] == []
 
 
 @pytest.mark.usefixtures("profiles")
@@ -103,6 +107,16 @@ def logs(cluster: Cluster, namespace: str) -> list[str]:
     """The logs of all jobs so far."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     return [cluster.client.get(f"{path}/{name}/log?container=job").text for name in NAMES]
+
+
+def last_end(cluster: Cluster, pod: Mapping[str, Any]) -> str:
+    """What the sidecar said when it ended last; empty if it was never restarted."""
+    (sidecar,) = pod["status"]["initContainerStatuses"]
+    if sidecar["restartCount"] == 0:
+        return ""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    where = (f"--namespace={namespace}", name, "--container=dind")
+    return cluster.kubectl("logs", *where, "--previous", "--tail=20").stdout
 
 
 def report(record: Callable[[str, object], None], name: str, value: object) -> None:
