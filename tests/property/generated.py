@@ -220,7 +220,14 @@ PROFILES: SearchStrategy[Json] = object_of(
         "resources": st.sampled_from(
             [{}, {"limits": {"cpu": 4, "ephemeral-storage": "30Gi"}}, {"limits": {}}]
         ),
-        "storage": st.sampled_from([{}, {"sizeLimit": 10**9}, {"medium": "Memory"}]),
+        "storage": st.sampled_from(
+            [
+                {},
+                {"sizeLimit": 10**9},
+                {"medium": "Memory"},
+                {"volumeClaimTemplate": {"spec": {"storageClassName": "fast-ssd"}}},
+            ]
+        ),
         "daemon": st.sampled_from(
             [
                 {},

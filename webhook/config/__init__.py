@@ -16,10 +16,10 @@ from webhook.config.models import (
     Resources,
     SecretReference,
     Socket,
-    Storage,
 )
 from webhook.config.registries import EVERY_REGISTRY, Mirror, Registry
 from webhook.config.schema import json_schema
+from webhook.config.storage import Storage
 
 __all__ = [
     "EVERY_REGISTRY",

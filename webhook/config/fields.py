@@ -13,6 +13,7 @@ from webhook.config.paths import PROTECTED, is_clear_of, is_within, normal, real
 from webhook.config.wording import shown
 
 NOT_ACCEPTED = "not_accepted"
+_OBJECT_NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,13 @@ SocketDirectory = Annotated[
 ]
 SecretName = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"),
+    Field(pattern=_OBJECT_NAME),
     Accepts("the name of a Secret (lower-case letters, digits, inner hyphens and dots)"),
+]
+StorageClassName = Annotated[
+    str,
+    Field(pattern=_OBJECT_NAME),
+    Accepts("the name of a StorageClass (lower-case letters, digits, inner hyphens and dots)"),
 ]
 VariableName = Annotated[
     str,

@@ -9,7 +9,7 @@ elsewhere hides none of them.
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Literal, Self, TypeVar
+from typing import Self, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -36,6 +36,7 @@ from webhook.config.fields import (
 from webhook.config.image import is_allowed
 from webhook.config.paths import is_clear_of, real
 from webhook.config.registries import Registry, RegistryHost, check_names
+from webhook.config.storage import Storage
 from webhook.config.wording import shown
 
 _MOST_NAMES = 20  # that a message lists
@@ -152,18 +153,6 @@ class WaitResources(Resources):
     )
 
 
-class Storage(Model):
-    """The image store, an emptyDir at /var/lib/docker."""
-
-    size_limit: Quantity = Field(
-        default="20Gi", description="Bytes; a pod that exceeds it is evicted."
-    )
-    medium: Literal["", "Memory"] = Field(
-        default="",
-        description='Empty for the node\'s disk; "Memory" counts against the memory limit.',
-    )
-
-
 class Socket(Model):
     """Where the socket is, and who may use it.
 
@@ -244,7 +233,7 @@ class Profile(Model):
     )
     resources: Resources = Field(default=Resources(), description="The sidecar's resources.")
     storage: Storage = Field(
-        default=Storage(), description="The image store, an emptyDir at /var/lib/docker."
+        default=Storage(), description="The image store, a volume at /var/lib/docker."
     )
     daemon: Daemon = Field(default=Daemon(), description="dockerd's settings.")
     registries: dict[RegistryHost, Registry] = Field(

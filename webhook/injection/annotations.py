@@ -134,7 +134,8 @@ TABLE: tuple[Annotation, ...] = (
         "storage",
         _at_least("64Mi"),
         default="the profile's storage.sizeLimit",
-        help="The size limit of the image store, a Kubernetes quantity of bytes.",
+        help="The size limit of the image store, or the size of its PVC: a Kubernetes quantity of "
+        "bytes.",
         example="40Gi",
     ),
 )

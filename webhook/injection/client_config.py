@@ -23,6 +23,7 @@ from webhook.injection.patch import Operation, add
 from webhook.injection.pod import Pod
 from webhook.injection.selection import Candidate
 from webhook.injection.settings import Settings
+from webhook.injection.socket_plan import SocketPlan
 from webhook.injection.volume_names import free_volume_name, is_volume_name
 
 DOCKER_CONFIG = "DOCKER_CONFIG"
@@ -63,7 +64,7 @@ class ClientsPlan(Struct, frozen=True):
 def plan_clients(
     pod: Pod,
     settings: Settings,
-    selected: Sequence[Candidate],
+    plans: Sequence[SocketPlan],
     existing: ExistingInjection | None,
     mode: Mode,
 ) -> ClientsPlan:
@@ -72,11 +73,12 @@ def plan_clients(
     Args:
         pod: the pod.
         settings: its profile and options.
-        selected: the containers that get the socket. After the operations for it, each has lists
-            of volumeMounts and variables.
+        plans: of the containers that get the socket. After their operations, each has lists of
+            volumeMounts and variables.
         existing: what an earlier injection added.
         mode: where the daemon runs; without a sidecar, no container gets a configuration.
     """
+    selected = [plan.candidate for plan in plans]
     names, warnings = _containers_with_credentials(settings, selected, mode)
     has_proxies = bool(settings.profile.daemon.proxy.of_clients())
     if mode is Mode.NODE or not (has_proxies or names):
@@ -85,19 +87,19 @@ def plan_clients(
     operations: list[Operation] = []
     variables: list[dict[str, str]] = []
     has_credentials = False
-    for candidate in selected:
-        name = candidate.container.name
+    for plan in plans:
+        name = plan.candidate.container.name
         files = [PROXIES_FILE] if has_proxies else []
         files += [CREDENTIALS_FILE] if name in names else []
         if not files:
             continue
-        if own := _own_configuration(candidate, volume):
+        if own := _own_configuration(plan, volume):
             text = "container {} keeps its own {}, without the profile's credentials or proxies"
             warnings.append(warning(text, name, own))
             continue
         has_credentials |= name in names
-        operations += _give_directory(candidate, volume)
-        keys = json.dumps({"cliPluginsExtraDirs": _plugin_directories(candidate)})
+        operations += _give_directory(plan, volume)
+        keys = json.dumps({"cliPluginsExtraDirs": _plugin_directories(plan.candidate)})
         text = f"{' '.join([name, *files])}\n{keys}"
         variables.append(variable(f"{CLIENT_VARIABLE}{len(variables)}", text))
     if not variables:
@@ -132,23 +134,25 @@ def _containers_with_credentials(
     return (), [f"no container gets registry credentials: {cause}"]
 
 
-def _own_configuration(candidate: Candidate, volume: str) -> str | None:
+def _own_configuration(plan: SocketPlan, volume: str) -> str | None:
     """Name what a container has in the place of the directory, None if it has nothing."""
+    candidate = plan.candidate
     _, variable = candidate.docker_variables.get(DOCKER_CONFIG, (0, None))
     if variable is not None and variable.is_set() and variable.value != DIRECTORY:
         return DOCKER_CONFIG
     mounts = candidate.container.volume_mounts or ()
     for path, mount in zip(candidate.mount_paths, mounts, strict=True):
         is_ours = mount.name == volume and mount.sub_path == candidate.container.name
-        if (path == DIRECTORY and not is_ours) or path.endswith(_OWN_CONFIGURATIONS):
+        is_own = (path == DIRECTORY and not is_ours) or path.endswith(_OWN_CONFIGURATIONS)
+        if is_own and path in plan.taken:
             return mount.mount_path
     return None
 
 
-def _give_directory(candidate: Candidate, volume: str) -> list[Operation]:
+def _give_directory(plan: SocketPlan, volume: str) -> list[Operation]:
     """Add the mount and the variable that a container lacks."""
-    operations = []
-    if DIRECTORY not in candidate.mount_paths:
+    candidate, operations = plan.candidate, list[Operation]()
+    if DIRECTORY not in plan.taken:
         mount = {"name": volume, "mountPath": DIRECTORY, "subPath": candidate.container.name}
         operations.append(add(f"{candidate.pointer}/volumeMounts/-", mount))
     index, variable = candidate.docker_variables.get(DOCKER_CONFIG, (0, None))

@@ -125,7 +125,8 @@ def _name_volume(
             return name
         mounted = {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
         for volume in reversed(pod.volumes):  # the injection's come after the job's
-            is_left = volume.empty_dir is not None and volume.name not in mounted
+            is_of_store = path == sidecar.STORAGE_DIRECTORY and volume.ephemeral is not None
+            is_left = (volume.empty_dir is not None or is_of_store) and volume.name not in mounted
             if is_left and is_volume_name(volume.name, default):
                 return volume.name
     return free_volume_name(default, taken)

@@ -73,7 +73,7 @@ def inject(
     if host_volumes:
         warnings += _remaining_host_mounts(pod, plans, host_volumes)
         patch += _remove_unused_volumes(pod, plans)
-    clients = plan_clients(pod, settings, selected, existing, mode)
+    clients = plan_clients(pod, settings, plans, existing, mode)
     patch += clients.operations
     warnings += clients.warnings
     daemon = plan_daemon(pod, settings, socket, plans, clients=clients, existing=existing)

@@ -149,10 +149,11 @@ def _limits(profile: Profile, *, storage_is_limited: bool) -> dict[str, str]:
 
     The kubelet evicts a pod when its containers and emptyDirs together use more than the sum of
     those ephemeral-storage limits that are set (eviction_manager.go). A limit of the sidecar alone
-    would bound the job, and the job's limit alone would leave no room for the image store.
+    would bound the job, and the job's limit alone would leave no room for the image store. One in
+    memory or on a PVC needs none: the kubelet does not count it.
     """
-    limits = profile.resources.limits.amounts()
-    if storage_is_limited and "ephemeral-storage" not in limits and not profile.storage.medium:
+    limits, is_counted = profile.resources.limits.amounts(), profile.storage.is_on_disk_of_node()
+    if storage_is_limited and is_counted and "ephemeral-storage" not in limits:
         own = profile.resources.requests.amounts().get("ephemeral-storage", "0")
         limits["ephemeral-storage"] = quantity.total(str(profile.storage.size_limit), own)
     return limits
@@ -207,7 +208,14 @@ def node_directory_mount(name: str, directory: str) -> dict[str, Any]:
 
 def storage_volume(name: str, storage: Storage) -> dict[str, Any]:
     """The volume of images and layers; dockerd fails every build without one."""
-    source = {"sizeLimit": str(storage.size_limit)}
-    if storage.medium:
-        source["medium"] = storage.medium
-    return {"name": name, "emptyDir": source}
+    size, template = str(storage.size_limit), storage.volume_claim_template
+    if template is None:
+        medium = {"medium": storage.medium} if storage.medium else {}
+        return {"name": name, "emptyDir": {"sizeLimit": size, **medium}}
+    storage_class = template.spec.storage_class_name
+    spec = {
+        "accessModes": ["ReadWriteOnce"],
+        **({"storageClassName": storage_class} if storage_class else {}),
+        "resources": {"requests": {"storage": size}},
+    }
+    return {"name": name, "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}

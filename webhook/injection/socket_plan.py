@@ -37,6 +37,8 @@ class SocketPlan(Struct, frozen=True, gc=False):
     Attributes:
         candidate: the container.
         removed: indexes of the volumeMounts that are removed, ascending.
+        taken: paths of its volumeMounts, without the removed and with those that replace them, as
+            `paths.real` writes them.
         operations: the patch.
         directory: where the container finds the socket.
         docker_host: the value that DOCKER_HOST gets, None if the container has the variable.
@@ -46,6 +48,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
 
     candidate: Candidate
     removed: Sequence[int]
+    taken: Collection[str]
     operations: Sequence[Operation]
     directory: str
     docker_host: str | None
@@ -112,6 +115,7 @@ def plan_container(
     return SocketPlan(
         candidate,
         migration.removed,
+        migration.taken,
         patch,
         directories[0],
         docker_host,

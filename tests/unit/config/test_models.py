@@ -142,6 +142,34 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(storage={"sizeLimit": "99E"}),
         'profiles.default.storage.sizeLimit: "99E" is larger than Kubernetes can hold',
     ),
+    "store in memory and on a PVC": (
+        profile(storage={"medium": "Memory", "volumeClaimTemplate": {}}),
+        (
+            'profiles.default.storage.volumeClaimTemplate: not accepted with medium "Memory" '
+            "(accepted: one of the two)"
+        ),
+    ),
+    "store on a PVC without a size": (
+        profile(storage={"sizeLimit": 0, "volumeClaimTemplate": {}}),
+        (
+            "profiles.default.storage.volumeClaimTemplate: needs a sizeLimit above 0, which the "
+            "PVC requests"
+        ),
+    ),
+    "store on a PVC with other access modes": (
+        profile(storage={"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteMany"]}}}),
+        (
+            "profiles.default.storage.volumeClaimTemplate.spec.accessModes: unknown key "
+            "(accepted: storageClassName)"
+        ),
+    ),
+    "store on a PVC of a class that cannot exist": (
+        profile(storage={"volumeClaimTemplate": {"spec": {"storageClassName": "Fast SSD"}}}),
+        (
+            'profiles.default.storage.volumeClaimTemplate.spec.storageClassName: "Fast SSD" is '
+            "not the name of a StorageClass (lower-case letters, digits, inner hyphens and dots)"
+        ),
+    ),
     "maximum that Kubernetes cannot hold": (
         {"policy": {"maximum": {"memory": "99E"}}},
         'policy.maximum.memory: "99E" is larger than Kubernetes can hold',

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from unit.injection.pods import (
+    HOST_SOCKET,
     container,
     decided,
     empty_dir,
@@ -239,6 +240,29 @@ def test_a_configuration_that_a_container_mounts_stays(path: str) -> None:
         assert VARIABLE not in named(after, "build")["env"]
         assert VOLUME not in volumes(after)
         assert warnings(raw, config) == [KEPT.format(path)]
+
+
+@pytest.mark.parametrize("path", [DIRECTORY, "/root/.docker"])
+def test_a_removed_mount_of_the_hosts_socket_is_no_configuration(path: str) -> None:
+    """A daemon that starts last has no socket file yet that could be mounted instead."""
+    config = proxied()
+    config["profiles"]["default"]["placement"] = "container"
+    own = container("build", volumeMounts=[mount("docker-sock", path)])
+    raw = pod(own, volumes=[HOST_SOCKET])
+    after = injected(raw, config)
+    assert has_directory(after, "build")
+    assert mounts(after, "build").keys() == {"/var/run", DIRECTORY}
+    assert injected(after, config) == after
+
+
+@pytest.mark.parametrize("path", [DIRECTORY, "/root/.docker"])
+def test_a_socket_in_the_place_of_a_configuration_stays(path: str) -> None:
+    own = container("build", volumeMounts=[mount("docker-sock", path)])
+    raw = pod(own, volumes=[HOST_SOCKET])
+    after = injected(raw, proxied())
+    assert mounts(after, "build").keys() == {"/var/run", path}
+    assert warnings(raw, proxied()) == [KEPT.format(path)]
+    assert injected(after, proxied()) == after
 
 
 def test_a_mount_above_the_directory_does_not_matter() -> None:

@@ -1,7 +1,9 @@
 """Mode node: the pod uses its node's daemon."""
 
 import json
+from typing import Any
 
+import pytest
 from unit.injection.pods import (
     LENIENT,
     NO_TOKEN,
@@ -151,8 +153,9 @@ def test_the_resources_of_the_waiting_container_are_settings() -> None:
     assert named(injected(pod(), config), "dind-wait")["resources"] == resources
 
 
-def test_mode_node_has_no_mirrored_mounts_and_no_image_store() -> None:
+@pytest.mark.parametrize("storage", [{}, {"volumeClaimTemplate": {}}], ids=["emptyDir", "PVC"])
+def test_mode_node_has_no_mirrored_mounts_and_no_image_store(storage: dict[str, Any]) -> None:
     raw = pod(container(volumeMounts=[mount("w", "/work")]), volumes=[empty_dir("w")])
-    after = injected(raw, NODE)
+    after = injected(raw, {"profiles": {"default": {"mode": "node", "storage": storage}}})
     assert volumes(after) == ["w", "dind-node", "dind-no-token"]
     assert mounts(after, "dind-wait") == {"/var/run/dind": "dind-node ro", **NO_TOKEN}

@@ -92,6 +92,20 @@ def test_maxima_are_compared_by_amount(
         ]
 
 
+def test_the_maximum_of_storage_bounds_the_request_of_a_pvc() -> None:
+    config = {
+        "profiles": {"default": {"storage": {"volumeClaimTemplate": {}}}},
+        "policy": {**LENIENT["policy"], "maximum": {"storage": "100Gi"}},
+    }
+    injected(pod(annotations={"storage": "100Gi"}), config)
+    assert problems(pod(annotations={"storage": "101Gi"}), config) == [
+        (
+            'annotation dind.io/storage: "101Gi" exceeds the maximum of the '
+            "administrator's policy (100Gi)"
+        )
+    ]
+
+
 def test_maxima_do_not_apply_to_profiles() -> None:
     config = {
         "profiles": {"default": {"resources": {"limits": {"memory": "64Gi"}}}},

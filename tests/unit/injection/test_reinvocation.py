@@ -164,8 +164,11 @@ def test_changed_status_annotations_are_corrected() -> None:
 
 
 WITH_NODE_DIRECTORIES = {"profiles": {"default": {"nodeDirectories": ["/lib/modules", "/srv/c"]}}}
+ON_PVC: dict[str, Any] = {"profiles": {"default": {"storage": {"volumeClaimTemplate": {}}}}}
 IN_FIRST_PLACE = pytest.mark.parametrize(
-    "config", [{}, NODE, WITH_NODE_DIRECTORIES], ids=["sidecar", "node", "node-directories"]
+    "config",
+    [{}, NODE, WITH_NODE_DIRECTORIES, ON_PVC],
+    ids=["sidecar", "node", "node-directories", "on-pvc"],
 )
 FIELDS = ["restartPolicy", "securityContext", "command", "args", "lifecycle", "volumeMounts"]
 
@@ -233,12 +236,42 @@ def test_restored_mounts_are_those_of_the_volumes_that_are_left(
     assert after["spec"]["volumes"] == once["spec"]["volumes"]
 
 
-def test_the_image_store_is_restored_and_not_the_job_s_volume_of_its_name() -> None:
-    raw = pod(volumes=[empty_dir("dind-storage"), empty_dir("dind-no-token")])
-    once = injected(raw)
+EPHEMERAL = {"name": "dind-storage", "ephemeral": {"volumeClaimTemplate": {}}}
+
+
+@pytest.mark.parametrize("config", [{}, ON_PVC], ids=["emptyDir", "PVC"])
+@pytest.mark.parametrize("own", [empty_dir("dind-storage"), EPHEMERAL], ids=["emptyDir", "PVC"])
+def test_the_image_store_is_restored_and_not_the_job_s_volume_of_its_name(
+    own: dict[str, Any], config: dict[str, Any]
+) -> None:
+    raw = pod(volumes=[own, empty_dir("dind-no-token")])
+    once = injected(raw, config)
     broken = copy.deepcopy(once)
     del named(broken, "dind")["volumeMounts"]
-    assert mounts(injected(broken), "dind") == mounts(once, "dind")
+    after = injected(broken, config)
+    assert mounts(after, "dind") == mounts(once, "dind")
+    assert after["spec"]["volumes"] == once["spec"]["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [({}, ON_PVC), (ON_PVC, {})], ids=["to a PVC", "to an emptyDir"]
+)
+def test_the_image_store_keeps_its_kind_if_the_configuration_changes(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    once = injected(pod(), first)
+    assert patch(once, second) == []
+    broken = copy.deepcopy(once)
+    del named(broken, "dind")["volumeMounts"]
+    assert injected(broken, second) == once
+
+
+def test_an_ephemeral_volume_is_not_restored_in_place_of_the_token() -> None:
+    once = injected(pod(volumes=[{**EPHEMERAL, "name": "dind-no-token"}]))
+    broken = copy.deepcopy(once)
+    broken["spec"]["volumes"] = broken["spec"]["volumes"][:-1]
+    del named(broken, "dind")["volumeMounts"]
+    assert injected(broken) == once
 
 
 def test_a_second_run_does_not_warn_of_an_address_that_works() -> None:

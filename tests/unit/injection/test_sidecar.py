@@ -240,6 +240,43 @@ def test_the_image_store_can_be_in_memory() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("template", "storage_class"),
+    [
+        ({}, {}),
+        ({"spec": {}}, {}),
+        ({"spec": {"storageClassName": None}}, {}),
+        ({"spec": {"storageClassName": "fast-ssd"}}, {"storageClassName": "fast-ssd"}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("placement", ["initContainer", "container"])
+def test_the_image_store_can_be_a_generic_ephemeral_volume(
+    template: Json, storage_class: Json, placement: str
+) -> None:
+    storage = {"sizeLimit": "50Gi", "volumeClaimTemplate": template}
+    config = profile(storage=storage, placement=placement)
+    after = injected(pod(), config)
+    spec = {
+        "accessModes": ["ReadWriteOnce"],
+        **storage_class,
+        "resources": {"requests": {"storage": "50Gi"}},
+    }
+    assert after["spec"]["volumes"][1] == {
+        "name": "dind-storage",
+        "ephemeral": {"volumeClaimTemplate": {"spec": spec}},
+    }
+    assert mounts(after, "dind")["/var/lib/docker"] == "dind-storage"
+    assert injected(after, config) == after
+
+
+def test_the_storage_annotation_sets_the_request_of_the_pvc() -> None:
+    config = {**LENIENT, **profile(storage={"volumeClaimTemplate": {}})}
+    after = injected(pod(annotations={"storage": "40Gi"}), config)
+    spec = after["spec"]["volumes"][1]["ephemeral"]["volumeClaimTemplate"]["spec"]
+    assert spec["resources"] == {"requests": {"storage": "40Gi"}}
+
+
 def test_unprivileged_profiles_add_their_runtime_class() -> None:
     after = injected(pod(), profile(isolation="runtimeClass", runtimeClassName="sysbox-runc"))
     assert named(after, "dind")["securityContext"]["privileged"] is False

@@ -41,6 +41,13 @@ def test_the_storage_limit_of_the_profile_is_kept() -> None:
     assert limit(pod(), config) == "5Gi"
 
 
-def test_an_image_store_in_memory_needs_no_storage_limit() -> None:
-    config = {"profiles": {"default": {"storage": {"medium": "Memory"}}}}
-    assert limit(pod(container(resources=LIMITED)), config) is None
+@pytest.mark.parametrize("storage", [{"medium": "Memory"}, {"volumeClaimTemplate": {}}], ids=str)
+def test_an_image_store_that_is_not_on_the_node_s_disk_needs_no_storage_limit(
+    storage: dict[str, Any],
+) -> None:
+    """The kubelet counts neither memory nor PVCs as ephemeral storage."""
+    config: dict[str, Any] = {"profiles": {"default": {"storage": storage}}}
+    raw = pod(container(resources=LIMITED))
+    assert limit(raw, config) is None
+    config["profiles"]["default"]["resources"] = {"limits": {"ephemeral-storage": "5Gi"}}
+    assert limit(raw, config) == "5Gi"
