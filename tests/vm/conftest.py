@@ -60,8 +60,9 @@ def product(cluster: MachineCluster) -> Product:
 
 @pytest.fixture
 def namespace(cluster: MachineCluster) -> Iterator[str]:
-    """A namespace that is deleted after the test, before the next one starts a pod."""
+    """A namespace whose pods have ended before the next test starts one."""
     with new_namespace(cluster) as name:
         yield name
-    path = f"/api/v1/namespaces/{name}"
-    until(lambda: cluster.client.get(path).status_code == 404, "its end", seconds=PATIENCE)
+        pods = f"/api/v1/namespaces/{name}/pods"
+        cluster.client.delete(pods).raise_for_status()
+        until(lambda: not cluster.client.get(pods).json()["items"], "their end", seconds=PATIENCE)

@@ -33,11 +33,10 @@ def command(disk: Disk, agent: Path, interface: str) -> list[str | Path]:
         *("-L", tools() / "usr/share/qemu"),
         *("-L", tools() / "usr/share/seabios"),
         *("-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
-        # One processor: with two, software emulation is slower.
-        *("-machine", "q35", "-cpu", "max", "-smp", "1", "-m", _MEMORY),
-        # Software emulation: with the /dev/kvm of a host that is itself a virtual machine, qemu
-        # failed or hung.
-        *("-accel", "tcg"),
+        *("-machine", "q35", "-cpu", "max", "-smp", "2", "-m", _MEMORY),
+        # Software emulation, with a thread for each processor: with the /dev/kvm of a host that is
+        # itself a virtual machine, qemu failed or hung.
+        *("-accel", "tcg,thread=multi"),
         *("-kernel", disk.kernel, "-append", _COMMAND_LINE),
         *("-drive", f"file={disk.image},format=raw,if=none,id=disk,snapshot=on,cache=unsafe"),
         *("-device", "nvme,serial=disk,drive=disk"),
