@@ -6,6 +6,7 @@ import ssl
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from unit.config.authorities import authority
 
 from webhook.config import Config, ConfigError, expired_certificates, parse_config
@@ -481,18 +482,96 @@ def test_an_expired_ca_is_valid_and_named_once() -> None:
     ]
 
 
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+SKIPPED_LINE = (
+    f"is not base64: dockerd or other programs would skip the certificate (accepted between {BEGIN} "
+    f"and {END}: no headers, indentation or empty lines)"
+)
+SKIPPED_MARKER = "dockerd would skip the certificate (accepted: this line without other text)"
+FIRST_LINE = CA.splitlines()[1]
+SKIPPED_PEM = {
+    "a header": (
+        CA.replace(BEGIN, f"{BEGIN}\nProc-Type: 4,CLEAR\n"),
+        f'line 2, "Proc-Type: 4,CLEAR", {SKIPPED_LINE}',
+    ),
+    "an empty line": (CA.replace(BEGIN, f"{BEGIN}\n"), f'line 2, "", {SKIPPED_LINE}'),
+    "indentation of the content": (
+        CA.replace(FIRST_LINE, f"  {FIRST_LINE}"),
+        f"line 2, {shown('  ' + FIRST_LINE)}, {SKIPPED_LINE}",
+    ),
+    "indentation": (
+        f"# CA\n  {CA}",
+        f'line 2, "  {BEGIN}", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    "a byte order mark": (
+        f"\ufeff{CA}",
+        f'line 1, "\\ufeff{BEGIN}", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    "text after the first line": (
+        CA.replace(BEGIN, f"{BEGIN} # CA"),
+        f'line 1, "{BEGIN} # CA", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    "a second certificate in the last line": (
+        f"{CA[:-1]}{BEGIN}",
+        f'line {len(CA.splitlines())}, "{END}{BEGIN}", is not {END}: {SKIPPED_MARKER}',
+    ),
+    "no last line": (CA.replace(END, ""), f"the certificate in line 1 has no {END}"),
+    "no first line": (
+        CA.replace(BEGIN, ""),
+        f'line {len(CA.splitlines())}, "{END}", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    **{
+        f"the type {kind}": (
+            CA + CA.replace("CERTIFICATE", kind),
+            f'line {len(CA.splitlines()) + 1}, "-----BEGIN {kind}-----", is not {BEGIN}: '
+            f"{SKIPPED_MARKER}",
+        )
+        for kind in ("TRUSTED CERTIFICATE", "X509 CERTIFICATE", "X509 CRL", "PKCS7")
+    },
+}
+
+
+@pytest.mark.parametrize(("pem", "problem"), SKIPPED_PEM.values(), ids=SKIPPED_PEM)
+def test_pem_that_go_would_skip_is_rejected(pem: str, problem: str) -> None:
+    assert problems({"caCertificates": pem}) == [f"caCertificates: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [CA.replace("\n", "\r\n"), CA.replace("\n", " \t\n"), CA[:-1], f"# ---\nA: b\n{CA}\n\n{CA}c"],
+    ids=["CRLF", "spaces at the ends", "no last newline", "comments"],
+)
+def test_pem_that_go_reads_is_accepted(pem: str) -> None:
+    assert config({"caCertificates": pem}).profiles["a"].ca_certificates == pem
+
+
+def skipped_certificate(line: int) -> str:
+    return (
+        f"caCertificates: dockerd would skip the certificate in line {line}, which is not valid "
+        "(accepted: X.509 with an RSA key, an Ed25519 key or a NIST curve)"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b"\x0c\x05Space", b"\x13\x05Sp\xffce"), (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09")],
-    ids=["subject", "version"],
+    [
+        (b"\x0c\x05Space", b"\x13\x05Sp\xffce"),
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09"),
+        (b"\x03\x01\x01\xff", b"\x03\x01\x02\xff"),
+    ],
+    ids=["subject", "version", "basic constraints"],
 )
 def test_a_certificate_that_go_would_skip_is_rejected(old: bytes, new: bytes) -> None:
     der = ssl.PEM_cert_to_DER_cert(authority("Space", NOW))
     assert old in der
-    found = problems({"caCertificates": ssl.DER_cert_to_PEM_cert(der.replace(old, new))})
-    assert [problem.partition(" is not ")[2] for problem in found] == [
-        "one or more certificates in PEM (-----BEGIN CERTIFICATE-----)"
-    ]
+    pem = ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+    assert problems({"caCertificates": pem}) == [skipped_certificate(1)]
+
+
+def test_a_certificate_with_a_key_that_go_does_not_know_is_rejected() -> None:
+    pem = authority("Curve", NOW, ec.SECP256K1())
+    found = problems({"caCertificates": CA + pem})
+    assert found == [skipped_certificate(len(CA.splitlines()) + 1)]
 
 
 def test_cas_that_are_valid_are_not_named() -> None:
