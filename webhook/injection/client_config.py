@@ -5,11 +5,12 @@ starts, dind-start.sh writes config.json into each: `DIND_CLIENT_0` and so on ha
 container and files with more keys in their first line, and then keys of this container. Every user
 of the container may write to its directory, as `docker login` does.
 
-A container that brings its own configuration keeps it.
+A container that brings its own configuration keeps it, and one in which the runtime cannot make the
+directory gets none.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ from webhook.injection.pod import Pod
 from webhook.injection.selection import Candidate
 from webhook.injection.settings import Settings
 from webhook.injection.volume_names import free_volume_name, is_volume_name
+from webhook.injection.volumes import Volume
 
 DOCKER_CONFIG = "DOCKER_CONFIG"
 #: Of the sidecar, with a number for each container.
@@ -82,6 +84,7 @@ def plan_clients(
     if mode is Mode.NODE or not (has_proxies or names):
         return ClientsPlan(warnings=warnings)
     volume = _volume_name(pod, existing)
+    volumes = {each.name: each for each in pod.volumes}
     operations: list[Operation] = []
     variables: list[dict[str, str]] = []
     has_credentials = False
@@ -94,6 +97,10 @@ def plan_clients(
         if own := _own_configuration(candidate, volume):
             text = "container {} keeps its own {}, without the profile's credentials or proxies"
             warnings.append(warning(text, name, own))
+            continue
+        if path := _read_only_above(candidate, volumes):
+            text = "container {} gets none of the profile's credentials or proxies: {} is read-only"
+            warnings.append(warning(text, name, path))
             continue
         has_credentials |= name in names
         operations += _give_directory(candidate, volume)
@@ -143,6 +150,25 @@ def _own_configuration(candidate: Candidate, volume: str) -> str | None:
         if (path == DIRECTORY and not is_ours) or path.endswith(_OWN_CONFIGURATIONS):
             return mount.mount_path
     return None
+
+
+def _read_only_above(candidate: Candidate, volumes: Mapping[str, Volume]) -> str | None:
+    """Name the mount in which the runtime cannot make the directory, None if it can.
+
+    The container would never start. The runtime makes directories in the image's file system and
+    in writable volumes, whatever `readOnlyRootFilesystem` says.
+    """
+    paths = candidate.mount_paths
+    if DIRECTORY in paths:
+        return None
+    mounts = zip(paths, candidate.container.volume_mounts or (), strict=True)
+    above = [(path, mount) for path, mount in mounts if DIRECTORY.startswith(f"{path}/")]
+    if not above:
+        return None
+    _, nearest = max(above, key=lambda each: len(each[0]))
+    found = volumes.get(nearest.name)
+    is_read_only = nearest.read_only or (found is not None and found.is_read_only())
+    return nearest.mount_path if is_read_only else None
 
 
 def _give_directory(candidate: Candidate, volume: str) -> list[Operation]:
