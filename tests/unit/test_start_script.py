@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -384,6 +385,51 @@ def test_credentials_are_never_words_of_a_command(shell: shells.Shell, client: P
     assert json.loads((client / "config.json").read_text()) == {**PLUGINS, **keys}
     assert "config.json" in log.read_text()
     assert "s3cr3t" not in log.read_text()
+
+
+def assigned_names(script: str) -> set[str]:
+    """The names of all variables that a script assigns, and some other words."""
+    lists = re.findall(r"\bread -r ([\w ]+)", script)
+    names = {name for words in lists for name in words.split()}
+    names.update(re.findall(r"\b([a-z_]+)=", script), re.findall(r"\bfor (\w+) in", script))
+    return names - {"_"}
+
+
+def test_dockerd_gets_the_variables_of_the_profile_and_the_image_unchanged(
+    shell: shells.Shell, files: Path, client: Path
+) -> None:
+    """The shell would export what the script assigns to variables of the same names."""
+    names = assigned_names(START)
+    assert {"path", "content", "credentials", "number", "mtu", "scope", "members"} <= names
+    secret = shell.path / "secret"
+    secret.mkdir()
+    (secret / "username").write_text("robot")
+    (secret / "password").write_text("s3cr3t")
+    environments = shell.path / "environments"
+    for tool in ("tr", "mkdir", "cat", "chmod", "mv", "base64", "ln"):
+        real = (shell.path / tool).resolve()
+        name = f"{real} {tool}" if real.name == "busybox" else str(real)
+        shell.add(tool, f'#!/bin/sh\n/usr/bin/env >>{environments}\nexec {name} "$@"\n')
+    shell.add("dockerd-entrypoint.sh", f"{RECORD}/usr/bin/env -0 >{shell.path}/seen\n")
+    variables: dict[str, Any] = {
+        **dict.fromkeys(names, "the user's"),
+        "DIND_FILE_0": f"{files}/hosts.toml {secret}\n{TEMPLATE}",
+        "DIND_FILE_1": f"{files}/ca.pem\n{'x' * (LARGEST_FILE - 1)}\n",
+        "DIND_CLIENT_0": f"build {secret}/password\n{{}}",
+        "DIND_CLIENT_1": "database\n{}",
+    }
+    _, log = start(shell, f"--host=unix://{files}/docker.sock", **variables)
+    assert log == []
+    encoded = base64.b64encode(b"robot:s3cr3t").decode()
+    assert (files / "hosts.toml").read_text() == TEMPLATE.replace("@AUTH@", encoded)
+    assert (files / "ca.pem").stat().st_size == LARGEST_FILE
+    assert (client / "config.json").exists()
+    exported = (shell.path / "seen").read_text().split("\0")
+    seen = dict(variable.split("=", 1) for variable in exported if variable)
+    assert {name: seen.get(name) for name in names} == dict.fromkeys(names, "the user's")
+    assert not {name for name in seen if name.startswith(("DIND_FILE", "DIND_CLIENT"))}
+    assert encoded not in environments.read_text()
+    assert "s3cr3t" not in environments.read_text()
 
 
 def test_the_text_that_rides_in_every_pod_is_short() -> None:

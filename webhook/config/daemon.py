@@ -176,7 +176,7 @@ class Daemon(Model):
     @field_validator("config")
     @classmethod
     def _has_no_key_of_a_flag(cls, config: DaemonConfig, info: ValidationInfo) -> DaemonConfig:
-        """Reject what dockerd rejects at its start, in every pod."""
+        """Reject what dockerd rejects at its start, in every pod, and what it would not read."""
         problems = list(_conflicts(config, info.data.get("extra_args", ())))
         if problems:
             raise located(problems)
@@ -201,8 +201,11 @@ def daemon_json(config: Mapping[str, object]) -> str:
 
 
 def _conflicts(config: DaemonConfig, extra_args: Sequence[str]) -> Iterator[Located]:
-    """Find keys of daemon.json that are also flags of the sidecar."""
+    """Find flags of the sidecar that are also keys of daemon.json, or replace the file."""
     flags = {_key_of_flag(flag): flag.partition("=")[0] for flag in extra_args}
+    if config and "config-file" in flags:
+        text = "dockerd would not read it with --config-file in daemon.extraArgs; remove one"
+        yield (), text
     for key in config:
         if key in _KEYS_OF_PROFILE:
             instead = _KEYS_OF_PROFILE[key]

@@ -7,6 +7,7 @@ Rules that span several keys of one mapping stand on the last of these keys, so 
 elsewhere hides none of them.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Self, TypeVar
@@ -44,15 +45,14 @@ _MOST_VARIABLES = 20  # of jobCertificates, in each container
 # A pod carries all files of its profile. etcd takes objects of 1.5 MiB, and the kernel 2 MiB of
 # arguments and variables (execve(2)).
 _MOST_REGISTRIES = 100
-# The webhook sets the first two itself. Without the others, hardly any program starts.
-_NO_CERTIFICATES = (
-    "DOCKER_HOST",
-    "DOCKER_CONFIG",
-    "HOME",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "PATH",
+# `docker` reads those that begin with DOCKER_, and the linker those that begin with LD_. The others
+# are a directory, a script, options or a URL: with the path of a certificate, programs break.
+_NO_CERTIFICATES = re.compile(
+    "DOCKER_.*|LD_.*|HOME|PATH|PWD|OLDPWD|SHELL|IFS|ENV|BASH_ENV|TMPDIR|TMP|TEMP|KUBECONFIG|GIT_DIR"
+    "|SSL_CERT_DIR|PYTHONHOME|NODE_OPTIONS|JAVA_TOOL_OPTIONS|JAVA_HOME|RUBYOPT|PERL5OPT"
+    "|(?i:[a-z]+_proxy)"
 )
+_NO_SIDECAR = "not accepted in mode node, which has no sidecar to write the files"
 Value = TypeVar("Value")
 
 
@@ -182,7 +182,8 @@ class JobCertificates(Model):
         max_length=_MOST_VARIABLES,
         description="Variables that are set to the path of this file in containers that lack them, "
         "such as NODE_EXTRA_CA_CERTS. Most others, such as SSL_CERT_FILE, make a program trust "
-        "these certificates only.",
+        "these certificates only. Not accepted: names that hold something else, such as all that "
+        "begin with DOCKER_.",
     )
 
     @field_validator("environment")
@@ -192,7 +193,7 @@ class JobCertificates(Model):
         problems = [
             ((index,), f"{name} does not name a file of certificates (such as SSL_CERT_FILE)")
             for index, name in enumerate(names)
-            if name in _NO_CERTIFICATES
+            if _NO_CERTIFICATES.fullmatch(name)
         ]
         if problems:
             raise located(problems)
@@ -352,7 +353,7 @@ class Profile(Model):
     ) -> RegistryCredentials | None:
         """Reject what would do nothing: the sidecar writes the files with the credentials."""
         if credentials is not None and info.data.get("mode") is Mode.NODE:
-            raise ValueError("not accepted in mode node, which has no sidecar to write the files")
+            raise ValueError(_NO_SIDECAR)
         return credentials
 
     @field_validator("daemon")
@@ -378,6 +379,8 @@ class Profile(Model):
     @classmethod
     def _has_certificates(cls, job: JobCertificates, info: ValidationInfo) -> JobCertificates:
         """Reject a file without content, and variables without a file."""
+        if job != JobCertificates() and info.data.get("mode") is Mode.NODE:
+            raise ValueError(_NO_SIDECAR)
         if job.environment and not job.file:
             raise located([(("environment",), "needs file: true, the file that they name")])
         if job.file and info.data.get("ca_certificates", "") is None:
@@ -531,6 +534,7 @@ def unknown_profiles(default: object, profiles: object, by_namespace: object) ->
     others = f"(profiles: {', '.join(str(name) for name in known[:_MOST_NAMES]) or 'none'})"
     if default not in known:
         yield ("defaultProfile",), f"unknown profile {shown(default)} {others}"
+        known.append("default")  # It may be the one that is meant.
     if not isinstance(by_namespace, Mapping):
         return
     for pattern, names in by_namespace.items():

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from webhook.config.base import Model, located
 from webhook.config.certificates import Certificates
@@ -24,8 +24,18 @@ _LONGEST_HOST = 253 + len(":65535")
 _LARGEST_PORT = 65535
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DIGITS = "[1-9][0-9]{0,4}"
+# In image names, the first part is a registry only with a dot or a port, or if it is localhost.
+# Source: distribution/reference, normalize.go.
+_HOST = rf"\*|localhost|{_LABEL}:{_DIGITS}|({_LABEL}(\.{_LABEL})+|\[[0-9a-f:]+\])(:{_DIGITS})?"
 _PORT = re.compile(":[0-9]+$")
 _MIRRORS_MAX = 16
+
+
+def _in_lower_case(name: object) -> object:
+    """Name the key that is meant by one with capital letters, which dockerd never looks up."""
+    if isinstance(name, str) and name != name.lower() and re.fullmatch(_HOST, name.lower()):
+        raise ValueError(f"{shown(name)} is not in lower case (write {shown(name.lower())})")
+    return name
 
 
 def _host(name: str) -> str:
@@ -56,16 +66,12 @@ def _mirror_url(url: str) -> str:
 
 RegistryHost = Annotated[
     str,
-    # In image names, the first part is a registry only with a dot or a port, or if it is localhost.
-    # Source: distribution/reference, normalize.go.
-    Field(
-        pattern=rf"^(\*|localhost|{_LABEL}:{_DIGITS}|({_LABEL}(\.{_LABEL})+|\[[0-9a-f:]+\])(:{_DIGITS})?)$",
-        max_length=_LONGEST_HOST,
-    ),
+    Field(pattern=rf"^({_HOST})$", max_length=_LONGEST_HOST),
     Accepts(
         "a registry with a dot or a port (such as registry.example.com or "
         'registry.example.com:5000) or "*" for all others'
     ),
+    BeforeValidator(_in_lower_case),
     AfterValidator(_host),
 ]
 MirrorUrl = Annotated[
@@ -132,11 +138,13 @@ class Registry(Model):
     @classmethod
     def _only_over_tls(cls, secret: str | None, info: ValidationInfo) -> str | None:
         """Reject credentials that would be sent without TLS."""
-        mirrors: tuple[Mirror, ...] = info.data.get("mirrors", ())
+        if secret is None or "mirrors" not in info.data:
+            return secret
+        mirrors: tuple[Mirror, ...] = info.data["mirrors"]
         plain = [mirror.url for mirror in mirrors if mirror.url.startswith("http:")]
-        if secret is not None and plain:
+        if plain:
             raise ValueError(f"would be sent without TLS to {shown(plain[0])} (accepted: https://)")
-        if secret is not None and not mirrors and info.data.get("insecure"):
+        if not mirrors and info.data.get("insecure"):
             raise ValueError(
                 "would be sent to an insecure registry (accepted: insecure: false, with ca)"
             )

@@ -5,11 +5,12 @@ starts, dind-start.sh writes config.json into each: `DIND_CLIENT_0` and so on ha
 container and files with more keys in their first line, and then keys of this container. Every user
 of the container may write to its directory, as `docker login` does.
 
-A container that brings its own configuration keeps it.
+A container that brings its own configuration keeps it, and one in which the runtime cannot make the
+directory gets none.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from webhook.injection.selection import Candidate
 from webhook.injection.settings import Settings
 from webhook.injection.socket_plan import SocketPlan
 from webhook.injection.volume_names import free_volume_name, is_volume_name
+from webhook.injection.volumes import Volume
 
 DOCKER_CONFIG = "DOCKER_CONFIG"
 #: Of the sidecar, with a number for each container.
@@ -84,6 +86,7 @@ def plan_clients(
     if mode is Mode.NODE or not (has_proxies or names):
         return ClientsPlan(warnings=warnings)
     volume = _volume_name(pod, existing)
+    volumes = {each.name: each for each in pod.volumes}
     operations: list[Operation] = []
     variables: list[dict[str, str]] = []
     has_credentials = False
@@ -96,6 +99,10 @@ def plan_clients(
         if own := _own_configuration(plan, volume):
             text = "container {} keeps its own {}, without the profile's credentials or proxies"
             warnings.append(warning(text, name, own))
+            continue
+        if path := _read_only_above(plan, volumes):
+            text = "container {} gets none of the profile's credentials or proxies: {} is read-only"
+            warnings.append(warning(text, name, path))
             continue
         has_credentials |= name in names
         operations += _give_directory(plan, volume)
@@ -147,6 +154,29 @@ def _own_configuration(plan: SocketPlan, volume: str) -> str | None:
         if is_own and path in plan.taken:
             return mount.mount_path
     return None
+
+
+def _read_only_above(plan: SocketPlan, volumes: Mapping[str, Volume]) -> str | None:
+    """Name the mount in which the runtime cannot make the directory, None if it can.
+
+    The container would never start. The runtime makes directories in the image's file system and
+    in writable volumes, whatever `readOnlyRootFilesystem` says.
+    """
+    if DIRECTORY in plan.taken:
+        return None
+    candidate = plan.candidate
+    mounts = zip(candidate.mount_paths, candidate.container.volume_mounts or (), strict=True)
+    above = [
+        (path, mount)
+        for path, mount in mounts
+        if path in plan.taken and DIRECTORY.startswith(f"{path}/")
+    ]
+    if not above:
+        return None
+    _, nearest = max(above, key=lambda each: len(each[0]))
+    found = volumes.get(nearest.name)
+    is_read_only = nearest.read_only or (found is not None and found.is_read_only())
+    return nearest.mount_path if is_read_only else None
 
 
 def _give_directory(plan: SocketPlan, volume: str) -> list[Operation]:

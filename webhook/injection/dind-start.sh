@@ -8,10 +8,6 @@ say() {
   echo "dind-start: $*" >&2
 }
 
-# POSIX has no escape for it.
-newline='
-'
-
 # Writes one file. The first line of $1 is its path. A directory with the files `username` and `password`
 # may follow the path; their values, as HTTP encodes them, replace @AUTH@ in the content. The credentials
 # are never words of a command: every process of the pod may read those.
@@ -98,34 +94,29 @@ pod_has_ipv6() {
   return 1
 }
 
-# Files are in numbered variables, which dockerd does not inherit.
-number=0
-while eval "file=\${DIND_FILE_$number-}" && [ -n "$file" ]; do
-  unset "DIND_FILE_$number"
-  number=$((number + 1))
-  write_file "$file" 2>/dev/null || say "cannot write $path${secret:+ with the username and password in $secret}"
-done
+# Files are in numbered variables.
+write_files() {
+  number=0
+  while eval "file=\${DIND_FILE_$number-}" && [ -n "$file" ]; do
+    unset "DIND_FILE_$number"
+    number=$((number + 1))
+    write_file "$file" 2>/dev/null || say "cannot write $path${secret:+ with the username and password in $secret}"
+  done
+}
 
-# The first flag is the address of the socket. The clients come after the files, which they use.
-socket=${1#--host=unix://}
-socket=${socket%/docker.sock}
-number=0
-while eval "text=\${DIND_CLIENT_$number-}" && [ -n "$text" ]; do
-  unset "DIND_CLIENT_$number"
-  number=$((number + 1))
-  write_client "$text" 2>/dev/null || say "cannot write the configuration of the Docker client in $name"
-done
+# $1 is the address of the socket.
+write_clients() {
+  socket=${1#--host=unix://}
+  socket=${socket%/docker.sock}
+  number=0
+  while eval "text=\${DIND_CLIENT_$number-}" && [ -n "$text" ]; do
+    unset "DIND_CLIENT_$number"
+    number=$((number + 1))
+    write_client "$text" 2>/dev/null || say "cannot write the configuration of the Docker client in $name"
+  done
+}
 
-cgroups=/sys/fs/cgroup
-# Without the child to which a previous run moved this process.
-own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-own=${own%/init}
-# Not the shell's variable for the PID: Kubernetes replaces two dollar signs in a command with one.
-read -r self _ </proc/self/stat
-# For the hook: process 1 is another one if the containers of the pod share their processes.
-mkdir -p /var/dind && ln -sfn "/proc/$self/fd/2" /var/dind/log
-
-# Succeeds if this process is in cgroup $1, or in its child `init`, where a previous run moved it.
+# Succeeds if the script's process is in cgroup $1, or in its child `init`, where a previous run moved it.
 lies_in() {
   grep -qsx "$self" "$1/cgroup.procs" "$1/init/cgroup.procs"
 }
@@ -191,12 +182,59 @@ spare_the_daemon() {
   [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
 
+# On cgroup v1, the containers of dockerd are in the pod's cgroup without further steps.
+prepare_cgroups() {
+  cgroups=/sys/fs/cgroup
+  # Without the child to which a previous run moved this process.
+  own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+  own=${own%/init}
+  if [ ! -e "$cgroups/cgroup.controllers" ] || image_keeps_inside_the_pod 2>/dev/null \
+    || keep_inside_the_pod 2>/dev/null; then
+    spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
+  else
+    # Lazy, because another process may use the mount.
+    [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null
+    say "cannot $step; nested containers are not held by the pod's limits"
+  fi
+}
+
+# Does what needs variables, in a subshell: the image, or `daemon.env` of the profile, may have exported variables
+# of the same names, and dockerd gets theirs unchanged. Here, a value that is assigned to such a variable would be
+# in the environment of every command. Contents of files are not: they may be secret, and with a long one, no
+# command starts (execve(2)).
+prepare() {
+  unset content credentials file keys rest text
+  # POSIX has no escape for it.
+  newline='
+'
+  write_files
+  # The clients come after the files, which they use.
+  write_clients "$1"
+  # The script's process, the parent of this subshell, becomes dockerd. Not the shell's variable for the PID:
+  # Kubernetes replaces two dollar signs in a command with one.
+  read -r _ _ _ self _ </proc/self/stat
+  # For the hook: process 1 is another one if the containers of the pod share their processes.
+  mkdir -p /var/dind && ln -sfn "/proc/$self/fd/2" /var/dind/log
+  [ "$DIND_CGROUP" = off ] || prepare_cgroups
+}
+
+# The first flag is the address of the socket.
+(prepare "$1")
+
+# From here on, only variables of the sidecar are assigned. dockerd does not inherit the files.
+DIND_NUMBER=0
+while eval "[ -n \"\${DIND_FILE_$DIND_NUMBER-}\${DIND_CLIENT_$DIND_NUMBER-}\" ]"; do
+  unset "DIND_FILE_$DIND_NUMBER" "DIND_CLIENT_$DIND_NUMBER"
+  DIND_NUMBER=$((DIND_NUMBER + 1))
+done
+
 case " $* " in
   *" --mtu="* | *" --mtu "*) ;;
   *)
     # dockerd gives bridges an MTU of 1500. --mtu applies to docker0, the other flag to user networks.
-    if mtu=$(pod_mtu); then
-      set -- "--mtu=$mtu" "--default-network-opt=bridge=com.docker.network.driver.mtu=$mtu" "$@"
+    # Without the spaces, Kubernetes would replace the command by the value of a variable of this name.
+    if DIND_MTU=$( pod_mtu ); then
+      set -- "--mtu=$DIND_MTU" "--default-network-opt=bridge=com.docker.network.driver.mtu=$DIND_MTU" "$@"
     else
       say "cannot find the pod's MTU; nested networks keep dockerd's 1500"
     fi
@@ -207,25 +245,13 @@ esac
 # dockerd does not start if a flag is also in its configuration file.
 case " $* $(cat /etc/docker/daemon.json 2>/dev/null)" in
   *--ip6tables* | *--config-file* | *'"ip6tables"'*) ;;
-  *) pod_has_ipv6 2>/dev/null || set -- --ip6tables=false "$@" ;;
+  *) (pod_has_ipv6 2>/dev/null) || set -- --ip6tables=false "$@" ;;
 esac
 
 # The wrapper script of the official image mounts a tmpfs on /tmp, which would hide mounts below it, unless
 # /tmp is a mount itself.
 if grep -q '^[^ ]* /tmp/' /proc/self/mounts && ! grep -q '^[^ ]* /tmp ' /proc/self/mounts; then
   mount --rbind /tmp /tmp || say "cannot make /tmp a mount; mounts below it may be hidden"
-fi
-
-# On cgroup v1, the containers of dockerd are in the pod's cgroup without further steps.
-if [ "$DIND_CGROUP" != off ]; then
-  if [ ! -e "$cgroups/cgroup.controllers" ] || image_keeps_inside_the_pod 2>/dev/null \
-    || keep_inside_the_pod 2>/dev/null; then
-    spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
-  else
-    # Lazy, because another process may use the mount.
-    [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null
-    say "cannot $step; nested containers are not held by the pod's limits"
-  fi
 fi
 
 if command -v dockerd-entrypoint.sh >/dev/null; then

@@ -1,8 +1,6 @@
 say() {
   echo "dind-start: $*" >&2
 }
-newline='
-'
 write_file() {
   path=${1%%"$newline"*}
   content=${1#*"$newline"}
@@ -70,25 +68,24 @@ pod_has_ipv6() {
   done </proc/net/if_inet6
   return 1
 }
-number=0
-while eval "file=\${DIND_FILE_$number-}" && [ -n "$file" ]; do
-  unset "DIND_FILE_$number"
-  number=$((number + 1))
-  write_file "$file" 2>/dev/null || say "cannot write $path${secret:+ with the username and password in $secret}"
-done
-socket=${1#--host=unix://}
-socket=${socket%/docker.sock}
-number=0
-while eval "text=\${DIND_CLIENT_$number-}" && [ -n "$text" ]; do
-  unset "DIND_CLIENT_$number"
-  number=$((number + 1))
-  write_client "$text" 2>/dev/null || say "cannot write the configuration of the Docker client in $name"
-done
-cgroups=/sys/fs/cgroup
-own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-own=${own%/init}
-read -r self _ </proc/self/stat
-mkdir -p /var/dind && ln -sfn "/proc/$self/fd/2" /var/dind/log
+write_files() {
+  number=0
+  while eval "file=\${DIND_FILE_$number-}" && [ -n "$file" ]; do
+    unset "DIND_FILE_$number"
+    number=$((number + 1))
+    write_file "$file" 2>/dev/null || say "cannot write $path${secret:+ with the username and password in $secret}"
+  done
+}
+write_clients() {
+  socket=${1#--host=unix://}
+  socket=${socket%/docker.sock}
+  number=0
+  while eval "text=\${DIND_CLIENT_$number-}" && [ -n "$text" ]; do
+    unset "DIND_CLIENT_$number"
+    number=$((number + 1))
+    write_client "$text" 2>/dev/null || say "cannot write the configuration of the Docker client in $name"
+  done
+}
 lies_in() {
   grep -qsx "$self" "$1/cgroup.procs" "$1/init/cgroup.procs"
 }
@@ -130,24 +127,10 @@ spare_the_daemon() {
   score=/proc/$self/oom_score_adj
   [ "$(cat "$score")" -le -100 ] || echo -100 >"$score" || echo 0 >"$score"
 }
-case " $* " in
-  *" --mtu="* | *" --mtu "*) ;;
-  *)
-    if mtu=$(pod_mtu); then
-      set -- "--mtu=$mtu" "--default-network-opt=bridge=com.docker.network.driver.mtu=$mtu" "$@"
-    else
-      say "cannot find the pod's MTU; nested networks keep dockerd's 1500"
-    fi
-    ;;
-esac
-case " $* $(cat /etc/docker/daemon.json 2>/dev/null)" in
-  *--ip6tables* | *--config-file* | *'"ip6tables"'*) ;;
-  *) pod_has_ipv6 2>/dev/null || set -- --ip6tables=false "$@" ;;
-esac
-if grep -q '^[^ ]* /tmp/' /proc/self/mounts && ! grep -q '^[^ ]* /tmp ' /proc/self/mounts; then
-  mount --rbind /tmp /tmp || say "cannot make /tmp a mount; mounts below it may be hidden"
-fi
-if [ "$DIND_CGROUP" != off ]; then
+prepare_cgroups() {
+  cgroups=/sys/fs/cgroup
+  own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+  own=${own%/init}
   if [ ! -e "$cgroups/cgroup.controllers" ] || image_keeps_inside_the_pod 2>/dev/null \
     || keep_inside_the_pod 2>/dev/null; then
     spare_the_daemon 2>/dev/null || say "cannot make dockerd the last one to be killed for memory"
@@ -155,6 +138,39 @@ if [ "$DIND_CGROUP" != off ]; then
     [ -z "$bound" ] || umount -l "$cgroups" 2>/dev/null
     say "cannot $step; nested containers are not held by the pod's limits"
   fi
+}
+prepare() {
+  unset content credentials file keys rest text
+  newline='
+'
+  write_files
+  write_clients "$1"
+  read -r _ _ _ self _ </proc/self/stat
+  mkdir -p /var/dind && ln -sfn "/proc/$self/fd/2" /var/dind/log
+  [ "$DIND_CGROUP" = off ] || prepare_cgroups
+}
+(prepare "$1")
+DIND_NUMBER=0
+while eval "[ -n \"\${DIND_FILE_$DIND_NUMBER-}\${DIND_CLIENT_$DIND_NUMBER-}\" ]"; do
+  unset "DIND_FILE_$DIND_NUMBER" "DIND_CLIENT_$DIND_NUMBER"
+  DIND_NUMBER=$((DIND_NUMBER + 1))
+done
+case " $* " in
+  *" --mtu="* | *" --mtu "*) ;;
+  *)
+    if DIND_MTU=$( pod_mtu ); then
+      set -- "--mtu=$DIND_MTU" "--default-network-opt=bridge=com.docker.network.driver.mtu=$DIND_MTU" "$@"
+    else
+      say "cannot find the pod's MTU; nested networks keep dockerd's 1500"
+    fi
+    ;;
+esac
+case " $* $(cat /etc/docker/daemon.json 2>/dev/null)" in
+  *--ip6tables* | *--config-file* | *'"ip6tables"'*) ;;
+  *) (pod_has_ipv6 2>/dev/null) || set -- --ip6tables=false "$@" ;;
+esac
+if grep -q '^[^ ]* /tmp/' /proc/self/mounts && ! grep -q '^[^ ]* /tmp ' /proc/self/mounts; then
+  mount --rbind /tmp /tmp || say "cannot make /tmp a mount; mounts below it may be hidden"
 fi
 if command -v dockerd-entrypoint.sh >/dev/null; then
   exec dockerd-entrypoint.sh dockerd "$@"

@@ -7,10 +7,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_CURVE = ec.SECP256R1()
 
-def authority(name: str, end: dt.datetime) -> str:
+
+def authority(name: str, end: dt.datetime, curve: ec.EllipticCurve = _CURVE) -> str:
     """A self-signed CA certificate that is valid until `end`."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(curve)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
         x509.CertificateBuilder()

@@ -1,16 +1,19 @@
 """Registries, CAs, proxies and daemon.json in the configuration file."""
 
+import copy
 import datetime as dt
 import json
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from unit.config.authorities import authority
 
 from webhook.config import Config, ConfigError, expired_certificates, parse_config
 from webhook.config.certificates import LARGEST_FILE
-from webhook.config.wording import shown
+from webhook.config.wording import dotted, shown
 
 NOW = dt.datetime(2026, 11, 28, tzinfo=dt.UTC)
 CA = authority("Example CA", NOW + dt.timedelta(days=1))
@@ -58,7 +61,19 @@ ACCEPTED_HOSTS = (
 @pytest.mark.parametrize(
     "name",
     [
-        *("", "**", "*.example.com", "https://a", "a/b", "A.example", "a b", "a:b", "a\n", "../x"),
+        *(
+            "",
+            "**",
+            "*.example.com",
+            "https://a",
+            "a/b",
+            "A",
+            "https://A.example",
+            "a b",
+            "a:b",
+            "a\n",
+            "../x",
+        ),
         *("a..example", "a.-b.example", "a_b.example", "a.example.", "a.example:", "a.example:0"),
         *("registry", "10.0.0.0/8", "_default", "a" * 64 + ".example"),
     ],
@@ -89,6 +104,12 @@ def test_brackets_hold_an_ipv6_address() -> None:
 def test_docker_hub_has_one_name(name: str) -> None:
     found = problems({"registries": {name: {}}})
     assert found == [f'registries: key "{name}" is Docker Hub (write "docker.io")']
+
+
+@pytest.mark.parametrize("name", ["Docker.io", "REGISTRY.example:5000"])
+def test_registries_are_in_lower_case(name: str) -> None:
+    found = problems({"registries": {name: {}}})
+    assert found == [f'registries: key "{name}" is not in lower case (write "{name.lower()}")']
 
 
 def test_a_registry_twice_is_named_with_both_lines() -> None:
@@ -163,6 +184,11 @@ def test_no_message_repeats_a_password(profile: dict[str, Any]) -> None:
     assert "hunter" not in text
 
 
+OTHER_VARIABLES = (
+    *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
+    *("DOCKER_CONTEXT", "DOCKER_API_VERSION", "LD_PRELOAD", "LD_AUDIT", "HOME", "PATH", "TMPDIR"),
+    *("SSL_CERT_DIR", "HTTPS_PROXY", "no_proxy", "NODE_OPTIONS", "ENV"),
+)
 BAD = {
     "headers": (
         registries(headers={"Authorization": "Basic x\ny"}),
@@ -305,13 +331,13 @@ BAD = {
             "caCertificates": CA,
             "jobCertificates": {
                 "file": True,
-                "environment": ["DOCKER_HOST", "SSL_CERT_FILE", "LD_PRELOAD"],
+                "environment": [*OTHER_VARIABLES, "SSL_CERT_FILE", "HTTPS_CA_FILE"],
             },
         },
         [
             f"jobCertificates.environment[{index}]: {name} does not name a file of certificates "
             "(such as SSL_CERT_FILE)"
-            for index, name in [(0, "DOCKER_HOST"), (2, "LD_PRELOAD")]
+            for index, name in enumerate(OTHER_VARIABLES)
         ],
     ),
     "more registries than a pod can carry": (
@@ -371,6 +397,16 @@ BAD = {
             "daemon.config.debug: is also set by daemon.extraArgs, with --debug; remove one",
         ],
     ),
+    "daemon.json that dockerd does not read": (
+        {"daemon": {"config": {"debug": True}, "extraArgs": ["--config-file=/x.json", "--debug"]}},
+        [
+            (
+                "daemon.config: dockerd would not read it with --config-file in daemon.extraArgs; "
+                "remove one"
+            ),
+            "daemon.config.debug: is also set by daemon.extraArgs, with --debug; remove one",
+        ],
+    ),
     "daemon.json larger than the kernel takes": (
         {"daemon": {"config": {"labels": ["x" * LARGEST_FILE]}}},
         [f"daemon.config: {LARGEST_FILE + 29} bytes of JSON (accepted: at most {LARGEST_FILE})"],
@@ -380,6 +416,7 @@ BAD = {
             "mode": "node",
             "registries": {"*": {}},
             "caCertificates": CA,
+            "jobCertificates": {"file": True},
             "registryCredentials": {"secretName": "registry"},
             "daemon": {
                 "proxy": {"http": "http://a"},
@@ -399,11 +436,13 @@ BAD = {
             ]
         ]
         + [
-            (
-                "registryCredentials: not accepted in mode node, which has no sidecar to write the "
-                "files"
-            )
+            f"{key}: not accepted in mode node, which has no sidecar to write the files"
+            for key in ("jobCertificates", "registryCredentials")
         ],
+    ),
+    "certificates for jobs in mode node, without certificates": (
+        {"mode": "node", "jobCertificates": {"file": True}},
+        ["jobCertificates: not accepted in mode node, which has no sidecar to write the files"],
     ),
 }
 
@@ -466,6 +505,77 @@ def test_bad_registries_hide_no_problem_elsewhere() -> None:
     ]
 
 
+EVERY_KEY = {
+    "defaultProfile": "sidecar",
+    "profiles": {
+        "sidecar": {
+            "mode": "sidecar",
+            "resources": {"requests": {"memory": "8Gi"}, "limits": {"memory": "16Gi"}},
+            "waitResources": {"requests": {"memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+            "daemon": {
+                "defaultAddressPools": [{"base": "10.0.0.0/8", "size": 24}],
+                "extraArgs": ["--debug"],
+                "proxy": {"http": "http://a.example", "noProxy": ["b.example"]},
+                "env": {"SSL_CERT_DIR": "/data:/etc/ssl/certs", "A": "b"},
+                "config": {},
+            },
+            "registries": {
+                "*": {"mirrors": [{"url": "https://a.example"}], "authSecret": "a"},
+                "a.example": {"ca": CA, "authSecret": "a"},
+                "b.example": {
+                    "mirrors": [{"url": "https://a.example", "overridePath": True}],
+                    "insecure": True,
+                    "authSecret": "a",
+                },
+            },
+            "caCertificates": CA,
+            "jobCertificates": {"file": True, "environment": ["SSL_CERT_FILE"]},
+            "socket": {"directory": "/var/run/dind"},
+            "runtimeClassName": "sysbox",
+            "isolation": "runtimeClass",
+            "nodeDirectories": ["/lib/modules"],
+            "registryCredentials": {"secretName": "a"},
+        },
+        "user": {"isolation": "userNamespace", "seccompProfile": "a.json"},
+        "node": {"mode": "node", "socket": {"directory": "/var/run/dind"}},
+    },
+    "policy": {
+        "annotations": ["containers"],
+        "profiles": {"a": ["sidecar"], "b": ["node", "user"]},
+    },
+}
+
+
+def places(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The paths of all values below a value."""
+    steps = enumerate(value) if isinstance(value, list) else ()
+    for step, below in value.items() if isinstance(value, dict) else steps:
+        yield (*path, step)
+        yield from places(below, *path, step)
+
+
+@pytest.mark.parametrize("path", list(places(EVERY_KEY)), ids=dotted)
+@pytest.mark.parametrize("value", [-1.5, "\t", [[]]], ids=["number", "text", "list"])
+def test_one_bad_value_has_one_problem(path: tuple[str | int, ...], value: Any) -> None:
+    """A rule about several keys says nothing where one of them has a problem of its own."""
+    content = copy.deepcopy(EVERY_KEY)
+    above: Any = content
+    for step in path[:-1]:
+        above = above[step]
+    above[path[-1]] = value
+    with pytest.raises(ConfigError) as caught:
+        parse_config(json.dumps(content).encode(), "f")
+    (problem,) = caught.value.problems
+    assert problem.startswith(dotted(path))
+
+
+def test_a_misspelt_default_profile_does_not_make_the_built_in_one_unknown() -> None:
+    content = {"defaultProfile": "defualt", "policy": {"profiles": {"a": ["default"]}}}
+    with pytest.raises(ConfigError) as caught:
+        parse_config(json.dumps(content).encode(), "f")
+    assert caught.value.problems == ['defaultProfile: unknown profile "defualt" (profiles: none)']
+
+
 def test_an_expired_ca_is_valid_and_named_once() -> None:
     profile = {
         "registries": {
@@ -481,18 +591,98 @@ def test_an_expired_ca_is_valid_and_named_once() -> None:
     ]
 
 
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+SKIPPED_LINE = (
+    "is not base64: dockerd or other programs would skip the certificate (accepted between "
+    f"{BEGIN} and {END}: no headers, indentation or empty lines)"
+)
+SKIPPED_MARKER = "dockerd would skip the certificate (accepted: this line without other text)"
+FIRST_LINE = CA.splitlines()[1]
+SKIPPED_PEM = {
+    "a header": (
+        CA.replace(BEGIN, f"{BEGIN}\nProc-Type: 4,CLEAR\n"),
+        f'line 2, "Proc-Type: 4,CLEAR", {SKIPPED_LINE}',
+    ),
+    "an empty line": (CA.replace(BEGIN, f"{BEGIN}\n"), f'line 2, "", {SKIPPED_LINE}'),
+    "indentation of the content": (
+        CA.replace(FIRST_LINE, f"  {FIRST_LINE}"),
+        f"line 2, {shown('  ' + FIRST_LINE)}, {SKIPPED_LINE}",
+    ),
+    "indentation": (
+        f"# CA\n  {CA}",
+        f'line 2, "  {BEGIN}", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    "a byte order mark": (
+        f"\ufeff{CA}",
+        f'line 1, "\\ufeff{BEGIN}", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    "text after the first line": (
+        CA.replace(BEGIN, f"{BEGIN} # CA"),
+        f'line 1, "{BEGIN} # CA", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    "a second certificate in the last line": (
+        f"{CA[:-1]}{BEGIN}",
+        f'line {len(CA.splitlines())}, "{END}{BEGIN}", is not {END}: {SKIPPED_MARKER}',
+    ),
+    "no last line": (CA.replace(END, ""), f"the certificate in line 1 has no {END}"),
+    "no first line": (
+        CA.replace(BEGIN, ""),
+        f'line {len(CA.splitlines())}, "{END}", is not {BEGIN}: {SKIPPED_MARKER}',
+    ),
+    **{
+        f"the type {kind}": (
+            CA + CA.replace("CERTIFICATE", kind),
+            (
+                f'line {len(CA.splitlines()) + 1}, "-----BEGIN {kind}-----", is not {BEGIN}: '
+                f"{SKIPPED_MARKER}"
+            ),
+        )
+        for kind in ("TRUSTED CERTIFICATE", "X509 CERTIFICATE", "X509 CRL", "PKCS7")
+    },
+}
+
+
+@pytest.mark.parametrize(("pem", "problem"), SKIPPED_PEM.values(), ids=SKIPPED_PEM)
+def test_pem_that_go_would_skip_is_rejected(pem: str, problem: str) -> None:
+    assert problems({"caCertificates": pem}) == [f"caCertificates: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [CA.replace("\n", "\r\n"), CA.replace("\n", " \t\n"), CA[:-1], f"# ---\nA: b\n{CA}\n\n{CA}c"],
+    ids=["CRLF", "spaces at the ends", "no last newline", "comments"],
+)
+def test_pem_that_go_reads_is_accepted(pem: str) -> None:
+    assert config({"caCertificates": pem}).profiles["a"].ca_certificates == pem
+
+
+def skipped_certificate(line: int) -> str:
+    return (
+        f"caCertificates: dockerd would skip the certificate in line {line}, which is not valid "
+        "(accepted: X.509 with an RSA key, an Ed25519 key or a NIST curve)"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b"\x0c\x05Space", b"\x13\x05Sp\xffce"), (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09")],
-    ids=["subject", "version"],
+    [
+        (b"\x0c\x05Space", b"\x13\x05Sp\xffce"),
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09"),
+        (b"\x03\x01\x01\xff", b"\x03\x01\x02\xff"),
+    ],
+    ids=["subject", "version", "basic constraints"],
 )
 def test_a_certificate_that_go_would_skip_is_rejected(old: bytes, new: bytes) -> None:
     der = ssl.PEM_cert_to_DER_cert(authority("Space", NOW))
     assert old in der
-    found = problems({"caCertificates": ssl.DER_cert_to_PEM_cert(der.replace(old, new))})
-    assert [problem.partition(" is not ")[2] for problem in found] == [
-        "one or more certificates in PEM (-----BEGIN CERTIFICATE-----)"
-    ]
+    pem = ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+    assert problems({"caCertificates": pem}) == [skipped_certificate(1)]
+
+
+def test_a_certificate_with_a_key_that_go_does_not_know_is_rejected() -> None:
+    pem = authority("Curve", NOW, ec.SECP256K1())
+    found = problems({"caCertificates": CA + pem})
+    assert found == [skipped_certificate(len(CA.splitlines()) + 1)]
 
 
 def test_cas_that_are_valid_are_not_named() -> None:

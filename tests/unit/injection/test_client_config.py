@@ -265,10 +265,75 @@ def test_a_socket_in_the_place_of_a_configuration_stays(path: str) -> None:
     assert injected(after, proxied()) == after
 
 
-def test_a_mount_above_the_directory_does_not_matter() -> None:
-    own = container("build", volumeMounts=[mount("work", "/etc/dind")])
-    raw = pod(own, annotations={"containers": "build"}, volumes=[empty_dir("work")])
+CLAIM = {"claimName": "own"}
+READ_ONLY_VOLUMES: dict[str, dict[str, Any]] = {
+    "secret": {"secret": {"secretName": "own"}},
+    "configMap": {"configMap": {"name": "own"}},
+    "projected": {"projected": {"sources": []}},
+    "downwardAPI": {"downwardAPI": {"items": []}},
+    "image": {"image": {"reference": "own"}},
+    "PVC": {"persistentVolumeClaim": {**CLAIM, "readOnly": True}},
+    "NFS": {"nfs": {"server": "own", "path": "/", "readOnly": True}},
+    "CSI": {"csi": {"driver": "own.example", "readOnly": True}},
+}
+IN_READ_ONLY = "container build gets none of the profile's credentials or proxies: {} is read-only"
+
+
+def below(path: str, volume: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A pod whose container has a volume at a path above the directory."""
+    own = container("build", volumeMounts=[{**mount("own", path), **fields}])
+    return pod(own, annotations={"containers": "build"}, volumes=[{"name": "own", **volume}])
+
+
+def client_warnings(raw: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    """The warnings without those that the volume is not mirrored in the sidecar."""
+    return [text for text in warnings(raw, config) if "mirrored" not in text]
+
+
+@pytest.mark.parametrize("path", ["/etc", "/etc/dind", "/etc/dind/"])
+@pytest.mark.parametrize("volume", READ_ONLY_VOLUMES.values(), ids=READ_ONLY_VOLUMES)
+def test_no_directory_is_mounted_in_a_read_only_volume(path: str, volume: dict[str, Any]) -> None:
+    """The runtime could not make it there, and the container would never start."""
+    raw = below(path, volume)
+    for config in (profile(), proxied()):
+        after = injected(raw, config)
+        assert mounts(after, "build").keys() == {path, "/var/run"}
+        assert VARIABLE not in named(after, "build")["env"]
+        assert VOLUME not in volumes(after)
+        assert client_warnings(raw, config) == [IN_READ_ONLY.format(path)]
+
+
+def test_no_directory_is_mounted_in_a_read_only_mount() -> None:
+    raw = below("/etc", {"emptyDir": {}}, readOnly=True)
+    assert not has_directory(injected(raw, profile()), "build")
+    assert client_warnings(raw, profile()) == [IN_READ_ONLY.format("/etc")]
+
+
+@pytest.mark.parametrize(
+    ("path", "volume"),
+    [
+        *(("/etc", {"emptyDir": {}}), ("/etc/dind", {"persistentVolumeClaim": CLAIM})),
+        *((path, {"configMap": {"name": "own"}}) for path in ("/", "/etc/dind/x", "/etc/dinder")),
+    ],
+)
+def test_other_mounts_near_the_directory_do_not_matter(path: str, volume: dict[str, Any]) -> None:
+    raw = below(path, volume)
     assert has_credentials(injected(raw, profile()), "build")
+    assert client_warnings(raw, profile()) == []
+
+
+def test_the_nearest_mount_above_the_directory_counts() -> None:
+    raw = below("/etc", {"configMap": {"name": "own"}})
+    raw["spec"]["volumes"].append(empty_dir("work"))
+    raw["spec"]["containers"][0]["volumeMounts"].insert(0, mount("work", "/etc/dind"))
+    assert has_credentials(injected(raw, profile()), "build")
+
+
+def test_a_second_run_leaves_a_container_with_a_read_only_volume_as_it_is() -> None:
+    raw = below("/etc", {"configMap": {"name": "own"}})
+    again = decided(injected(raw, proxied()), proxied())
+    assert isinstance(again, Injected)
+    assert operations(again) == []
 
 
 def test_a_volume_of_the_same_name_is_another_one() -> None:

@@ -15,7 +15,7 @@ from webhook.documents import Bounds, Document, DocumentError, decode, parse_jso
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
-from webhook.injection.volumes import Present, Volume
+from webhook.injection.volumes import Disk, Volume
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
@@ -228,7 +228,7 @@ def _add_claims(templates: object, pod: Pod, path: KeyPath, where: str) -> None:
         metadata = _require(template, dict, "an object", item, where).get("metadata")
         metadata = _require(metadata, dict, "an object", (*item, "metadata"), where)
         name = _require(metadata.get("name"), str, "a string", (*item, "metadata", "name"), where)
-        volumes[name] = Volume(name=name, persistent_volume_claim=Present())
+        volumes[name] = Volume(name=name, persistent_volume_claim=Disk())
     pod.spec.volumes = list(volumes.values())
 
 
