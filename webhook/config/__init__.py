@@ -19,7 +19,7 @@ from webhook.config.models import (
 )
 from webhook.config.registries import EVERY_REGISTRY, Mirror, Registry
 from webhook.config.schema import json_schema
-from webhook.config.storage import Storage
+from webhook.config.storage import Persistent, Storage
 
 __all__ = [
     "EVERY_REGISTRY",
@@ -31,6 +31,7 @@ __all__ = [
     "Maximum",
     "Mirror",
     "Mode",
+    "Persistent",
     "Placement",
     "Policy",
     "Profile",

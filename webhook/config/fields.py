@@ -9,7 +9,14 @@ from pydantic_core import CoreSchema, core_schema
 
 from webhook.config import quantity
 from webhook.config.image import LONGEST, REFERENCE_PATTERN
-from webhook.config.paths import PROTECTED, is_clear_of, is_within, normal, real
+from webhook.config.paths import (
+    PROTECTED,
+    SYSTEM_DIRECTORIES,
+    is_clear_of,
+    is_within,
+    normal,
+    real,
+)
 from webhook.config.wording import shown
 
 NOT_ACCEPTED = "not_accepted"
@@ -88,6 +95,17 @@ def _node_directory(text: str) -> str:
     return text
 
 
+def _store_directory(text: str) -> str:
+    """Reject a directory of the node in which stores would mix with other files."""
+    _check_normalized(text)
+    if not is_clear_of(real(text), SYSTEM_DIRECTORIES):
+        raise ValueError(
+            f"{shown(text)} is at, below or above a directory of the node's system (accepted: a "
+            "directory of its own, such as /var/lib/dind-webhook)"
+        )
+    return text
+
+
 ApiVersion = Annotated[
     Literal["dind.io/v1alpha1"], Accepts("a supported version (supported: dind.io/v1alpha1)")
 ]
@@ -153,6 +171,17 @@ NodeDirectory = Annotated[
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
     Accepts("an absolute path of a directory (such as /lib/modules)"),
     AfterValidator(_node_directory),
+]
+StoreDirectory = Annotated[
+    str,
+    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
+    Accepts("an absolute path of a directory (such as /var/lib/dind-webhook)"),
+    AfterValidator(_store_directory),
+]
+Duration = Annotated[
+    str,
+    Field(pattern=r"^[1-9][0-9]{0,4}[hd]$"),
+    Accepts("a number of hours or days (such as 12h or 7d)"),
 ]
 SeccompProfile = Annotated[
     str,

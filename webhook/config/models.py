@@ -404,11 +404,20 @@ class Profile(Model):
     def _names_the_runtime(cls, isolation: Isolation, info: ValidationInfo) -> Isolation:
         """Reject an unprivileged daemon in an ordinary runtime, where it does not start.
 
+        Only a privileged one can write the stores on the node, which belong to root there.
         In mode node too: `dind.io/mode: sidecar` may make a sidecar of it.
         """
         has_none = info.data.get("runtime_class_name", "") is None
+        problems: list[Located] = []
         if isolation is Isolation.RUNTIME_CLASS and has_none:
-            raise ValueError("runtimeClass needs a runtimeClassName (such as sysbox or kata)")
+            text = "runtimeClass needs a runtimeClassName (such as sysbox or kata)"
+            problems.append(((), text))
+        is_persistent = getattr(info.data.get("storage"), "persistent", None) is not None
+        if isolation is not Isolation.PRIVILEGED and is_persistent:
+            text = f"{isolation} is not accepted with storage.persistent (accepted: privileged)"
+            problems.append(((), text))
+        if problems:
+            raise located(problems)
         return isolation
 
 

@@ -23,6 +23,17 @@ PROTECTED = (
     *("/usr/local", "/usr/share"),
 )
 
+#: Directories of a node in which the system, the kubelet or a container runtime keeps its files.
+SYSTEM_DIRECTORIES = (
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/usr", "/boot", "/etc", "/root"),
+    *("/proc", "/sys", "/dev", "/var/run", "/var/log", "/var/cache", "/var/spool"),
+    *("/var/lib/kubelet", "/var/lib/etcd", "/var/lib/rancher", "/var/lib/k0s", "/var/lib/cni"),
+    *("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/crio"),
+    *("/tmp", "/var/tmp"),  # noqa: S108 - not used
+    # The image store of the daemon of mode node.
+    "/var/lib/dind",
+)
+
 
 def normal(path: str) -> str:
     """Collapse slashes and dots; the result is absolute and has no slash at its end."""

@@ -1,12 +1,12 @@
 """The image store of a sidecar."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from webhook.config import quantity
-from webhook.config.base import Model
-from webhook.config.fields import Quantity, StorageClassName
+from webhook.config.base import Located, Model, located
+from webhook.config.fields import Duration, Quantity, StorageClassName, StoreDirectory
 
 
 class VolumeClaimSpec(Model):
@@ -28,6 +28,63 @@ class VolumeClaimTemplate(Model):
     )
 
 
+_HOURS = {"h": 1, "d": 24}
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """Describe a required key that has a default only to be validated."""
+    del schema["default"]
+
+
+class Persistent(Model):
+    """Image stores on the node that a job leaves to later ones of its namespace and profile."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["share"]})
+
+    host_path: StoreDirectory = Field(
+        default="/var/lib/dind-webhook",
+        description="Directory on the node for the stores, and for nothing else. It is created.",
+    )
+    keep: Quantity | None = Field(
+        default=None,
+        description="Bytes that a store may hold between jobs; a larger one is removed. It also "
+        "bounds the build cache. Default: half of `storage.sizeLimit`.",
+    )
+    max_age: Duration = Field(
+        default="168h", description="A store that no job has used for this time is removed."
+    )
+    share: Literal["trusted"] = Field(
+        default=None,
+        validate_default=True,
+        json_schema_extra=_without_default,
+        description="Who shares the stores. With `trusted`, jobs of one namespace with this "
+        "profile use the same stores, and can change each other's images and build cache.",
+    )
+
+    @field_validator("keep")
+    @classmethod
+    def _keeps_something(cls, keep: str | float | None) -> str | float | None:
+        """Reject what would remove every store after its first job."""
+        if keep is not None and quantity.parse(str(keep)) == 0:
+            raise ValueError("needs an amount above 0")
+        return keep
+
+    @field_validator("share", mode="before")
+    @classmethod
+    def _is_meant(cls, share: Any) -> Any:  # noqa: ANN401 - what the file holds
+        """Say what a profile without the key would share."""
+        if share != "trusted":
+            raise ValueError(
+                'needs "trusted", which means: jobs of one namespace with this profile can change '
+                "each other's images and build cache"
+            )
+        return share
+
+    def max_age_seconds(self) -> int:
+        """How long a store is kept that no job uses."""
+        return int(self.max_age[:-1]) * _HOURS[self.max_age[-1]] * 3600
+
+
 class Storage(Model):
     """The image store, a volume at /var/lib/docker."""
 
@@ -45,6 +102,11 @@ class Storage(Model):
         description="Keeps the image store on a PVC of the pod, a generic ephemeral volume, in "
         "place of an emptyDir. `{}` uses the cluster's default StorageClass.",
     )
+    persistent: Persistent | None = Field(
+        default=None,
+        description="Keeps image stores on the node, in place of an emptyDir, so that a job finds "
+        "the images and the build cache of earlier ones. Only with isolation `privileged`.",
+    )
 
     @field_validator("volume_claim_template")
     @classmethod
@@ -60,6 +122,42 @@ class Storage(Model):
             raise ValueError("needs a sizeLimit above 0, which the PVC requests")
         return template
 
+    @field_validator("persistent")
+    @classmethod
+    def _is_on_the_node(
+        cls, persistent: Persistent | None, info: ValidationInfo
+    ) -> Persistent | None:
+        """Reject other places for the store, and stores that no job could use."""
+        if persistent is None:
+            return None
+        problems: list[Located] = []
+        if medium := info.data.get("medium"):
+            text = f'not accepted with medium "{medium}" (accepted: one of the two)'
+            problems.append(((), text))
+        if info.data.get("volume_claim_template"):
+            text = "not accepted with volumeClaimTemplate (accepted: one of the two)"
+            problems.append(((), text))
+        if "size_limit" in info.data:
+            limit, keep = info.data["size_limit"], persistent.keep
+            if quantity.parse(str(limit)) == 0:
+                problems.append(((), "needs a sizeLimit above 0"))
+            elif keep is not None and quantity.parse(str(keep)) > quantity.parse(str(limit)):
+                text = f"{keep} is above sizeLimit, {limit}, at which the store's pod is evicted"
+                problems.append((("keep",), text))
+        if problems:
+            raise located(problems)
+        return persistent
+
     def is_on_disk_of_node(self) -> bool:
         """Tell whether the kubelet counts it as ephemeral storage of the pod."""
-        return not self.medium and self.volume_claim_template is None
+        return not (self.medium or self.volume_claim_template or self.persistent)
+
+    def size_limit_bytes(self) -> int:
+        """The most that the store may hold."""
+        return int(quantity.parse(str(self.size_limit)))
+
+    def keep_bytes(self) -> int:
+        """The most that a persistent store may hold between jobs."""
+        if self.persistent is None or self.persistent.keep is None:
+            return self.size_limit_bytes() // 2
+        return int(quantity.parse(str(self.persistent.keep)))

@@ -49,6 +49,10 @@ def test_configurations_do_not_share_what_can_change() -> None:
     assert one.profiles is not other.profiles
 
 
+SHARE = (
+    'needs "trusted", which means: jobs of one namespace with this profile can change each '
+    "other's images and build cache"
+)
 DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
         {"profile": {}},
@@ -168,6 +172,73 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         (
             'profiles.default.storage.volumeClaimTemplate.spec.storageClassName: "Fast SSD" is '
             "not the name of a StorageClass (lower-case letters, digits, inner hyphens and dots)"
+        ),
+    ),
+    "persistent store that says nothing of sharing": (
+        profile(storage={"persistent": {}}),
+        f"profiles.default.storage.persistent.share: {SHARE}",
+    ),
+    "persistent store that is shared otherwise": (
+        profile(storage={"persistent": {"share": "no"}}),
+        f"profiles.default.storage.persistent.share: {SHARE}",
+    ),
+    "persistent store in a directory of the system": (
+        profile(storage={"persistent": {"share": "trusted", "hostPath": "/var/lib/kubelet/dind"}}),
+        (
+            'profiles.default.storage.persistent.hostPath: "/var/lib/kubelet/dind" is at, below '
+            "or above a directory of the node's system (accepted: a directory of its own, such as "
+            "/var/lib/dind-webhook)"
+        ),
+    ),
+    "persistent store above directories of the system": (
+        profile(storage={"persistent": {"share": "trusted", "hostPath": "/var/lib"}}),
+        (
+            'profiles.default.storage.persistent.hostPath: "/var/lib" is at, below '
+            "or above a directory of the node's system (accepted: a directory of its own, such as "
+            "/var/lib/dind-webhook)"
+        ),
+    ),
+    "persistent store whose directory is not normal": (
+        profile(storage={"persistent": {"share": "trusted", "hostPath": "/mnt/../dind"}}),
+        (
+            'profiles.default.storage.persistent.hostPath: "/mnt/../dind" is not a normalized '
+            'path (write "/dind")'
+        ),
+    ),
+    "persistent store whose directory is relative": (
+        profile(storage={"persistent": {"share": "trusted", "hostPath": "dind"}}),
+        (
+            'profiles.default.storage.persistent.hostPath: "dind" is not an absolute path of a '
+            "directory (such as /var/lib/dind-webhook)"
+        ),
+    ),
+    "persistent store that keeps nothing": (
+        profile(storage={"persistent": {"share": "trusted", "keep": 0}}),
+        "profiles.default.storage.persistent.keep: needs an amount above 0",
+    ),
+    "persistent store that keeps more than a job may use": (
+        profile(storage={"persistent": {"share": "trusted", "keep": "40Gi"}}),
+        (
+            "profiles.default.storage.persistent.keep: 40Gi is above sizeLimit, 20Gi, at which "
+            "the store's pod is evicted"
+        ),
+    ),
+    "persistent store with an age of no unit": (
+        profile(storage={"persistent": {"share": "trusted", "maxAge": "168"}}),
+        (
+            'profiles.default.storage.persistent.maxAge: "168" is not a number of hours or days '
+            "(such as 12h or 7d)"
+        ),
+    ),
+    "persistent store without a size": (
+        profile(storage={"sizeLimit": 0, "persistent": {"share": "trusted"}}),
+        "profiles.default.storage.persistent: needs a sizeLimit above 0",
+    ),
+    "persistent store of a user namespace": (
+        profile(storage={"persistent": {"share": "trusted"}}, isolation="userNamespace"),
+        (
+            "profiles.default.isolation: userNamespace is not accepted with storage.persistent "
+            "(accepted: privileged)"
         ),
     ),
     "maximum that Kubernetes cannot hold": (
@@ -326,3 +397,49 @@ def test_keys_become_attributes_in_snake_case() -> None:
 def test_node_directories_are_clear_of_the_socket(directory: str) -> None:
     with pytest.raises(ConfigError, match="is at, below or above the socket's directory"):
         config(profile(socket={"directory": "/srv/sock"}, nodeDirectories=["/lib", directory]))
+
+
+def test_all_problems_of_a_persistent_store_are_found_at_once() -> None:
+    storage = {
+        "medium": "Memory",
+        "persistent": {"share": "trusted", "keep": "21Gi"},
+        "volumeClaimTemplate": {},
+    }
+    with pytest.raises(ConfigError) as caught:
+        config(profile(storage=storage, isolation="runtimeClass"))
+    lines = str(caught.value)
+    for text in (
+        'persistent: not accepted with medium "Memory" (accepted: one of the two)',
+        "persistent.keep: 21Gi is above sizeLimit, 20Gi, at which the store's pod is evicted",
+        "isolation: runtimeClass needs a runtimeClassName",
+    ):
+        assert text in lines
+
+
+def test_a_persistent_store_is_not_on_a_pvc() -> None:
+    storage = {"persistent": {"share": "trusted"}, "volumeClaimTemplate": {}}
+    with pytest.raises(ConfigError, match="persistent: not accepted with volumeClaimTemplate"):
+        config(profile(storage=storage))
+
+
+@pytest.mark.parametrize(
+    ("storage", "keep", "seconds"),
+    [
+        ({"persistent": {"share": "trusted"}}, 10 * 2**30, 168 * 3600),
+        ({"sizeLimit": 5, "persistent": {"share": "trusted", "maxAge": "2d"}}, 2, 48 * 3600),
+        ({"persistent": {"share": "trusted", "keep": "20Gi", "maxAge": "1h"}}, 20 * 2**30, 3600),
+    ],
+)
+def test_bounds_of_persistent_stores(storage: dict[str, Any], keep: int, seconds: int) -> None:
+    found = config(profile(storage=storage)).profiles["default"].storage
+    assert found.persistent is not None
+    assert found.persistent.host_path == "/var/lib/dind-webhook"
+    assert found.keep_bytes() == keep
+    assert found.persistent.max_age_seconds() == seconds
+    assert not found.is_on_disk_of_node()
+
+
+def test_profiles_of_mode_node_may_have_persistent_stores() -> None:
+    """The annotation dind.io/mode may make a sidecar of them."""
+    found = config(profile(mode="node", storage={"persistent": {"share": "trusted"}}))
+    assert found.profiles["default"].storage.persistent is not None
