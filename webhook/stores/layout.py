@@ -54,7 +54,7 @@ class Store(Struct, frozen=True):
         name: a number; a number and a word if the store was set aside.
         inode: of its directory.
         used: when a job last took it; None if it has no lock file.
-        made: when it was made.
+        made: when it was made, or last taken: the sidecar writes `version` again.
         pod: UID of the pod that has it; None if there is none, empty if the file has no UID.
         marked: when the pod took it.
         namespace_uid: UID of the namespace whose jobs made it; empty if not known yet.
