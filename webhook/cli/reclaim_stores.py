@@ -105,7 +105,7 @@ def reclaim_stores(
         raise Unavailable(str(error)) from error
     _allow_descriptors()
     server.start()
-    log.info("started", node=node, directories=directories, port=server.server_address[1])
+    log.info("started", node=node, directories=directories, port=server.port)
     reclaimer = Reclaimer(
         pods, directories, configuration, node_limit=node_limit, metrics=metrics, log=log
     )

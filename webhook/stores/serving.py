@@ -15,7 +15,7 @@ class AdminServer(ThreadingHTTPServer):
     """Answers at /healthz and /metrics, in threads.
 
     Args:
-        port: 0: any free one.
+        port: where to listen; 0: any free port, which the attribute `port` then is.
         registry: the metrics.
         is_healthy: tells whether the process still works.
 
@@ -36,7 +36,7 @@ class AdminServer(ThreadingHTTPServer):
             )
         else:
             self.socket = socket.create_server(("", port))
-        self.server_address = self.socket.getsockname()
+        self.port: int = self.socket.getsockname()[1]
 
     def start(self) -> None:
         """Serve in a thread until the process ends."""
