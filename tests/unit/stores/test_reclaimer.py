@@ -156,6 +156,15 @@ def test_stores_of_profiles_that_are_not_persistent_any_more_are_removed(node: N
     assert node.metric(REMOVED, reason="profile") == 2
 
 
+def test_stores_of_profiles_with_another_directory_are_removed(node: Node) -> None:
+    node.store()
+    node.write_configuration(
+        "profiles: {default: {storage: {persistent: {share: trusted, hostPath: /other}}}}"
+    )
+    rounds(node)
+    assert node.names() == []
+
+
 def test_stores_that_no_job_used_for_too_long_are_removed(node: Node) -> None:
     node.store(age=3 * HOUR)
     node.store("1", age=HOUR)
