@@ -16,11 +16,13 @@ class Settings(Struct, frozen=True):
 
     Attributes:
         name: the profile's name.
+        namespace: the pod's.
         profile: the profile, with the pod's options in place of its own values.
         containers: names of the containers that get the socket, None for the default.
     """
 
     name: str
+    namespace: str
     profile: Profile
     containers: tuple[str, ...] | None
 
@@ -28,6 +30,12 @@ class Settings(Struct, frozen=True):
     def socket_directory(self) -> str:
         """Directory of the socket, an absolute path."""
         return self.profile.socket.directory or _DIRECTORIES[self.profile.mode]
+
+    @property
+    def store_path(self) -> str | None:
+        """Directory of the node with the image stores of the pod, None if it has none there."""
+        persistent = self.profile.storage.persistent
+        return f"{persistent.host_path}/{self.namespace}/{self.name}" if persistent else None
 
 
 class Resolution(Struct, frozen=True):
@@ -56,9 +64,10 @@ def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolu
         socket = profile.socket.model_copy(update={"directory": None})
         profile = profile.model_copy(update={"mode": options.mode, "socket": socket})
     problems += _mode_problems(options, profile.mode)
+    problems += _store_problems(options, name, profile)
     if not problems:
         profile = _apply(options, profile)
-    return Resolution(Settings(name, profile, options.containers), problems)
+    return Resolution(Settings(name, namespace, profile, options.containers), problems)
 
 
 def _profile_problem(name: str, config: Config, namespace: str) -> Problem | None:
@@ -129,6 +138,18 @@ def _mode_problems(options: Options, mode: Mode) -> list[Problem]:
         )
         for name in ("cpu", "memory", "storage")
         if getattr(options, name) is not None
+    ]
+
+
+def _store_problems(options: Options, name: str, profile: Profile) -> list[Problem]:
+    if options.storage is None or profile.storage.persistent is None or profile.mode is Mode.NODE:
+        return []
+    return [
+        Problem(
+            Reason.SHARED_STORE,
+            f"annotation {PREFIX}storage: not accepted with profile {quoted(name)}, whose image "
+            "stores are shared (accepted: storage.sizeLimit in the profile)",
+        )
     ]
 
 
