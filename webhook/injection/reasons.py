@@ -125,8 +125,8 @@ class Reason(enum.Enum):
     SHARED_STORE = (
         "shared-store",
         Outcome.DENIED,
-        "The annotation sizes an image store, and the profile shares its stores between pods.",
-        "Remove the annotation, or choose a profile without storage.persistent.",
+        "The annotation asks for less than a shared image store may hold when the job starts.",
+        "Ask for more, remove the annotation, or choose a profile without storage.persistent.",
     )
     HOST_NETWORK = (
         "host-network",

@@ -142,13 +142,17 @@ def _mode_problems(options: Options, mode: Mode) -> list[Problem]:
 
 
 def _store_problems(options: Options, name: str, profile: Profile) -> list[Problem]:
-    if options.storage is None or profile.storage.persistent is None or profile.mode is Mode.NODE:
+    storage, wanted = profile.storage, options.storage
+    if wanted is None or storage.persistent is None or profile.mode is Mode.NODE:
+        return []
+    kept = quantity.total(str(storage.keep_bytes()))
+    if quantity.parse(wanted) >= storage.keep_bytes():
         return []
     return [
         Problem(
             Reason.SHARED_STORE,
-            f"annotation {PREFIX}storage: not accepted with profile {quoted(name)}, whose image "
-            "stores are shared (accepted: storage.sizeLimit in the profile)",
+            f"annotation {PREFIX}storage: {quoted(wanted)} is below what the image stores of "
+            f"profile {quoted(name)} may hold when the job starts (accepted: at least {kept})",
         )
     ]
 
@@ -160,6 +164,10 @@ def _apply(options: Options, profile: Profile) -> Profile:
         profile = profile.model_copy(update={"resources": _limited(profile.resources, options)})
     if options.storage is not None:
         storage = profile.storage.model_copy(update={"size_limit": options.storage})
+        if storage.persistent is not None:  # its default is a part of the profile's own limit
+            keep = {"keep": profile.storage.keep_bytes()}
+            persistent = storage.persistent.model_copy(update=keep)
+            storage = storage.model_copy(update={"persistent": persistent})
         profile = profile.model_copy(update={"storage": storage})
     return profile
 

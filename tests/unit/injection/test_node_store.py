@@ -76,14 +76,21 @@ def test_the_directory_is_of_the_namespace_of_the_request_and_the_chosen_profile
     assert volumes[1]["hostPath"]["path"] == "/mnt/disk/dind/team-a/builds"
 
 
-def test_the_annotation_cannot_size_a_store_that_others_use() -> None:
+def test_the_annotation_is_not_below_what_a_store_may_hold_when_the_job_starts() -> None:
     document = {**LENIENT, **config()}
-    assert problems(pod(annotations={"storage": "5Gi"}), document) == [
+    assert problems(pod(annotations={"storage": "9Gi"}), document) == [
         (
-            'annotation dind.io/storage: not accepted with profile "default", whose image stores '
-            "are shared (accepted: storage.sizeLimit in the profile)"
+            'annotation dind.io/storage: "9Gi" is below what the image stores of profile '
+            '"default" may hold when the job starts (accepted: at least 10Gi)'
         )
     ]
+
+
+@pytest.mark.parametrize("size", ["10Gi", "100Gi"])
+def test_the_annotation_does_not_change_what_stores_keep(size: str) -> None:
+    document = {**LENIENT, **config()}
+    after = injected(pod(annotations={"storage": size}), document)
+    assert daemon_json(after) == {"builder": collection(5 * 2**30)}
 
 
 def test_mode_node_has_no_store() -> None:
