@@ -20,16 +20,20 @@ _TOOLS = (
         "chmod",
         "cp",
         "grep",
+        "flock",
         "id",
         "ln",
+        "ls",
         "mkdir",
         "mount",
         "mv",
+        "rm",
         "rmdir",
         "sed",
         "sleep",
         "tail",
         "timeout",
+        "touch",
         "tr",
         "true",
     ),
@@ -50,8 +54,9 @@ class Shell:
     path: Path
 
     def relocated(self, script: str) -> str:
-        """Returns a script that has its files below `path`, instead of in /var/dind."""
-        return script.replace("/var/dind", f"{self.path}/dind")
+        """Returns a script that has its files below `path`, not in /var/dind or /var/lib/docker."""
+        script = script.replace("/var/dind", f"{self.path}/dind")
+        return script.replace("/var/lib/docker", f"{self.path}/data-root")
 
     def add(self, name: str, text: str) -> None:
         """Puts an executable script on the PATH."""
@@ -70,6 +75,8 @@ def opened(name: str) -> Iterator[Shell]:
         path.chmod(0o755)
         if name == "busybox":
             subprocess.run([program, "--install", "-s", directory], check=True)
+            if not (path / "flock").exists():  # Debian's busybox lacks it
+                (path / "flock").symlink_to(found("flock"))
             yield Shell([program, "ash"], path)
         else:
             for tool in _TOOLS:

@@ -74,7 +74,8 @@ def annotations() -> Iterator[str]:
     yield table(("annotation", "what it does", "example", "without it"), rows)
     yield (
         f"`{STATUS}` is written by the webhook: the decision as JSON, with version, mode, profile, "
-        "image and the containers that got the socket."
+        "image, the containers that got the socket, and the directory of the node with shared "
+        "image stores."
     )
 
 

@@ -51,7 +51,7 @@ _IPTABLES_PACKAGES = (
     "libxtables12",
     "netbase",
 )
-# mountpoint, for Docker's wrapper script; unshare, for the entrypoint.
+# mountpoint, for Docker's wrapper script; unshare, for the entrypoint; flock, for dind-start.sh.
 _UTIL_LINUX_PACKAGES = (
     "libblkid1",
     "libcap-ng0",
@@ -97,6 +97,7 @@ _TOOLS = (
     "docker-proxy",
     "containerd",
     "containerd-shim-runc-v2",
+    "ctr",
     "runc",
     "registry",
 )
@@ -210,7 +211,8 @@ def _docker_cli() -> Layer:
 
 
 def _docker_daemon() -> Layer:
-    tools = ("dockerd", "docker-proxy", "containerd", "containerd-shim-runc-v2", "runc")
+    containerd = ("containerd", "containerd-shim-runc-v2", "ctr")
+    tools = ("dockerd", "docker-proxy", *containerd, "runc")
     return Layer(
         trees=[_tree(_UTIL_LINUX_PACKAGES)],
         files={

@@ -226,6 +226,7 @@ PROFILES: SearchStrategy[Json] = object_of(
                 {"sizeLimit": 10**9},
                 {"medium": "Memory"},
                 {"volumeClaimTemplate": {"spec": {"storageClassName": "fast-ssd"}}},
+                {"persistent": {"hostPath": "/srv/stores", "share": "trusted"}},
             ]
         ),
         "daemon": st.sampled_from(
@@ -274,6 +275,8 @@ def configs(draw: DrawFn, *, hostile: bool) -> Json:
         if profile.get("mode") == "node":
             profile.pop("registryCredentials", None)
             profile.pop("daemon", None)
+        if profile.get("isolation") and "persistent" in profile.get("storage", {}):
+            profile.pop("storage")
     policy: Json = {"annotations": EVERY_ANNOTATION, "images": ["**"]}
     if hostile:
         policy = draw(

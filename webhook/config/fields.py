@@ -86,7 +86,10 @@ def _socket_directory(text: str) -> str:
 def _node_directory(text: str) -> str:
     """Reject a directory whose mount would hide what the daemon writes."""
     _check_normalized(text)
-    own = ("/var/run", "/var/lib/docker", "/var/dind", "/proc", "/sys", "/dev")
+    own = (
+        *("/var/run", "/var/lib/docker", "/var/lib/dind-store", "/var/dind"),
+        *("/proc", "/sys", "/dev"),
+    )
     if not is_clear_of(real(text), own):
         raise ValueError(
             f"{shown(text)} would hide files of the daemon (accepted: a directory that is not at, "

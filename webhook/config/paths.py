@@ -8,8 +8,9 @@ from collections.abc import Iterable
 PROTECTED = (
     # dockerd's socket and plugins, the files of containerd and runc, NRI's socket, CDI's devices.
     "/var/run",
-    # The data root, in which dockerd's own containerd keeps its plugins; our --exec-root.
-    *("/var/lib/docker", "/var/dind"),
+    # The data root, in which dockerd's own containerd keeps its plugins; image stores on the node;
+    # our --exec-root.
+    *("/var/lib/docker", "/var/lib/dind-store", "/var/dind"),
     *("/proc", "/sys", "/dev"),
     # daemon.json, certificates and hosts.toml of registries, CNI, NRI, CDI, the linker, TLS roots.
     "/etc",

@@ -7,7 +7,7 @@ so that the pod's spec does not contain them.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -61,9 +61,11 @@ class SecretFiles(Struct, frozen=True):
         return {"name": name, "mountPath": self.directory, "readOnly": True}
 
 
-def environment(profile: Profile, socket_directory: str) -> list[dict[str, str]]:
+def environment(
+    profile: Profile, socket_directory: str, *, is_store_shared: bool = False
+) -> list[dict[str, str]]:
     """The variables of the sidecar, empty for a profile without any of these settings."""
-    files = enumerate(_files(profile, socket_directory))
+    files = enumerate(_files(profile, socket_directory, is_store_shared=is_store_shared))
     variables = {f"{FILE_VARIABLE}{number}": text for number, text in files}
     variables |= profile.daemon.proxy.variables()
     variables |= profile.daemon.env
@@ -99,7 +101,7 @@ def _secret_directory(secret: str) -> str:
     return f"/var/dind/registry-auth/{secret}"
 
 
-def _files(profile: Profile, socket_directory: str) -> Iterator[str]:
+def _files(profile: Profile, socket_directory: str, *, is_store_shared: bool) -> Iterator[str]:
     for host, registry in profile.registries.items():
         directory = f"{_REGISTRIES}/{'_default' if host == EVERY_REGISTRY else host}"
         if registry.ca:
@@ -110,12 +112,28 @@ def _files(profile: Profile, socket_directory: str) -> Iterator[str]:
         yield f"{CERTIFICATES_OF_DAEMON}\n{profile.ca_certificates}"
         if profile.job_certificates.file:
             yield f"{socket_directory}/{CERTIFICATES_OF_JOB}\n{profile.ca_certificates}"
-    if profile.daemon.config:
-        yield f"/etc/docker/daemon.json\n{daemon_json(profile.daemon.config)}"
+    if config := _daemon_config(profile, is_store_shared=is_store_shared):
+        yield f"/etc/docker/daemon.json\n{daemon_json(config)}"
     for path, content in builder_files(profile.registries, socket_directory):
         yield f"{path}\n{content}"
     if proxies := profile.daemon.proxy.of_clients():
         yield f"{PROXIES_FILE}\n{json.dumps({'proxies': {'default': proxies}})}"
+
+
+def _daemon_config(profile: Profile, *, is_store_shared: bool) -> Mapping[str, object]:
+    """The content of daemon.json: the profile's, and a bound for the build cache of shared stores.
+
+    Without it, BuildKit's cache may use most of the node's disk. Half of what a store may keep
+    leaves room for images. dockerd also deletes unused cache only after a build. The keys are those
+    of Docker 28 and later. Source: moby, daemon/config/builder.go.
+    """
+    config = profile.daemon.config
+    is_read = not any(flag.startswith("--config-file") for flag in profile.daemon.extra_args)
+    if not is_store_shared or "builder" in config or not is_read:
+        return config
+    bound = str(profile.storage.keep_bytes() // 2)
+    policy = {"defaultReservedSpace": bound, "defaultMaxUsedSpace": bound}
+    return {**config, "builder": {"gc": {"enabled": True, **policy}}}
 
 
 def hosts_toml(host: str, registry: Registry) -> str:

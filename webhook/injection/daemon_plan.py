@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from webhook.config.paths import real
-from webhook.injection import client_config, daemon_files, node, sidecar
+from webhook.injection import client_config, daemon_files, node, node_store, sidecar
 from webhook.injection.client_config import ClientsPlan
 from webhook.injection.daemon_files import SecretFiles
 from webhook.injection.decisions import warning
@@ -28,11 +28,13 @@ class DaemonPlan(Struct, frozen=True):
         container: the injected container.
         volumes: those that it mounts and the pod does not have.
         warnings: for the user.
+        store_path: directory of the node with the image stores; None if the pod has its own.
     """
 
     container: dict[str, Any]
     volumes: Sequence[dict[str, Any]]
     warnings: Sequence[str]
+    store_path: str | None = None
 
 
 def plan_daemon(
@@ -61,13 +63,20 @@ def plan_daemon(
     )
     no_token = sidecar.no_token_volume(token_volume)
     warnings: list[str] = []
+    store_path = None
     if socket.is_on_node:
         container = node.container(profile, socket.directory, socket.volume, token_volume)
         volumes = [node.socket_volume(socket.volume, socket.directory), no_token]
     else:
-        storage_volume = _name_volume(
-            pod, existing, taken, sidecar.STORAGE_DIRECTORY, default=sidecar.STORAGE_VOLUME
-        )
+        store_path = _choose_store_path(pod, settings, existing)
+        if store_path:
+            storage_volume = _name_store_volume(pod, store_path, existing)
+            storage = node_store.volume(storage_volume, store_path)
+        else:
+            storage_volume = _name_volume(
+                pod, existing, taken, sidecar.STORAGE_DIRECTORY, default=sidecar.STORAGE_VOLUME
+            )
+            storage = sidecar.storage_volume(storage_volume, profile.storage)
         mounts: list[dict[str, Any]] = []
         # A container that another webhook adds later gets the socket; the sidecar does not change.
         if existing is None or existing.has_lost_mounts():
@@ -85,9 +94,12 @@ def plan_daemon(
             storage_volume,
             token_volume,
             environment=[
-                *daemon_files.environment(profile, socket.directory),
+                *daemon_files.environment(
+                    profile, socket.directory, is_store_shared=store_path is not None
+                ),
                 *clients.variables,
             ],
+            store_path=store_path,
             more_mounts=[
                 *mounts,
                 *starmap(sidecar.node_directory_mount, node_directories),
@@ -99,7 +111,7 @@ def plan_daemon(
         )
         volumes = [
             sidecar.socket_volume(socket.volume),
-            sidecar.storage_volume(storage_volume, profile.storage),
+            storage,
             no_token,
             *starmap(sidecar.node_directory_volume, node_directories),
             *[each.to_volume(name) for name, each in secrets],
@@ -108,7 +120,67 @@ def plan_daemon(
     if existing is None and socket.volume != (default := default_volume(profile.mode)):
         text = "the pod has another volume {}: the socket's volume is {}"
         warnings.insert(0, warning(text, default, socket.volume))
-    return DaemonPlan(container, [v for v in volumes if v["name"] not in taken], warnings)
+    missing = [v for v in volumes if v["name"] not in taken]
+    return DaemonPlan(container, missing, warnings, store_path)
+
+
+def _choose_store_path(
+    pod: Pod, settings: Settings, existing: ExistingInjection | None
+) -> str | None:
+    """Choose the directory of the node with the image stores, None for a store of the pod's own.
+
+    An earlier injection keeps its kind of store, also if the configuration has changed.
+    """
+    path = settings.store_path
+    if existing is None:
+        return path
+    if name := existing.volume_at(node_store.DIRECTORY):
+        return path or _path_of_volume(pod, name)
+    if existing.volume_at(sidecar.STORAGE_DIRECTORY):
+        return None
+    mounted = _mounted_volumes(pod)
+    has_own = any(
+        is_volume_name(volume.name, sidecar.STORAGE_VOLUME)
+        for volume in pod.volumes
+        if (volume.empty_dir or volume.ephemeral) and volume.name not in mounted
+    )
+    return path if _left_store_volume(pod, path) or not has_own else None
+
+
+def _name_store_volume(pod: Pod, path: str, existing: ExistingInjection | None) -> str:
+    """Name the volume of the stores: one that is mounted, or lost its mount, or a new one."""
+    if existing and (
+        name := existing.volume_at(node_store.DIRECTORY) or _left_store_volume(pod, path)
+    ):
+        return name
+    return free_volume_name(sidecar.STORAGE_VOLUME, {volume.name for volume in pod.volumes})
+
+
+def _left_store_volume(pod: Pod, path: str | None) -> str | None:
+    """Name the volume of a directory of the node that no container mounts.
+
+    Another directory, which the user may have chosen, is not taken.
+    """
+    mounted = _mounted_volumes(pod)
+    for volume in reversed(pod.volumes):  # the injection's come after the job's
+        is_of_store = volume.host_path is not None and volume.host_path.path == path
+        if (
+            is_of_store
+            and volume.name not in mounted
+            and is_volume_name(volume.name, sidecar.STORAGE_VOLUME)
+        ):
+            return volume.name
+    return None
+
+
+def _path_of_volume(pod: Pod, name: str) -> str | None:
+    """The directory of the node of a volume, None for another kind of volume."""
+    paths = (v.host_path.path for v in pod.volumes if v.host_path and v.name == name)
+    return next(paths, None)
+
+
+def _mounted_volumes(pod: Pod) -> set[str]:
+    return {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
 
 
 def _name_volume(
@@ -123,7 +195,7 @@ def _name_volume(
     if existing is not None:
         if name := existing.volume_at(path):
             return name
-        mounted = {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
+        mounted = _mounted_volumes(pod)
         for volume in reversed(pod.volumes):  # the injection's come after the job's
             is_of_store = path == sidecar.STORAGE_DIRECTORY and volume.ephemeral is not None
             is_left = (volume.empty_dir is not None or is_of_store) and volume.name not in mounted

@@ -7,18 +7,21 @@ from msgspec import Struct
 
 from webhook.config import Mode
 from webhook.config.paths import real
-from webhook.injection import node, sidecar
+from webhook.injection import node, node_store, sidecar
 from webhook.injection.annotations import STATUS
 from webhook.injection.pod import Container, Pod
-from webhook.injection.scripts import START_NAME, WAIT_NAME
+from webhook.injection.scripts import RELEASE_NAME, START_NAME, WAIT_NAME
 from webhook.injection.socket_address import socket_directory
 from webhook.injection.volume_names import default_volume, is_volume_name
 from webhook.injection.volumes import Volume, VolumeMount
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
+_SCRIPT_NAMES = (START_NAME, WAIT_NAME, RELEASE_NAME)
 # They are repeated for every container, so a look-alike must not choose how long they are.
 _LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of a socket (unix(7))
 _LONGEST_VOLUME = 63  # characters; a DNS label
+
+_STORAGE = (sidecar.STORAGE_DIRECTORY, node_store.DIRECTORY)
 
 
 class _Status(Struct):
@@ -46,7 +49,7 @@ class ExistingInjection(Struct, frozen=True):
 
     def has_lost_mounts(self) -> bool:
         """Tell whether the sidecar's own mounts are missing, and so its mirrored ones may be."""
-        return self.mode is Mode.SIDECAR and self.volume_at(sidecar.STORAGE_DIRECTORY) is None
+        return self.mode is Mode.SIDECAR and not any(map(self.volume_at, _STORAGE))
 
     def volume_at(self, path: str) -> str | None:
         """Name of the volume that it mounts at a path, None if it mounts none."""
@@ -81,7 +84,7 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
             for mount in container.volume_mounts or ()
             if mount.mount_path == directory
             or (is_in_status and not directory and is_volume_name(mount.name, default_volume(mode)))
-            if mount.mount_path not in (sidecar.STORAGE_DIRECTORY, sidecar.ACCOUNT_DIRECTORY)
+            if mount.mount_path not in (*_STORAGE, sidecar.ACCOUNT_DIRECTORY)
             if len(mount.mount_path) <= _LONGEST_DIRECTORY
             if len(mount.name) <= _LONGEST_VOLUME
             and (
@@ -115,7 +118,7 @@ def _mode_of_status(status: str | None) -> Mode | None:
 
 def runs_script(command: Sequence[str]) -> bool:
     """Tell whether a command runs one of the scripts that injections add."""
-    return len(command) > _SCRIPT_NAME_AT and command[_SCRIPT_NAME_AT] in (START_NAME, WAIT_NAME)
+    return len(command) > _SCRIPT_NAME_AT and command[_SCRIPT_NAME_AT] in _SCRIPT_NAMES
 
 
 def _mode_of_command(container: Container) -> Mode | None:

@@ -27,14 +27,24 @@ from webhook.injection.shared_socket import choose_shared_socket
 from webhook.injection.socket_plan import SocketPlan, plan_container
 
 
-class InjectionStatus(Struct, frozen=True):
-    """The decision as it is written on the pod (annotation dind.io/status)."""
+class InjectionStatus(Struct, frozen=True, omit_defaults=True):
+    """The decision as it is written on the pod (annotation dind.io/status).
+
+    Attributes:
+        version: of the webhook.
+        mode: of the injection.
+        profile: the profile's name.
+        image: the daemon's.
+        containers: those that got the socket.
+        store: directory of the node with the image stores; None if the pod has its own.
+    """
 
     version: str
     mode: str
     profile: str
     image: str
     containers: list[str]
+    store: str | None = None
 
 
 def inject(
@@ -87,7 +97,8 @@ def inject(
     image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log
     names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
-    patch += _patch_status(pod, InjectionStatus(__version__, mode, settings.name, image, names))
+    status = InjectionStatus(__version__, mode, settings.name, image, names, daemon.store_path)
+    patch += _patch_status(pod, status)
     if len(patch) > bounds.PATCH_OPERATIONS:
         text = f"the patch for the pod has {len(patch):,} operations "
         text += f"(accepted: up to {bounds.PATCH_OPERATIONS:,})"

@@ -68,9 +68,19 @@ class LifecycleHandler(Struct, gc=False):
 
 
 class Lifecycle(Struct, rename="camel", gc=False):
-    """The hook that runs when a container has started."""
+    """The hooks that run when a container has started, and before it is stopped."""
 
     post_start: LifecycleHandler | None = None
+    pre_stop: LifecycleHandler | None = None
+
+    def commands(self) -> dict[str, Sequence[str]]:
+        """The commands of the hooks, by their keys."""
+        handlers = {"postStart": self.post_start, "preStop": self.pre_stop}
+        return {
+            key: handler.exec.command
+            for key, handler in handlers.items()
+            if handler and handler.exec and handler.exec.command
+        }
 
 
 class Container(Struct, rename="camel", gc=False):
@@ -101,8 +111,11 @@ class Container(Struct, rename="camel", gc=False):
 
     def post_start(self) -> Sequence[str]:
         """The command of the hook that runs when it has started, empty if there is none."""
-        handler = self.lifecycle.post_start if self.lifecycle else None
-        return (handler.exec.command if handler and handler.exec else None) or ()
+        return self.hooks().get("postStart", ())
+
+    def hooks(self) -> dict[str, Sequence[str]]:
+        """The commands of its hooks, by their keys in `lifecycle`."""
+        return self.lifecycle.commands() if self.lifecycle else {}
 
     def limits_storage(self) -> bool:
         """Tell whether it has an ephemeral-storage limit."""

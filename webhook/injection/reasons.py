@@ -122,6 +122,12 @@ class Reason(enum.Enum):
         "The annotation sizes a sidecar, and in mode node the pod gets none.",
         "Remove the annotation, or choose a profile whose mode is sidecar.",
     )
+    SHARED_STORE = (
+        "shared-store",
+        Outcome.DENIED,
+        "The annotation asks for less than a shared image store may hold when the job starts.",
+        "Ask for more, remove the annotation, or choose a profile without storage.persistent.",
+    )
     HOST_NETWORK = (
         "host-network",
         Outcome.DENIED,

@@ -56,17 +56,21 @@ def _fields(
             for key, value in wanted["securityContext"].items()
             if context.get(key) != value
         ]
-    if "lifecycle" in wanted and not runs_script(container.post_start()):
-        if container.lifecycle is None:
-            patch.append(add(f"{pointer}/lifecycle", wanted["lifecycle"]))
-        else:
-            hook = wanted["lifecycle"]["postStart"]
-            patch.append(add(f"{pointer}/lifecycle/postStart", hook))
+    hooks = container.hooks()
+    lifecycle = {
+        key: hook
+        for key, hook in wanted.get("lifecycle", {}).items()
+        if not runs_script(hooks.get(key, ()))
+    }
+    if lifecycle and container.lifecycle is None:
+        patch.append(add(f"{pointer}/lifecycle", lifecycle))
+    else:
+        patch += [add(f"{pointer}/lifecycle/{key}", hook) for key, hook in lifecycle.items()]
     return patch
 
 
 def _environment(
-    container: Container, wanted: Sequence[dict[str, str]], pointer: str
+    container: Container, wanted: Sequence[dict[str, Any]], pointer: str
 ) -> list[Operation]:
     """Add what is missing. Files are numbered, so those of two configurations do not mix."""
     names = {variable.name for variable in container.env or ()}
@@ -75,7 +79,7 @@ def _environment(
     free = (name for number in count() if (name := f"{CLIENT_VARIABLE}{number}") not in names)
     missing = []
     for variable in wanted:
-        client = _client(variable["name"], variable["value"])
+        client = _client(variable["name"], variable.get("value", ""))
         is_file = variable["name"].startswith(FILE_VARIABLE)
         if client is not None:
             if client not in clients:

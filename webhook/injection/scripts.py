@@ -11,8 +11,15 @@ def _read_script(name: str) -> str:
 
 START = _read_script("dind-start.sh")
 WAIT = _read_script("dind-wait.sh")
+RELEASE = _read_script("dind-release.sh")
 CHECK_NODE = _read_script("dind-check-node.sh")
 #: By the names of their files.
-SCRIPTS = {"dind-start.sh": START, "dind-wait.sh": WAIT, "dind-check-node.sh": CHECK_NODE}
+SCRIPTS = {
+    "dind-start.sh": START,
+    "dind-wait.sh": WAIT,
+    "dind-release.sh": RELEASE,
+    "dind-check-node.sh": CHECK_NODE,
+}
 START_NAME = "dind-start"  # "$0" of the scripts, which identifies an injected container
 WAIT_NAME = "dind-wait"
+RELEASE_NAME = "dind-release"

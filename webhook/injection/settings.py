@@ -16,11 +16,13 @@ class Settings(Struct, frozen=True):
 
     Attributes:
         name: the profile's name.
+        namespace: the pod's.
         profile: the profile, with the pod's options in place of its own values.
         containers: names of the containers that get the socket, None for the default.
     """
 
     name: str
+    namespace: str
     profile: Profile
     containers: tuple[str, ...] | None
 
@@ -28,6 +30,12 @@ class Settings(Struct, frozen=True):
     def socket_directory(self) -> str:
         """Directory of the socket, an absolute path."""
         return self.profile.socket.directory or _DIRECTORIES[self.profile.mode]
+
+    @property
+    def store_path(self) -> str | None:
+        """Directory of the node with the image stores of the pod, None if it has none there."""
+        persistent = self.profile.storage.persistent
+        return f"{persistent.host_path}/{self.namespace}/{self.name}" if persistent else None
 
 
 class Resolution(Struct, frozen=True):
@@ -56,9 +64,10 @@ def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolu
         socket = profile.socket.model_copy(update={"directory": None})
         profile = profile.model_copy(update={"mode": options.mode, "socket": socket})
     problems += _mode_problems(options, profile.mode)
+    problems += _store_problems(options, name, profile)
     if not problems:
         profile = _apply(options, profile)
-    return Resolution(Settings(name, profile, options.containers), problems)
+    return Resolution(Settings(name, namespace, profile, options.containers), problems)
 
 
 def _profile_problem(name: str, config: Config, namespace: str) -> Problem | None:
@@ -132,6 +141,22 @@ def _mode_problems(options: Options, mode: Mode) -> list[Problem]:
     ]
 
 
+def _store_problems(options: Options, name: str, profile: Profile) -> list[Problem]:
+    storage, wanted = profile.storage, options.storage
+    if wanted is None or storage.persistent is None or profile.mode is Mode.NODE:
+        return []
+    kept = quantity.total(str(storage.keep_bytes()))
+    if quantity.parse(wanted) >= storage.keep_bytes():
+        return []
+    return [
+        Problem(
+            Reason.SHARED_STORE,
+            f"annotation {PREFIX}storage: {quoted(wanted)} is below what the image stores of "
+            f"profile {quoted(name)} may hold when the job starts (accepted: at least {kept})",
+        )
+    ]
+
+
 def _apply(options: Options, profile: Profile) -> Profile:
     if options.image is not None:
         profile = profile.model_copy(update={"image": options.image})
@@ -139,6 +164,10 @@ def _apply(options: Options, profile: Profile) -> Profile:
         profile = profile.model_copy(update={"resources": _limited(profile.resources, options)})
     if options.storage is not None:
         storage = profile.storage.model_copy(update={"size_limit": options.storage})
+        if storage.persistent is not None:  # its default is a part of the profile's own limit
+            keep = {"keep": profile.storage.keep_bytes()}
+            persistent = storage.persistent.model_copy(update=keep)
+            storage = storage.model_copy(update={"persistent": persistent})
         profile = profile.model_copy(update={"storage": storage})
     return profile
 

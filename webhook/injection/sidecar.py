@@ -8,7 +8,16 @@ from typing import Any
 
 from webhook.config import Isolation, Placement, Profile, Storage, quantity
 from webhook.config.paths import is_within, real
-from webhook.injection.scripts import CHECK_NODE, START, START_NAME, WAIT, WAIT_NAME
+from webhook.injection import node_store
+from webhook.injection.scripts import (
+    CHECK_NODE,
+    RELEASE,
+    RELEASE_NAME,
+    START,
+    START_NAME,
+    WAIT,
+    WAIT_NAME,
+)
 from webhook.injection.socket_address import socket_address
 
 NAME = "dind"
@@ -37,7 +46,8 @@ def container(
     storage_volume: str,
     token_volume: str,
     *,
-    environment: Sequence[dict[str, str]],
+    environment: Sequence[dict[str, Any]],
+    store_path: str | None,
     more_mounts: Sequence[dict[str, Any]],
     storage_is_limited: bool,
     has_local_apparmor_profile: bool,
@@ -51,12 +61,16 @@ def container(
         storage_volume: name of the image store's volume.
         token_volume: name of the empty volume in place of the service account token.
         environment: files that the start script writes, proxies, and other variables.
+        store_path: directory of the node with image stores, None if the pod has a store of its own.
         more_mounts: mirrored mounts, and further mounts of the socket.
         storage_is_limited: a container of the job has an ephemeral-storage limit.
         has_local_apparmor_profile: the pod has one, written for its own containers.
     """
     native = profile.placement is Placement.INIT_CONTAINER
     in_user_namespace = profile.isolation is Isolation.USER_NAMESPACE
+    release = {"exec": {"command": ["sh", "-c", RELEASE, RELEASE_NAME]}}
+    if store_path:
+        environment = [*environment, *node_store.environment(store_path)]
     return {
         "name": NAME,
         "image": profile.image,
@@ -87,7 +101,8 @@ def container(
                         *([CHECK_NODE] if in_user_namespace else ()),
                     ]
                 }
-            }
+            },
+            **({"preStop": release} if store_path else {}),
         },
         "resources": {
             "requests": profile.resources.requests.amounts(),
@@ -97,7 +112,10 @@ def container(
         "volumeMounts": [
             *[mount for mount in more_mounts if _is_above(mount, directory)],
             {"name": socket_volume, "mountPath": directory},
-            {"name": storage_volume, "mountPath": STORAGE_DIRECTORY},
+            {
+                "name": storage_volume,
+                "mountPath": node_store.DIRECTORY if store_path else STORAGE_DIRECTORY,
+            },
             no_token_mount(token_volume),
             *[mount for mount in more_mounts if not _is_above(mount, directory)],
         ],
@@ -150,7 +168,7 @@ def _limits(profile: Profile, *, storage_is_limited: bool) -> dict[str, str]:
     The kubelet evicts a pod when its containers and emptyDirs together use more than the sum of
     those ephemeral-storage limits that are set (eviction_manager.go). A limit of the sidecar alone
     would bound the job, and the job's limit alone would leave no room for the image store. One in
-    memory or on a PVC needs none: the kubelet does not count it.
+    memory, on a PVC or in a directory of the node needs none: the kubelet does not count it.
     """
     limits, is_counted = profile.resources.limits.amounts(), profile.storage.is_on_disk_of_node()
     if storage_is_limited and is_counted and "ephemeral-storage" not in limits:

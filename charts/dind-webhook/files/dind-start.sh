@@ -139,6 +139,170 @@ prepare_cgroups() {
     say "cannot $step; nested containers are not held by the pod's limits"
   fi
 }
+lock_store() {
+  DIND_STORE_PATH=$1
+  shift
+  if { command exec 9>>"$DIND_STORE_PATH/lock"; } 2>/dev/null; then
+    "$@" 9 2>/dev/null && [ "$DIND_STORE_PATH/lock" -ef /proc/self/fd/9 ] && return
+    exec 9>&-
+  fi
+  return 1
+}
+is_store() {
+  case ${1##*/} in
+    *[!0-9]* | 0?*) return 1 ;;
+  esac
+  [ -d "$1" ] && [ ! -h "$1" ] && [ -e "$1/version" ]
+}
+set_store_aside() {
+  say "image store $DIND_STORE_NODE_PATH/${DIND_STORE_PATH##*/} is not used again: $1"
+  mv "$DIND_STORE_PATH" "$DIND_STORE_PATH.unusable" 2>/dev/null
+  exec 9>&-
+}
+take_own_store() {
+  for DIND_STORE_PATH in "$DIND_STORE"/*; do
+    is_store "$DIND_STORE_PATH" || continue
+    [ "$(cat "$DIND_STORE_PATH/pod" 2>/dev/null)" = "$DIND_POD_UID" ] || continue
+    lock_store "$DIND_STORE_PATH" timeout 10 flock || continue
+    if [ ! -e "$DIND_STORE_PATH/starting" ]; then
+      DIND_STORE_STATE="its own, after a restart"
+      return
+    fi
+    set_store_aside "dockerd did not start with it"
+  done
+  return 1
+}
+lock_free_store() {
+  is_store "$1" && [ ! -e "$1/pod" ] && lock_store "$1" flock -n
+}
+take_free_store() {
+  for DIND_STORE_PATH in "$DIND_STORE"/*; do
+    lock_free_store "$DIND_STORE_PATH" || continue
+    if [ -e "$DIND_STORE_PATH/pod" ]; then
+      exec 9>&-
+    elif ! DIND_STORE_STATE=$(check_store 2>/dev/null); then
+      set_store_aside "$DIND_STORE_STATE"
+    elif ! (clean_store 2>/dev/null); then
+      set_store_aside "the files of earlier jobs cannot be removed"
+    elif write_store; then
+      return
+    else
+      exec 9>&-
+      return 1
+    fi
+  done
+  return 1
+}
+check_store() {
+  version=$(cat "$DIND_STORE_PATH/version")
+  if [ "$version" != "$DIND_STORE_VERSION" ]; then
+    echo "its version is '$version', and that of the image is '$DIND_STORE_VERSION'"
+    return 1
+  fi
+  if [ ! -e "$DIND_STORE_PATH/data/containerd/daemon" ] && [ -n "$(ls -A "$DIND_STORE_PATH/data")" ]; then
+    echo "it is not an image store of containerd"
+    return 1
+  fi
+  set -- "$DIND_STORE_PATH"/data/containers/*
+  if [ -d "$1" ] || [ -s "$DIND_STORE_PATH/leftover" ]; then
+    command -v ctr >/dev/null && return
+    echo "it has containers of earlier jobs, and the image has no command 'ctr' to remove them"
+    return 1
+  fi
+}
+clean_store() {
+  cd "$DIND_STORE_PATH/data" || return
+  for entry in containers/*; do
+    [ ! -d "$entry" ] || echo "${entry##*/}" >>../leftover || return
+  done
+  rm -rf buildkit/history*.db containerd/daemon/io.containerd.runtime.v2.task containerd/daemon/tmpmounts || return
+  for entry in * .[!.]* ..?*; do
+    case $entry in
+      buildkit | containerd | engine-id) ;;
+      *) rm -rf "./$entry" || return ;;
+    esac
+  done
+}
+make_store() {
+  DIND_NUMBER=0
+  while ! { mkdir "$DIND_STORE/$DIND_NUMBER" && lock_store "$DIND_STORE/$DIND_NUMBER" flock -n; } 2>/dev/null; do
+    [ -e "$DIND_STORE/$DIND_NUMBER" ] || [ -h "$DIND_STORE/$DIND_NUMBER" ] || return
+    DIND_NUMBER=$((DIND_NUMBER + 1))
+  done
+  mkdir "$DIND_STORE_PATH/data" 2>/dev/null && write_store
+}
+write_store() {
+  DIND_NUMBER=$(cat "$DIND_STORE_PATH/jobs" 2>/dev/null)
+  case $DIND_NUMBER in
+    '' | *[!0-9]* | ????????*) DIND_NUMBER=0 ;;
+  esac
+  case $DIND_NUMBER in
+    0) DIND_STORE_STATE=fresh ;;
+    1) DIND_STORE_STATE="warm (1 job before)" ;;
+    *) DIND_STORE_STATE="warm ($DIND_NUMBER jobs before)" ;;
+  esac
+  {
+    echo "$DIND_POD_UID" >"$DIND_STORE_PATH/pod" && echo "$((DIND_NUMBER + 1))" >"$DIND_STORE_PATH/jobs" \
+      && echo "$DIND_STORE_VERSION" >"$DIND_STORE_PATH/version"
+  } 2>/dev/null && return
+  rm -f "$DIND_STORE_PATH/pod"
+  return 1
+}
+mount_store() {
+  mkdir -p /var/lib/docker && touch "$DIND_STORE_PATH/starting" "$DIND_STORE_PATH/lock" \
+    && mount --bind "$DIND_STORE_PATH/data" /var/lib/docker && return
+  rm -f "$DIND_STORE_PATH/pod" "$DIND_STORE_PATH/starting"
+  return 1
+}
+use_store() {
+  DIND_STORE_STATE=
+  if ! command -v flock >/dev/null; then
+    DIND_STORE_STATE="the image has no command 'flock'"
+  elif ! DIND_STORE_VERSION=$(docker_version 2>/dev/null); then
+    DIND_STORE_STATE="dockerd does not tell its version"
+  elif ! { take_own_store || take_free_store || make_store; }; then
+    DIND_STORE_STATE="no store can be written; the file system may be full or read-only"
+  elif ! mount_store 2>/dev/null; then
+    DIND_STORE_STATE="$DIND_STORE_PATH cannot be mounted"
+  else
+    say "image store $DIND_STORE_NODE_PATH/${DIND_STORE_PATH##*/}: $DIND_STORE_STATE"
+    (finish_start "$1") 9>&- &
+    return
+  fi
+  exec 9>&-
+  say "no image store in $DIND_STORE_NODE_PATH: $DIND_STORE_STATE; this pod starts with an empty one of its own"
+}
+docker_version() {
+  version=$(dockerd --version) && version=${version#*version } && version=${version%%.*}
+  case $version in
+    '' | *[!0-9]*) return 1 ;;
+  esac
+  echo "1 $version"
+}
+finish_start() {
+  socket=${1#--host=unix://}
+  until [ -S "$socket" ] && DOCKER_CONFIG=/var/dind/docker-config timeout -s KILL 5 docker "$1" version; do
+    flock -n "$DIND_STORE_PATH/lock" true && return
+    sleep 0.2
+  done >/dev/null 2>&1
+  rm -f "$DIND_STORE_PATH/starting"
+  [ ! -s "$DIND_STORE_PATH/leftover" ] || remove_leftover >/dev/null 2>&1 \
+    || say "cannot remove the containers of earlier jobs from the image store"
+}
+remove_leftover() {
+  while read -r id; do
+    case $id in
+      '' | *[!0-9a-f]*) continue ;;
+    esac
+    moby containers delete "$id"
+    moby leases delete --sync "$id"
+  done <"$DIND_STORE_PATH/leftover"
+  leases=$(moby leases list --quiet) || return
+  ! echo "$leases" | grep -qxF -f "$DIND_STORE_PATH/leftover" && rm -f "$DIND_STORE_PATH/leftover"
+}
+moby() {
+  timeout -s KILL 60 ctr --address /var/dind/exec/containerd/containerd.sock --namespace moby "$@" </dev/null
+}
 prepare() {
   unset content credentials file keys rest text
   newline='
@@ -149,6 +313,8 @@ prepare() {
   mkdir -p /var/dind && ln -sfn "/proc/$self/fd/2" /var/dind/log
   [ "$DIND_CGROUP" = off ] || prepare_cgroups
 }
+[ -z "$DIND_STORE" ] || use_store "$1"
+unset DIND_STORE DIND_STORE_NODE_PATH DIND_STORE_PATH DIND_STORE_STATE DIND_STORE_VERSION DIND_POD_UID
 (prepare "$1")
 DIND_NUMBER=0
 while eval "[ -n \"\${DIND_FILE_$DIND_NUMBER-}\${DIND_CLIENT_$DIND_NUMBER-}\" ]"; do

@@ -56,6 +56,11 @@ CASES: dict[Reason, tuple[Json, Json, Endpoint]] = {
         Endpoint.POD,
     ),
     Reason.NOT_IN_THIS_MODE: (pod(annotations={"mode": "node", "cpu": "2"}), LENIENT, Endpoint.POD),
+    Reason.SHARED_STORE: (
+        pod(annotations={"storage": "1Gi"}),
+        {**LENIENT, "profiles": {"default": {"storage": {"persistent": {"share": "trusted"}}}}},
+        Endpoint.POD,
+    ),
     Reason.HOST_NETWORK: (pod(hostNetwork=True), {}, Endpoint.POD),
     Reason.WINDOWS: (pod(os={"name": "windows"}), {}, Endpoint.POD),
     Reason.HOST_USERS: (pod(hostUsers=False), {}, Endpoint.POD),

@@ -165,10 +165,13 @@ def test_changed_status_annotations_are_corrected() -> None:
 
 WITH_NODE_DIRECTORIES = {"profiles": {"default": {"nodeDirectories": ["/lib/modules", "/srv/c"]}}}
 ON_PVC: dict[str, Any] = {"profiles": {"default": {"storage": {"volumeClaimTemplate": {}}}}}
+ON_NODE: dict[str, Any] = {
+    "profiles": {"default": {"storage": {"persistent": {"share": "trusted"}}}}
+}
 IN_FIRST_PLACE = pytest.mark.parametrize(
     "config",
-    [{}, NODE, WITH_NODE_DIRECTORIES, ON_PVC],
-    ids=["sidecar", "node", "node-directories", "on-pvc"],
+    [{}, NODE, WITH_NODE_DIRECTORIES, ON_PVC, ON_NODE],
+    ids=["sidecar", "node", "node-directories", "on-pvc", "on-node"],
 )
 FIELDS = ["restartPolicy", "securityContext", "command", "args", "lifecycle", "volumeMounts"]
 
@@ -239,8 +242,15 @@ def test_restored_mounts_are_those_of_the_volumes_that_are_left(
 EPHEMERAL = {"name": "dind-storage", "ephemeral": {"volumeClaimTemplate": {}}}
 
 
-@pytest.mark.parametrize("config", [{}, ON_PVC], ids=["emptyDir", "PVC"])
-@pytest.mark.parametrize("own", [empty_dir("dind-storage"), EPHEMERAL], ids=["emptyDir", "PVC"])
+STORES = {"name": "dind-storage", "hostPath": {"path": "/var/lib/dind-webhook/ci/default"}}
+
+
+@pytest.mark.parametrize("config", [{}, ON_PVC, ON_NODE], ids=["emptyDir", "PVC", "node"])
+@pytest.mark.parametrize(
+    "own",
+    [empty_dir("dind-storage"), EPHEMERAL, STORES, {**STORES, "hostPath": {"path": "/etc"}}],
+    ids=["emptyDir", "PVC", "stores", "hostPath"],
+)
 def test_the_image_store_is_restored_and_not_the_job_s_volume_of_its_name(
     own: dict[str, Any], config: dict[str, Any]
 ) -> None:
@@ -254,7 +264,9 @@ def test_the_image_store_is_restored_and_not_the_job_s_volume_of_its_name(
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [({}, ON_PVC), (ON_PVC, {})], ids=["to a PVC", "to an emptyDir"]
+    ("first", "second"),
+    [({}, ON_PVC), (ON_PVC, {}), ({}, ON_NODE), (ON_PVC, ON_NODE)],
+    ids=["to a PVC", "to an emptyDir", "to the node", "from a PVC to the node"],
 )
 def test_the_image_store_keeps_its_kind_if_the_configuration_changes(
     first: dict[str, Any], second: dict[str, Any]
@@ -264,6 +276,41 @@ def test_the_image_store_keeps_its_kind_if_the_configuration_changes(
     broken = copy.deepcopy(once)
     del named(broken, "dind")["volumeMounts"]
     assert injected(broken, second) == once
+
+
+def test_a_store_on_the_node_keeps_its_kind_if_the_configuration_changes() -> None:
+    once = injected(pod(), ON_NODE)
+    assert patch(once, {}) == []
+
+
+@pytest.mark.parametrize("path", ["/etc", "/var/lib/dind-webhook/other/default"])
+@pytest.mark.parametrize("config", [{}, ON_NODE], ids=["emptyDir", "node"])
+def test_another_directory_of_the_node_is_never_taken_for_the_stores(
+    path: str, config: dict[str, Any]
+) -> None:
+    volume = {"name": "dind-storage", "hostPath": {"path": path}}
+    look_alike = container("dind", command=["sh", "-c", "", "dind-start"])
+    status = {"dind.io/status": '{"mode":"sidecar"}'}
+    raw = pod(volumes=[volume, empty_dir("cache-dir")], initContainers=[look_alike])
+    raw["metadata"]["annotations"] |= status
+    assert "dind-storage" not in mounts(injected(raw, config), "dind").values()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_dropped_variables_of_the_store_are_restored(kept: int) -> None:
+    once = injected(pod(), ON_NODE)
+    broken = copy.deepcopy(once)
+    variables = named(broken, "dind")["env"]
+    named(broken, "dind")["env"] = variables[: len(variables) - 3 + kept]
+    assert injected(broken, ON_NODE) == once
+
+
+@pytest.mark.parametrize("hook", ["postStart", "preStop"])
+def test_a_dropped_hook_is_restored(hook: str) -> None:
+    once = injected(pod(), ON_NODE)
+    broken = copy.deepcopy(once)
+    del named(broken, "dind")["lifecycle"][hook]
+    assert injected(broken, ON_NODE) == once
 
 
 def test_an_ephemeral_volume_is_not_restored_in_place_of_the_token() -> None:

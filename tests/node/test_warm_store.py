@@ -1,0 +1,204 @@
+"""Image stores that jobs of a namespace and profile share: what the next job finds."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from kube.waiting import until
+from node.cluster import Cluster
+from node.conftest import new_namespace
+from node.doing import (
+    await_nested,
+    container_id,
+    in_container,
+    restarts,
+    seconds_to_delete,
+    start,
+)
+from node.injecting import MAKE_CONTEXT, MAKE_IMAGE
+from node.product import Product
+
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("warm")]
+
+PROFILE = "warm"
+DIRECTORY = "/var/lib/dind-webhook"  # the default of hostPath
+VALUES = {
+    "config": {
+        "profiles": {
+            "default": {},
+            PROFILE: {
+                "storage": {"sizeLimit": "1Gi", "persistent": {"keep": "1Gi", "share": "trusted"}}
+            },
+        }
+    }
+}
+# What a job leaves behind beside its image: a container with a file of its own, and more.
+LEAVE_MORE = """
+docker volume create left
+docker network create left
+docker run --detach --name left --volume left:/left --network left made \
+  sh -c 'echo secret >/left/secret; echo secret >/secret; sleep 1000'
+"""
+# Prints the steps that came from the cache.
+BUILD_AGAIN = f"{MAKE_CONTEXT}docker build --progress=plain --tag again . 2>&1 | grep CACHED"
+HELD_BUILD = "printf 'FROM made\\nRUN sleep 1000\\n' | docker build -t held -"
+
+
+@pytest.fixture(scope="module")
+def warm(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with a profile whose image stores are shared."""
+    values = tmp_path_factory.mktemp("values") / "values.yaml"
+    values.write_text(json.dumps(VALUES))
+    product.upgrade(values)
+    yield product
+    values.write_text("{}")
+    product.upgrade(values)
+
+
+def store(cluster: Cluster, namespace: str, name: str) -> str:
+    """What the sidecar says of its store, such as `0: fresh`: the first line of its log."""
+    where = f"--namespace={namespace}", name, "--container=dind"
+    line = cluster.kubectl("logs", *where).stdout.partition("\n")[0]
+    prefix = f"dind-start: image store {DIRECTORY}/{namespace}/{PROFILE}/"
+    assert line.startswith(prefix), line
+    return line.removeprefix(prefix)
+
+
+def on_store(cluster: Cluster, namespace: str, script: str) -> str:
+    """Runs a script on the node, in the directory of the first store."""
+    directory = f"{DIRECTORY}/{namespace}/{PROFILE}/0"
+    return cluster.on_node("sh", "-c", f"cd {directory} && {script}")
+
+
+def await_free(cluster: Cluster, namespace: str) -> None:
+    """Waits until no pod has the first store any more."""
+    until(
+        lambda: on_store(cluster, namespace, "test -e pod || echo free") == "free\n",
+        "the store to be free",
+        seconds=240,
+    )
+
+
+def moby(cluster: Cluster, namespace: str, name: str, words: str) -> list[str]:
+    """Asks dockerd's containerd."""
+    ctr = "ctr --address /var/dind/exec/containerd/containerd.sock --namespace moby"
+    return in_container(cluster, namespace, name, "dind", f"{ctr} {words}").split()
+
+
+def build_first(cluster: Cluster, namespace: str) -> str:
+    """Runs a job that leaves an image and more behind; returns the id of its container."""
+    start(cluster, namespace, "first", profile=PROFILE)
+    assert store(cluster, namespace, "first") == "0: fresh"
+    in_container(cluster, namespace, "first", "job", MAKE_IMAGE)
+    return in_container(cluster, namespace, "first", "job", LEAVE_MORE).split()[-1]
+
+
+def test_the_next_job_has_images_and_build_cache_of_the_first_and_nothing_else(
+    cluster: Cluster, namespace: str
+) -> None:
+    left = build_first(cluster, namespace)
+    assert left in moby(cluster, namespace, "first", "leases list --quiet")
+    assert left in moby(cluster, namespace, "first", "snapshots list")
+    seconds_to_delete(cluster, namespace, "first", bound=60)
+
+    start(cluster, namespace, "second", profile=PROFILE)
+    assert store(cluster, namespace, "second") == "0: warm (1 job before)"
+    look = """
+        docker container ls --all --quiet
+        docker volume ls --quiet
+        docker network ls --quiet --filter type=custom
+    """
+    assert in_container(cluster, namespace, "second", "job", look) == ""
+    run = "docker run --rm --pull=never made cat /said"
+    assert in_container(cluster, namespace, "second", "job", run) == "a build step ran\n"
+    again = in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
+    assert len(again.splitlines()) == 7, again  # all steps after FROM scratch
+
+    # The writable layer goes in the background.
+    until(
+        lambda: on_store(cluster, namespace, "test -s leftover || echo none") == "none\n",
+        "the end of the writable layer",
+        seconds=60,
+    )
+    assert left not in moby(cluster, namespace, "second", "leases list --quiet")
+    assert left not in moby(cluster, namespace, "second", "snapshots list")
+    assert left not in moby(cluster, namespace, "second", "containers list --quiet")
+
+
+def test_jobs_at_once_have_two_stores_that_stay_apart(cluster: Cluster, namespace: str) -> None:
+    for name in ("one", "other"):
+        start(cluster, namespace, name, profile=PROFILE)
+    found = sorted(store(cluster, namespace, name) for name in ("one", "other"))
+    assert found == ["0: fresh", "1: fresh"]
+    in_container(cluster, namespace, "one", "job", MAKE_IMAGE)
+    images = "docker image ls --quiet"
+    assert in_container(cluster, namespace, "other", "job", images) == ""
+    for name in ("one", "other"):
+        seconds_to_delete(cluster, namespace, name, bound=60)
+    for name in ("next", "last"):
+        start(cluster, namespace, name, profile=PROFILE)
+    found = sorted(store(cluster, namespace, name) for name in ("next", "last"))
+    assert found == ["0: warm (1 job before)", "1: warm (1 job before)"]
+
+
+def test_a_restarted_sidecar_keeps_the_images_and_containers_of_its_pod(
+    cluster: Cluster, namespace: str
+) -> None:
+    left = build_first(cluster, namespace)
+    cluster.ctr("task", "kill", "--signal=SIGKILL", container_id(cluster, namespace, "first"))
+    until(lambda: restarts(cluster, namespace, "first") == 1, "the restart", seconds=120)
+    look = """
+        until docker version >/dev/null 2>&1; do sleep 0.1; done
+        docker container ls --all --quiet --no-trunc
+        docker run --rm --pull=never made cat /said
+    """
+    found = in_container(cluster, namespace, "first", "job", look)
+    assert found == f"{left}\na build step ran\n"
+    assert store(cluster, namespace, "first") == "0: its own, after a restart"
+    secret = "docker run --rm --volume left:/left made cat /left/secret"
+    assert in_container(cluster, namespace, "first", "job", secret) == "secret\n"
+
+
+def test_a_sidecar_that_is_killed_during_a_build_leaves_its_store_to_the_next_job(
+    cluster: Cluster, namespace: str
+) -> None:
+    build_first(cluster, namespace)
+    hold(cluster, namespace)
+    cluster.ctr("task", "kill", "--signal=SIGKILL", container_id(cluster, namespace, "first"))
+    until(lambda: restarts(cluster, namespace, "first") == 1, "the restart", seconds=120)
+    seconds_to_delete(cluster, namespace, "first", bound=60)
+    start(cluster, namespace, "second", profile=PROFILE)
+    assert store(cluster, namespace, "second") == "0: warm (1 job before)"
+    in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
+
+
+def test_a_pod_that_is_deleted_by_force_during_a_build_leaves_its_store_to_the_next_job(
+    cluster: Cluster, namespace: str
+) -> None:
+    """No hook runs: the reclaimer releases the store."""
+    build_first(cluster, namespace)
+    hold(cluster, namespace)
+    delete = ("delete", "pod", "first", f"--namespace={namespace}", "--force", "--grace-period=0")
+    cluster.kubectl(*delete)
+    await_free(cluster, namespace)
+    start(cluster, namespace, "second", profile=PROFILE)
+    assert store(cluster, namespace, "second") == "0: warm (1 job before)"
+    in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
+
+
+def hold(cluster: Cluster, namespace: str) -> None:
+    """Starts a build that does not end."""
+    held = f"{{ {HELD_BUILD}; }} >/tmp/held 2>&1 </dev/null &"
+    in_container(cluster, namespace, "first", "job", f"docker rm --force left; {held}")
+    await_nested(cluster, namespace, "first", "sleep")
+
+
+def test_other_namespaces_see_nothing(cluster: Cluster, namespace: str) -> None:
+    build_first(cluster, namespace)
+    seconds_to_delete(cluster, namespace, "first", bound=60)
+    with new_namespace(cluster) as other:
+        start(cluster, other, "job", profile=PROFILE)
+        assert store(cluster, other, "job") == "0: fresh"
+        look = "docker image ls --quiet; docker builder du --format '{{.ID}}'"
+        assert in_container(cluster, other, "job", "job", look) == ""
+        assert in_container(cluster, other, "job", "dind", "ls /var/lib/dind-store") == "0\n"

@@ -1,0 +1,24 @@
+"""Image stores on the node, which the jobs of one namespace and profile share.
+
+The directory is made of the namespace and the profile's name only, so that no pod can choose that
+of another namespace. dind-start.sh takes one of the stores in it for the pod.
+"""
+
+from typing import Any
+
+#: In the sidecar.
+DIRECTORY = "/var/lib/dind-store"
+
+
+def volume(name: str, path: str) -> dict[str, Any]:
+    """The volume of the stores: a directory of the node, which the kubelet makes."""
+    return {"name": name, "hostPath": {"path": path, "type": "DirectoryOrCreate"}}
+
+
+def environment(path: str) -> list[dict[str, Any]]:
+    """The variables with which dind-start.sh finds a store, and dind-release.sh releases it."""
+    return [
+        {"name": "DIND_STORE", "value": DIRECTORY},
+        {"name": "DIND_STORE_NODE_PATH", "value": path},  # for the log
+        {"name": "DIND_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+    ]
