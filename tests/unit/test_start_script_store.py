@@ -512,8 +512,18 @@ def test_an_image_without_flock_starts_with_a_store_of_its_own(node: Node) -> No
     assert node.names() == []
 
 
-def test_an_unknown_version_starts_with_a_store_of_its_own(node: Node) -> None:
-    (node.shell.path / "version").write_text("hello")
+@pytest.mark.parametrize(
+    "version", ["29.1.2, build a", "29.0.0-rc.1, build a", "v29.9.3+incompatible, build a"]
+)
+def test_the_version_of_a_store_is_the_major_version_of_docker(node: Node, version: str) -> None:
+    (node.shell.path / "version").write_text(f"Docker version {version}")
+    with node.daemon("a"):
+        assert node.read("0/version") == "1 29"
+
+
+@pytest.mark.parametrize("version", ["hello", "", "Docker version dev, build a"])
+def test_an_unknown_version_starts_with_a_store_of_its_own(node: Node, version: str) -> None:
+    (node.shell.path / "version").write_text(version)
     with node.daemon("a") as daemon:
         assert_own(daemon, "dockerd does not tell its version")
 
@@ -560,10 +570,8 @@ def test_a_container_that_may_not_mount_starts_with_a_store_of_its_own(node: Nod
 
 
 def test_the_process_that_waits_for_dockerd_ends_with_it(node: Node) -> None:
-    program = (node.shell.path / "sleep").resolve()
+    program = shells.found("sleep")
     node.shell.add("sleep", f'#!/bin/sh\ntouch {node.shell.path}/slept\nexec {program} "$@"\n')
-    if node.shell.command[-1] == "ash":
-        pytest.skip("busybox runs its own sleep")
     with node.daemon("a"):
         slept = node.shell.path / "slept"
         until(slept.exists, "the process", seconds=20)

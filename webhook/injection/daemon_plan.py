@@ -20,6 +20,9 @@ from webhook.injection.socket_plan import SocketPlan
 from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
 from webhook.injection.volumes import Volume
 
+# A hostPath, a namespace and a name. A look-alike must not choose how long the status is.
+_LONGEST_PATH = 255 + 64 + 64
+
 
 class DaemonPlan(Struct, frozen=True):
     """What belongs to the daemon in a pod.
@@ -176,7 +179,7 @@ def _left_store_volume(pod: Pod, path: str | None) -> str | None:
 def _path_of_volume(pod: Pod, name: str) -> str | None:
     """The directory of the node of a volume, None for another kind of volume."""
     paths = (v.host_path.path for v in pod.volumes if v.host_path and v.name == name)
-    return next(paths, None)
+    return next((path for path in paths if len(path) <= _LONGEST_PATH), None)
 
 
 def _mounted_volumes(pod: Pod) -> set[str]:

@@ -363,9 +363,9 @@ use_store() {
   say "no image store in $DIND_STORE_NODE_PATH: $DIND_STORE_STATE; this pod starts with an empty one of its own"
 }
 
-# The version of the layout, and the major version of Docker.
+# The version of the layout, and the major version of Docker. Builds of other projects may write a `v` before it.
 docker_version() {
-  version=$(dockerd --version) && version=${version#*version } && version=${version%%.*}
+  version=$(dockerd --version) && version=${version#*version } && version=${version#v} && version=${version%%.*}
   case $version in
     '' | *[!0-9]*) return 1 ;;
   esac

@@ -296,6 +296,12 @@ def test_another_directory_of_the_node_is_never_taken_for_the_stores(
     assert "dind-storage" not in mounts(injected(raw, config), "dind").values()
 
 
+def test_a_look_alike_does_not_choose_how_long_the_status_is() -> None:
+    once = injected(pod(), ON_NODE)
+    once["spec"]["volumes"][1]["hostPath"]["path"] = "/" + "x" * 10_000
+    assert len(injected(once)["metadata"]["annotations"]["dind.io/status"]) < 1_000
+
+
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_dropped_variables_of_the_store_are_restored(kept: int) -> None:
     once = injected(pod(), ON_NODE)
