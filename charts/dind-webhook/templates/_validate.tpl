@@ -8,6 +8,7 @@
   (include "dind-webhook.configProblems" . | fromJsonArray)
   (include "dind-webhook.userNamespaceProblems" . | fromJsonArray)
   (include "dind-webhook.registryCacheProblems" . | fromJsonArray)
+  (include "dind-webhook.reclaimerProblems" . | fromJsonArray)
 -}}
 {{- if $problems -}}
 {{- fail (printf "\n\n%s\n" (join "\n" $problems)) -}}

@@ -29,6 +29,7 @@ RUNTIME_CLASS = {"userNamespaces.runtimeClass.create": "true"}
 READER = {"rbac.reader.create": "true"}
 CALLED = {"webhook.clientCA.configMapName": '"api-server-ca"'}
 ISSUED = {"certificates.mode": '"cert-manager"'}
+STORES = {"reclaimer.hostPaths": '["/mnt/stores"]'}
 CACHED = {"registryCache.enabled": "true"}
 CACHED_PERSISTENTLY = {**CACHED, "registryCache.storage.persistent": "true"}
 

@@ -168,6 +168,13 @@ LABELLED = '{"dind.io/user-namespaces": "true"}'
             "userNamespaces.runtimeClass.nodeSelector.dind.io/user-namespaces: no node has the val",
         ),
         (
+            {
+                "reclaimer.hostPaths": '["/var/lib/dind-webhook/old"]',
+                "config.profiles.default.storage.persistent": '{"share": "trusted"}',
+            },
+            "storage.persistent.hostPath, reclaimer.hostPaths: /var/lib/dind-webhook/old is in /v",
+        ),
+        (
             {**CACHED, "registryCache.upstreams": '{"docker.io": null}'},
             "registryCache.upstreams: required if registryCache.enabled is true",
         ),

@@ -164,6 +164,10 @@ def test_what_is_installed_is_what_the_template_says(
             f"kubectl label --overwrite namespace {NAMESPACE} pod-security",
         ),
         (["userNamespaces.nodeCheck.enabled=true"], "WARNING: userNamespaces.nodeCheck.enabled is"),
+        (
+            ["reclaimer.hostPaths={/a,/b}"],
+            "WARNING: image stores are kept in /a and /b on the node",
+        ),
         (CACHE_WITH_CREDENTIALS, "serves private images to all pods of ci-app, ci-web."),
         (["replicaCount=1"], "WARNING: replicaCount is 1"),
         (["replicaCount=2"], "WARNING: image.registry is not set"),

@@ -19,6 +19,7 @@ from apiserver.chart.presets import (
     READER,
     RUNTIME_CLASS,
     SCALED,
+    STORES,
 )
 
 from tools import chart
@@ -153,6 +154,14 @@ CHANGES: dict[str, tuple[str, dict[str, str]]] = {
     "registryCache.nodeSelector": ('{"pool": "ci"}', CACHED),
     "registryCache.tolerations": ('[{"operator": "Exists"}]', CACHED),
     "registryCache.affinity": ('{"nodeAffinity": {}}', CACHED),
+    "reclaimer.hostPaths": ('["/mnt/stores"]', {}),
+    "reclaimer.nodeLimit": ('"200Gi"', STORES),
+    "reclaimer.resources": ('{"limits": {"memory": "1Gi"}}', STORES),
+    "reclaimer.podSecurityContext": ('{"seLinuxOptions": {"type": "spc_t"}}', STORES),
+    "reclaimer.podAnnotations": ('{"team": "ci"}', STORES),
+    "reclaimer.priorityClassName": ('"system-node-critical"', STORES),
+    "reclaimer.nodeSelector": ('{"pool": "ci"}', STORES),
+    "reclaimer.tolerations": ("[]", STORES),
     "userNamespaces.runtimeClass.create": ("true", {}),
     "userNamespaces.runtimeClass.name": ('"unprivileged"', RUNTIME_CLASS),
     "userNamespaces.runtimeClass.handler": ('"crun-userns"', RUNTIME_CLASS),

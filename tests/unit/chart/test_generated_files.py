@@ -11,8 +11,9 @@ from tools import chart
 from tools.chart import CHART, Undocumented
 from webhook import __version__
 from webhook.serving.metrics import Metrics
+from webhook.stores.metrics import StoreMetrics
 
-METRIC = re.compile(r"\bdind_webhook_[a-z_]+")
+METRIC = re.compile(r"\bdind_(?:webhook|image)_[a-z_]+")
 
 
 @pytest.mark.parametrize("path", chart.generated(), ids=lambda path: path.name)
@@ -30,7 +31,8 @@ def test_the_chart_has_the_version_of_the_code() -> None:
     "file", ["files/dashboard.json", "templates/monitoring/prometheusrule.yaml"]
 )
 def test_only_metrics_that_exist_are_shown(file: str) -> None:
-    metrics = generate_latest(Metrics().registry).decode()
+    registries = (Metrics().registry, StoreMetrics().registry)
+    metrics = "".join(generate_latest(registry).decode() for registry in registries)
     exist = {line.split("{")[0].split(" ")[0] for line in metrics.splitlines()}
 
     named = set(METRIC.findall((CHART / file).read_text()))

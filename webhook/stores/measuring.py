@@ -1,0 +1,98 @@
+"""Sizes of stores, measured a little in each round, so that a huge store delays nothing else."""
+
+from collections.abc import Callable, Generator, Iterable
+
+from msgspec import Struct
+
+from webhook.stores.layout import Place, Store, opened_store
+from webhook.stores.rules import Facts
+from webhook.stores.tree import Size, measure
+
+#: Seconds between two measurements of a store in use; the kubelet measures emptyDirs as often.
+INTERVAL = 60.0
+_Key = tuple[Place, str, int]
+
+
+class _Measured(Struct, frozen=True):
+    """A size, None if it could not be measured, and what the store was at that time."""
+
+    size: Size | None
+    at: float
+    pod: str | None
+    used: float | None
+
+
+class _Running(Struct, frozen=True):
+    store: Store
+    steps: Generator[None, None, Size]
+
+
+class Sizes:
+    """The sizes of all stores of a node."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Key, _Measured] = {}
+        self._running: _Running | None = None
+
+    def current(self, store: Store) -> Size | None:
+        """Return a store's size if no other pod has taken or left it since it was measured."""
+        known = self._known.get(_key(store))
+        if known is None or (known.pod, known.used) != (store.pod, store.used):
+            return None
+        return known.size
+
+    def last(self, store: Store) -> int:
+        """Return the bytes that a store held when it was measured last; 0 if it never was."""
+        known = self._known.get(_key(store))
+        return known.size.bytes if known and known.size else 0
+
+    def update(self, stores: Iterable[Store], facts: Facts, is_late: Callable[[], bool]) -> None:
+        """Measure stores whose size is not known, or may have changed, until it is late."""
+        present = {_key(store): store for store in stores}
+        self._known = {key: known for key, known in self._known.items() if key in present}
+        running = self._running
+        if running is not None and _key(running.store) not in present:
+            running.steps.close()
+            self._running = None
+        while not is_late():
+            if self._running is None:
+                due = [store for store in present.values() if self._is_due(store, facts)]
+                if not due:
+                    return
+                store = min(due, key=self._measured_at)
+                self._running = _Running(store, _steps(store))
+            self._step(self._running, facts.now)
+
+    def _is_due(self, store: Store, facts: Facts) -> bool:
+        known = self._known.get(_key(store))
+        if known is None or (known.pod, known.used) != (store.pod, store.used):
+            return True
+        may_change = known.size is None or facts.is_in_use(store)
+        return may_change and facts.now - known.at >= INTERVAL
+
+    def _measured_at(self, store: Store) -> float:
+        known = self._known.get(_key(store))
+        return known.at if known else 0.0
+
+    def _step(self, running: _Running, now: float) -> None:
+        size = None
+        try:
+            next(running.steps)
+        except StopIteration as end:
+            size = end.value
+        except OSError:
+            pass
+        else:
+            return
+        store = running.store
+        self._known[_key(store)] = _Measured(size, now, store.pod, store.used)
+        self._running = None
+
+
+def _key(store: Store) -> _Key:
+    return store.place, store.name, store.inode
+
+
+def _steps(store: Store) -> Generator[None, None, Size]:
+    with opened_store(store) as (_, own):
+        return (yield from measure(own))
