@@ -51,7 +51,7 @@ _IPTABLES_PACKAGES = (
     "libxtables12",
     "netbase",
 )
-# mountpoint, for Docker's wrapper script; unshare, for the entrypoint; flock, for dind-start.sh.
+# mountpoint, for Docker's wrapper script; unshare, for the entrypoint; flock, for dind-store.sh.
 _UTIL_LINUX_PACKAGES = (
     "libblkid1",
     "libcap-ng0",

@@ -391,7 +391,7 @@ def assigned_names(script: str) -> set[str]:
     """The names of all variables that a script assigns, and some other words."""
     lists = re.findall(r"\bread -r ([\w ]+)", script)
     names = {name for words in lists for name in words.split()}
-    names.update(re.findall(r"\b([a-z_]+)=", script), re.findall(r"\bfor ([a-z_]+) in", script))
+    names.update(re.findall(r"\b([a-z_]+)=", script), re.findall(r"\bfor (\w+) in", script))
     return names - {"_"}
 
 

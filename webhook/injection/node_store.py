@@ -1,7 +1,7 @@
 """Image stores on the node, which the jobs of one namespace and profile share.
 
 The directory is made of the namespace and the profile's name only, so that no pod can choose that
-of another namespace. dind-start.sh takes one of the stores in it for the pod.
+of another namespace. dind-store.sh takes one of the stores in it for the pod.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ def volume(name: str, path: str) -> dict[str, Any]:
 
 
 def environment(path: str) -> list[dict[str, Any]]:
-    """The variables with which dind-start.sh finds a store, and dind-release.sh releases it."""
+    """The variables with which dind-store.sh finds a store, and dind-release.sh releases it."""
     return [
         {"name": "DIND_STORE", "value": DIRECTORY},
         {"name": "DIND_STORE_NODE_PATH", "value": path},  # for the log

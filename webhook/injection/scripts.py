@@ -11,12 +11,15 @@ def _read_script(name: str) -> str:
 
 START = _read_script("dind-start.sh")
 WAIT = _read_script("dind-wait.sh")
+#: For profiles with `storage.persistent`.
+START_WITH_STORE = f"{_read_script('dind-store.sh')}\n{START}"
 RELEASE = _read_script("dind-release.sh")
 CHECK_NODE = _read_script("dind-check-node.sh")
-#: By the names of their files.
+#: As they stand in pods, by the names of their files.
 SCRIPTS = {
     "dind-start.sh": START,
     "dind-wait.sh": WAIT,
+    "dind-store.sh, dind-start.sh": START_WITH_STORE,
     "dind-release.sh": RELEASE,
     "dind-check-node.sh": CHECK_NODE,
 }

@@ -15,6 +15,7 @@ from webhook.injection.scripts import (
     RELEASE_NAME,
     START,
     START_NAME,
+    START_WITH_STORE,
     WAIT,
     WAIT_NAME,
 )
@@ -75,7 +76,7 @@ def container(
         "name": NAME,
         "image": profile.image,
         **({"restartPolicy": "Always"} if native else {}),
-        "command": ["sh", "-c", START, START_NAME],
+        "command": ["sh", "-c", START_WITH_STORE if store_path else START, START_NAME],
         "args": [
             f"--host={socket_address(directory)}",
             f"--group={profile.socket.gid}",

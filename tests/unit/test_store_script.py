@@ -1,4 +1,4 @@
-"""dind-start.sh and dind-release.sh with image stores: real locks and mounts."""
+"""dind-store.sh and dind-release.sh with real locks and mounts."""
 
 import json
 import os
@@ -18,7 +18,7 @@ import pytest
 import shells
 from kube.waiting import until
 
-from webhook.injection.scripts import RELEASE, START
+from webhook.injection.scripts import RELEASE, START, START_WITH_STORE
 
 pytestmark = shells.needs_namespaces
 
@@ -109,7 +109,7 @@ class Node:
         """Starts a sidecar, without waiting for dockerd."""
         self.number += 1
         log = self.shell.path / f"log-{self.number}"
-        script = self.shell.relocated(START)
+        script = self.shell.relocated(START_WITH_STORE)
         flags = [f"--host=unix://{self.shell.path}/docker.sock", "--mtu=1400"]
         with log.open("w") as errors:
             process = subprocess.Popen(
@@ -576,3 +576,7 @@ def test_the_process_that_waits_for_dockerd_ends_with_it(node: Node) -> None:
         slept = node.shell.path / "slept"
         until(slept.exists, "the process", seconds=20)
     until(lambda: slept.stat().st_mtime < time.time() - 2, "its end", seconds=20)
+
+
+def test_the_text_that_only_these_pods_have_is_short() -> None:
+    assert len(START_WITH_STORE) - len(START) < 6144
