@@ -226,7 +226,8 @@ PROFILES: SearchStrategy[Json] = object_of(
                 {"sizeLimit": 10**9},
                 {"medium": "Memory"},
                 {"volumeClaimTemplate": {"spec": {"storageClassName": "fast-ssd"}}},
-                {"persistent": {"hostPath": "/srv/stores", "share": "trusted"}},
+                # No more than the smallest size that an annotation asks for.
+                {"persistent": {"hostPath": "/srv/stores", "keep": "64Mi", "share": "trusted"}},
             ]
         ),
         "daemon": st.sampled_from(

@@ -153,7 +153,11 @@ def test_the_daemon_follows_the_settings(raw: Json, config: Json) -> None:
     assert daemon["securityContext"]["privileged"] is (profile.isolation is Isolation.PRIVILEGED)
     assert daemon["args"][0] == f"--host=unix://{settings.socket_directory}/docker.sock"
     own = [mount["mountPath"] for mount in daemon["volumeMounts"][:2]]
-    assert own == [settings.socket_directory, "/var/lib/docker"]
+    store = "/var/lib/dind-store" if settings.store_path else "/var/lib/docker"
+    assert own == [settings.socket_directory, store]
+    name = daemon["volumeMounts"][1]["name"]
+    (volume,) = (each for each in after["spec"]["volumes"] if each["name"] == name)
+    assert volume.get("hostPath", {}).get("path") == settings.store_path
 
 
 @INJECTABLE
@@ -181,7 +185,7 @@ def test_only_chosen_containers_get_the_credentials_of_the_profile(raw: Json, co
     if settings.profile.mode is Mode.NODE:
         return
     for variable in named(after, "dind").get("env") or ():
-        client = variable["value"].partition("\n{")[0]
+        client = variable.get("value", "").partition("\n{")[0]
         if variable["name"].startswith("DIND_CLIENT_") and "/registry-credentials/" in client:
             assert client.partition(" ")[0] in chosen
 
@@ -251,7 +255,7 @@ def _without_late(raw: Json) -> Json:
             ours |= {mount["name"] for mount in mounts if mount["mountPath"] == clients}
             container["volumeMounts"] = [each for each in mounts if each["mountPath"] != clients]
             variables = container.pop("env", [])
-            kept = [each for each in variables if not each["value"].startswith("late ")]
+            kept = [each for each in variables if not each.get("value", "").startswith("late ")]
             container["env"] = kept
     spec["containers"] = [c for c in spec["containers"] if c["name"] != "late"]
     spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] not in ours]

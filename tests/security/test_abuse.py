@@ -69,9 +69,11 @@ def shape(daemon: Json) -> Json:
 def test_the_daemon_mounts_no_volume_of_another_kind(raw: Json, config: Json) -> None:
     """Neither the host's directories nor secrets and tokens, by whatever name they go.
 
-    The one exception is the Secret that the profile names, in a place of its own.
+    The exceptions are the Secret that the profile names, and the image stores of the namespace and
+    the profile, each in a place of its own.
     """
     after = made(raw, config)
+    profile = json.loads(after["metadata"]["annotations"]["dind.io/status"])["profile"]
     kinds = {each["name"]: each.keys() - {"name"} for each in after["spec"]["volumes"]}
     ours = daemon(after)
     assert ours is not None
@@ -82,6 +84,10 @@ def test_the_daemon_mounts_no_volume_of_another_kind(raw: Json, config: Json) ->
         if mounted["mountPath"] == "/var/dind/registry-credentials":
             (volume,) = (v for v in after["spec"]["volumes"] if v["name"] == mounted["name"])
             assert volume["secret"]["secretName"] == "registry"
+            continue
+        if mounted["mountPath"] == "/var/lib/dind-store":
+            (volume,) = (v for v in after["spec"]["volumes"] if v["name"] == mounted["name"])
+            assert volume["hostPath"]["path"] == f"/srv/stores/ci/{profile}"
             continue
         assert kinds[mounted["name"]] <= allowed, mounted
 
