@@ -77,8 +77,9 @@ bench: install ## CPU, latency, start and memory next to a bare uvicorn echo and
 bench-create: install ## CREATE requests through a real API server, alone and beside huge pods
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks create
 
-bench-node: install ## time from CREATE to docker, next to other shapes of pods (root, Debian)
+bench-node: install ## time from CREATE to docker, and of builds on image stores (root, Debian)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks node
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks builds --rounds=3
 
 cluster: install ## start a one-node cluster with the webhook and print how to use it (root, Debian)
 	@PYTHONPATH=tests $(BIN)/python -m node up

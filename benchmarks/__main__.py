@@ -1,4 +1,4 @@
-"""`python -m benchmarks compare`, `create` and `node`."""
+"""`python -m benchmarks compare`, `create`, `node` and `builds`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -59,6 +59,15 @@ def create(*, rounds: int, seconds: float) -> None:
 def node(*, rounds: int) -> None:
     """Time from CREATE to docker on a one-node cluster, with five shapes of pods (root)."""
     from benchmarks.node.report import report  # noqa: PLC0415
+
+    _print(report(rounds))
+
+
+@main.command()
+@_ROUNDS
+def builds(*, rounds: int) -> None:
+    """Time of a build on a fresh and on a warm image store on a one-node cluster (root)."""
+    from benchmarks.node.building import report  # noqa: PLC0415
 
     _print(report(rounds))
 

@@ -64,7 +64,9 @@ def on_store(cluster: Cluster, namespace: str, script: str) -> str:
 
 
 def is_free(cluster: Cluster, namespace: str) -> bool:
-    return "pod" not in on_store(cluster, namespace, "ls").split()
+    """Whether no pod has the first store any more, and the last process of its pod has ended."""
+    look = "test -e pod || flock -n lock echo free || true"
+    return on_store(cluster, namespace, look) == "free\n"
 
 
 def test_store_of_a_deleted_namespace_is_gone_within_a_minute(cluster: Cluster) -> None:

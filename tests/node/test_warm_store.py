@@ -71,9 +71,12 @@ def on_store(cluster: Cluster, namespace: str, script: str) -> str:
 
 
 def await_free(cluster: Cluster, namespace: str) -> None:
-    """Waits until no pod has the first store any more."""
+    """Waits until no pod has the first store, and the last process of its pod has ended."""
     until(
-        lambda: on_store(cluster, namespace, "test -e pod || echo free") == "free\n",
+        lambda: (
+            on_store(cluster, namespace, "test -e pod || flock -n lock echo free || true")
+            == "free\n"
+        ),
         "the store to be free",
         seconds=240,
     )

@@ -24,6 +24,7 @@ from webhook.injection.patch import Operation, add
 from webhook.injection.pod import Pod
 from webhook.injection.selection import Candidate
 from webhook.injection.settings import Settings
+from webhook.injection.socket_address import SOCKET_FILE
 from webhook.injection.socket_plan import SocketPlan
 from webhook.injection.volume_names import free_volume_name, is_volume_name
 from webhook.injection.volumes import Volume
@@ -100,8 +101,9 @@ def plan_clients(
             text = "container {} keeps its own {}, without the profile's credentials or proxies"
             warnings.append(warning(text, name, own))
             continue
-        if path := _read_only_above(plan, volumes):
-            text = "container {} gets none of the profile's credentials or proxies: {} is read-only"
+        if path := _closed_above(plan, volumes):
+            text = "container {} gets none of the profile's credentials or proxies: nothing can be "
+            text += "mounted below {}"
             warnings.append(warning(text, name, path))
             continue
         has_credentials |= name in names
@@ -156,7 +158,7 @@ def _own_configuration(plan: SocketPlan, volume: str) -> str | None:
     return None
 
 
-def _read_only_above(plan: SocketPlan, volumes: Mapping[str, Volume]) -> str | None:
+def _closed_above(plan: SocketPlan, volumes: Mapping[str, Volume]) -> str | None:
     """Name the mount in which the runtime cannot make the directory, None if it can.
 
     The container would never start. The runtime makes directories in the image's file system and
@@ -165,18 +167,22 @@ def _read_only_above(plan: SocketPlan, volumes: Mapping[str, Volume]) -> str | N
     if DIRECTORY in plan.taken:
         return None
     candidate = plan.candidate
-    mounts = zip(candidate.mount_paths, candidate.container.volume_mounts or (), strict=True)
+    mounts = enumerate(candidate.container.volume_mounts or ())
     above = [
-        (path, mount)
-        for path, mount in mounts
+        (path, index, mount)
+        for path, (index, mount) in zip(candidate.mount_paths, mounts, strict=True)
         if path in plan.taken and DIRECTORY.startswith(f"{path}/")
     ]
     if not above:
         return None
-    _, nearest = max(above, key=lambda each: len(each[0]))
-    found = volumes.get(nearest.name)
-    is_read_only = nearest.read_only or (found is not None and found.is_read_only())
-    return nearest.mount_path if is_read_only else None
+    path, index, nearest = max(above, key=lambda each: len(each[0]))
+    if index in plan.removed:
+        is_closed = path in plan.files  # else the shared volume replaces it, which is writable
+    else:
+        found = volumes.get(nearest.name)
+        is_read_only = nearest.read_only or (found is not None and found.is_read_only())
+        is_closed = is_read_only or (nearest.sub_path or "").endswith(SOCKET_FILE)
+    return nearest.mount_path if is_closed else None
 
 
 def _give_directory(plan: SocketPlan, volume: str) -> list[Operation]:

@@ -39,6 +39,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
         removed: indexes of the volumeMounts that are removed, ascending.
         taken: paths of its volumeMounts, without the removed and with those that replace them, as
             `paths.real` writes them.
+        files: those of `taken` at which the socket is mounted as a file.
         operations: the patch.
         directory: where the container finds the socket.
         docker_host: the value that DOCKER_HOST gets, None if the container has the variable.
@@ -49,6 +50,7 @@ class SocketPlan(Struct, frozen=True, gc=False):
     candidate: Candidate
     removed: Sequence[int]
     taken: Collection[str]
+    files: Collection[str]
     operations: Sequence[Operation]
     directory: str
     docker_host: str | None
@@ -116,6 +118,7 @@ def plan_container(
         candidate,
         migration.removed,
         migration.taken,
+        {real(mount["mountPath"]) for mount in migration.file_mounts},
         patch,
         directories[0],
         docker_host,

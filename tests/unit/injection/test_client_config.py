@@ -276,7 +276,10 @@ READ_ONLY_VOLUMES: dict[str, dict[str, Any]] = {
     "NFS": {"nfs": {"server": "own", "path": "/", "readOnly": True}},
     "CSI": {"csi": {"driver": "own.example", "readOnly": True}},
 }
-IN_READ_ONLY = "container build gets none of the profile's credentials or proxies: {} is read-only"
+CLOSED = (
+    "container build gets none of the profile's credentials or proxies: nothing can be mounted "
+    "below {}"
+)
 
 
 def below(path: str, volume: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -300,13 +303,13 @@ def test_no_directory_is_mounted_in_a_read_only_volume(path: str, volume: dict[s
         assert mounts(after, "build").keys() == {path, "/var/run"}
         assert VARIABLE not in named(after, "build")["env"]
         assert VOLUME not in volumes(after)
-        assert client_warnings(raw, config) == [IN_READ_ONLY.format(path)]
+        assert client_warnings(raw, config) == [CLOSED.format(path)]
 
 
 def test_no_directory_is_mounted_in_a_read_only_mount() -> None:
     raw = below("/etc", {"emptyDir": {}}, readOnly=True)
     assert not has_directory(injected(raw, profile()), "build")
-    assert client_warnings(raw, profile()) == [IN_READ_ONLY.format("/etc")]
+    assert client_warnings(raw, profile()) == [CLOSED.format("/etc")]
 
 
 @pytest.mark.parametrize(
@@ -320,6 +323,28 @@ def test_other_mounts_near_the_directory_do_not_matter(path: str, volume: dict[s
     raw = below(path, volume)
     assert has_credentials(injected(raw, profile()), "build")
     assert client_warnings(raw, profile()) == []
+
+
+@pytest.mark.parametrize("fields", [{}, {"readOnly": True}])
+@pytest.mark.parametrize("config", [profile(), proxied()], ids=["credentials", "proxies"])
+def test_no_directory_is_mounted_below_the_hosts_socket(
+    config: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """The mount of the daemon's socket that replaces it is a file, too."""
+    raw = below("/etc/dind", {"hostPath": {"path": "/var/run/docker.sock"}}, **fields)
+    after = injected(raw, config)
+    assert not has_directory(after, "build")
+    assert CLOSED.format("/etc/dind") in warnings(raw, config)
+    assert injected(after, config) == after
+
+
+@pytest.mark.parametrize("fields", [{}, {"readOnly": True}])
+def test_a_directory_is_mounted_below_the_shared_volume(fields: dict[str, Any]) -> None:
+    """It replaces the host's directory with the socket."""
+    raw = below("/etc/dind", {"hostPath": {"path": "/var/run"}}, **fields)
+    after = injected(raw, proxied())
+    assert has_directory(after, "build")
+    assert injected(after, proxied()) == after
 
 
 def test_the_nearest_mount_above_the_directory_counts() -> None:
