@@ -220,7 +220,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(storage={"persistent": {"share": "trusted", "keep": "40Gi"}}),
         (
             "profiles.default.storage.persistent.keep: 40Gi is above sizeLimit, 20Gi, at which "
-            "the store's pod is evicted"
+            "the store's pod is deleted"
         ),
     ),
     "persistent store with an age of no unit": (
@@ -410,7 +410,7 @@ def test_all_problems_of_a_persistent_store_are_found_at_once() -> None:
     lines = str(caught.value)
     for text in (
         'persistent: not accepted with medium "Memory" (accepted: one of the two)',
-        "persistent.keep: 21Gi is above sizeLimit, 20Gi, at which the store's pod is evicted",
+        "persistent.keep: 21Gi is above sizeLimit, 20Gi, at which the store's pod is deleted",
         "isolation: runtimeClass needs a runtimeClassName",
     ):
         assert text in lines
