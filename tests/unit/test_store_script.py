@@ -233,6 +233,7 @@ def test_the_next_job_finds_images_and_build_cache_and_nothing_else(node: Node) 
         "volumes/secret/_data/x",
         "network/files/local-kv.db",
         "buildkit/history_c8d.db",
+        "buildkit/executor/x/config.json",
         "containerd/daemon/io.containerd.runtime.v2.task/moby/x",
         "plugins/x",
         "swarm/x",
@@ -479,7 +480,7 @@ def test_only_directories_with_plain_numbers_are_taken(node: Node) -> None:
     assert node.of_pod("b") + node.of_pod("c") == ["0", "4"]
 
 
-@pytest.mark.parametrize("jobs", ["", "x", "-1", "$(id)", "9" * 30])
+@pytest.mark.parametrize("jobs", ["", "x", "-1", "08", "$(id)", "9" * 30])
 def test_a_count_of_jobs_that_is_no_number_does_no_harm(node: Node, jobs: str) -> None:
     node.job("a", *WARM)
     (node.stores / "0/jobs").write_text(jobs)
@@ -553,6 +554,14 @@ def test_without_blocks_dockerd_starts_with_a_store_of_its_own(node: Node) -> No
     inside = mounting(node, "-o size=4k")
     with node.daemon("a", inside=inside) as daemon:
         assert_own(daemon, UNWRITABLE)
+
+
+def test_a_file_system_without_locks_starts_with_a_store_of_its_own(node: Node) -> None:
+    """Such as NFS without its lock daemon."""
+    node.shell.add("flock", "#!/bin/sh\nexit 1\n")
+    with node.daemon("a") as daemon:
+        assert_own(daemon, UNWRITABLE)
+    assert node.names() == []
 
 
 def test_a_missing_directory_starts_with_a_store_of_its_own(node: Node) -> None:
