@@ -142,7 +142,7 @@ class Storage(Model):
             if quantity.parse(str(limit)) == 0:
                 problems.append(((), "needs a sizeLimit above 0"))
             elif keep is not None and quantity.parse(str(keep)) > quantity.parse(str(limit)):
-                text = f"{keep} is above sizeLimit, {limit}, at which the store's pod is evicted"
+                text = f"{keep} is above sizeLimit, {limit}, at which the store's pod is deleted"
                 problems.append((("keep",), text))
         if problems:
             raise located(problems)

@@ -220,7 +220,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(storage={"persistent": {"share": "trusted", "keep": "40Gi"}}),
         (
             "profiles.default.storage.persistent.keep: 40Gi is above sizeLimit, 20Gi, at which "
-            "the store's pod is evicted"
+            "the store's pod is deleted"
         ),
     ),
     "persistent store with an age of no unit": (
@@ -233,6 +233,18 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "persistent store without a size": (
         profile(storage={"sizeLimit": 0, "persistent": {"share": "trusted"}}),
         "profiles.default.storage.persistent: needs a sizeLimit above 0",
+    ),
+    "persistent stores in the directory of others": (
+        {
+            "profiles": {
+                "0": {"storage": {"persistent": {"share": "trusted", "hostPath": "/mnt/a/ci"}}},
+                "large": {"storage": {"persistent": {"share": "trusted", "hostPath": "/mnt/a"}}},
+            }
+        },
+        (
+            "profiles.0.storage.persistent.hostPath: /mnt/a/ci is in /mnt/a, the hostPath of "
+            'profile "large" (accepted: the same directory, or one beside it)'
+        ),
     ),
     "persistent store of a user namespace": (
         profile(storage={"persistent": {"share": "trusted"}}, isolation="userNamespace"),
@@ -410,7 +422,7 @@ def test_all_problems_of_a_persistent_store_are_found_at_once() -> None:
     lines = str(caught.value)
     for text in (
         'persistent: not accepted with medium "Memory" (accepted: one of the two)',
-        "persistent.keep: 21Gi is above sizeLimit, 20Gi, at which the store's pod is evicted",
+        "persistent.keep: 21Gi is above sizeLimit, 20Gi, at which the store's pod is deleted",
         "isolation: runtimeClass needs a runtimeClassName",
     ):
         assert text in lines
