@@ -376,6 +376,18 @@ def test_a_store_with_which_dockerd_did_not_start_is_set_aside(node: Node) -> No
     assert node.names() == ["0", "0.unusable"]
 
 
+def test_a_daemon_that_does_not_start_costs_one_warm_store(node: Node) -> None:
+    """The reason may be another one than the store, such as an invalid configuration."""
+    node.job("a", *WARM)
+    shutil.copytree(node.stores / "0", node.stores / "1")
+    for state in ("warm (1 job before)", "fresh", "fresh"):
+        with node.daemon("b") as daemon:
+            assert daemon.lines()[-1] == line(0, state)
+        if state == "fresh":
+            shutil.rmtree(node.stores / "0.unusable")  # as the reclaimer does
+    assert node.read("1/data/engine-id") == "x"
+
+
 def test_the_hook_leaves_a_store_with_which_dockerd_did_not_start_to_the_pod(node: Node) -> None:
     """The kubelet runs it also before it restarts a sidecar that did not become ready."""
     with node.daemon("a"):

@@ -41,7 +41,8 @@ set_store_aside() {
   exec 9>&-
 }
 
-# The previous processes of the sidecar may need a moment to end.
+# The previous processes of the sidecar may need a moment to end. If dockerd did not start, the next store is a new one:
+# the reason may be another one than the store, and would cost all stores of the node.
 take_own_store() {
   for DIND_STORE_PATH in "$DIND_STORE"/*; do
     is_store "$DIND_STORE_PATH" || continue
@@ -51,9 +52,10 @@ take_own_store() {
       DIND_STORE_STATE="its own, after a restart"
       return
     fi
-    set_store_aside "dockerd did not start with it"
+    DIND_STORE_STATE="dockerd did not start with it"
+    set_store_aside "$DIND_STORE_STATE"
   done
-  return 1
+  [ -n "$DIND_STORE_STATE" ] && make_store
 }
 
 lock_free_store() {
