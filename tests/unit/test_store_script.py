@@ -233,6 +233,7 @@ def test_the_next_job_finds_images_and_build_cache_and_nothing_else(node: Node) 
         "volumes/secret/_data/x",
         "network/files/local-kv.db",
         "buildkit/history_c8d.db",
+        "buildkit/executor/x/config.json",
         "containerd/daemon/io.containerd.runtime.v2.task/moby/x",
         "plugins/x",
         "swarm/x",
@@ -375,6 +376,18 @@ def test_a_store_with_which_dockerd_did_not_start_is_set_aside(node: Node) -> No
     assert node.names() == ["0", "0.unusable"]
 
 
+def test_a_daemon_that_does_not_start_costs_one_warm_store(node: Node) -> None:
+    """The reason may be another one than the store, such as an invalid configuration."""
+    node.job("a", *WARM)
+    shutil.copytree(node.stores / "0", node.stores / "1")
+    for state in ("warm (1 job before)", "fresh", "fresh"):
+        with node.daemon("b") as daemon:
+            assert daemon.lines()[-1] == line(0, state)
+        if state == "fresh":
+            shutil.rmtree(node.stores / "0.unusable")  # as the reclaimer does
+    assert node.read("1/data/engine-id") == "x"
+
+
 def test_the_hook_leaves_a_store_with_which_dockerd_did_not_start_to_the_pod(node: Node) -> None:
     """The kubelet runs it also before it restarts a sidecar that did not become ready."""
     with node.daemon("a"):
@@ -479,7 +492,7 @@ def test_only_directories_with_plain_numbers_are_taken(node: Node) -> None:
     assert node.of_pod("b") + node.of_pod("c") == ["0", "4"]
 
 
-@pytest.mark.parametrize("jobs", ["", "x", "-1", "$(id)", "9" * 30])
+@pytest.mark.parametrize("jobs", ["", "x", "-1", "08", "$(id)", "9" * 30])
 def test_a_count_of_jobs_that_is_no_number_does_no_harm(node: Node, jobs: str) -> None:
     node.job("a", *WARM)
     (node.stores / "0/jobs").write_text(jobs)
@@ -553,6 +566,14 @@ def test_without_blocks_dockerd_starts_with_a_store_of_its_own(node: Node) -> No
     inside = mounting(node, "-o size=4k")
     with node.daemon("a", inside=inside) as daemon:
         assert_own(daemon, UNWRITABLE)
+
+
+def test_a_file_system_without_locks_starts_with_a_store_of_its_own(node: Node) -> None:
+    """Such as NFS without its lock daemon."""
+    node.shell.add("flock", "#!/bin/sh\nexit 1\n")
+    with node.daemon("a") as daemon:
+        assert_own(daemon, UNWRITABLE)
+    assert node.names() == []
 
 
 def test_a_missing_directory_starts_with_a_store_of_its_own(node: Node) -> None:

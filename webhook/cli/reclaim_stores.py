@@ -15,6 +15,7 @@ from webhook.cli.live import Unavailable
 from webhook.cluster.client import ClusterError, connect
 from webhook.cluster.node_pods import NodePods
 from webhook.config import ConfigError, quantity
+from webhook.config.fields import store_directory
 from webhook.logs import Logger, configure_logging
 from webhook.stores import tree
 from webhook.stores.configuration import ConfigurationFile
@@ -148,13 +149,17 @@ def _run(
 
 
 def _require_separate(directories: tuple[str, ...]) -> None:
-    """Reject a directory in another one: its stores would look like something else there."""
+    """Reject directories of the system, and a directory in another one: stores would mix."""
     for path in directories:
         if not path.startswith("/") or posixpath.normpath(path) != path or path == "/":
             raise BadUsage(
                 f"{path!r} is not the path of a directory (accepted: an absolute path without '.', "
                 "'..' and a slash at its end)."
             )
+        try:
+            store_directory(path)
+        except ValueError as error:
+            raise BadUsage(f"{error}.") from error
         if others := [d for d in directories if d.startswith(f"{path}/")]:
             raise BadUsage(f"{others[0]} is in {path}; stores need separate directories.")
 

@@ -98,8 +98,12 @@ def _node_directory(text: str) -> str:
     return text
 
 
-def _store_directory(text: str) -> str:
-    """Reject a directory of the node in which stores would mix with other files."""
+def store_directory(text: str) -> str:
+    """Reject a directory of the node in which stores would mix with other files.
+
+    Raises:
+        ValueError: what is wrong.
+    """
     _check_normalized(text)
     if not is_clear_of(real(text), SYSTEM_DIRECTORIES):
         raise ValueError(
@@ -179,7 +183,7 @@ StoreDirectory = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
     Accepts("an absolute path of a directory (such as /var/lib/dind-webhook)"),
-    AfterValidator(_store_directory),
+    AfterValidator(store_directory),
 ]
 Duration = Annotated[
     str,

@@ -35,7 +35,7 @@ from webhook.config.fields import (
     VariableName,
 )
 from webhook.config.image import is_allowed
-from webhook.config.paths import is_clear_of, real
+from webhook.config.paths import is_clear_of, is_within, real
 from webhook.config.registries import Registry, RegistryHost, check_names
 from webhook.config.storage import Storage
 from webhook.config.wording import shown
@@ -496,6 +496,27 @@ class Config(Model):
     ) -> dict[str, Profile]:
         if info.data.get("default_profile") == "default" and "default" not in profiles:
             return {**profiles, "default": Profile()}
+        return profiles
+
+    @field_validator("profiles")
+    @classmethod
+    def _separates_stores(cls, profiles: dict[str, Profile]) -> dict[str, Profile]:
+        """Reject directories in which a store would also be one of another namespace."""
+        directories = {
+            name: persistent.host_path
+            for name, profile in profiles.items()
+            if (persistent := profile.storage.persistent) is not None
+        }
+        problems: list[Located] = []
+        for name, directory in directories.items():
+            for other, above in directories.items():
+                if directory != above and is_within(directory, above):
+                    text = f"{directory} is in {above}, the hostPath of profile {shown(other)} "
+                    text += "(accepted: the same directory, or one beside it)"
+                    problems.append(((name, "storage", "persistent", "hostPath"), text))
+                    break
+        if problems:
+            raise located(problems)
         return profiles
 
     @field_validator("policy")

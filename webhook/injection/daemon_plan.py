@@ -138,7 +138,7 @@ def _choose_store_path(
     if existing is None:
         return path
     if name := existing.volume_at(node_store.DIRECTORY):
-        return path or _path_of_volume(pod, name)
+        return _path_of_volume(pod, name) or path
     if existing.volume_at(sidecar.STORAGE_DIRECTORY):
         return None
     mounted = _mounted_volumes(pod)

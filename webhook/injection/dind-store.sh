@@ -41,7 +41,8 @@ set_store_aside() {
   exec 9>&-
 }
 
-# The previous processes of the sidecar may need a moment to end.
+# The previous processes of the sidecar may need a moment to end. If dockerd did not start, the next store is a new one:
+# the reason may be another one than the store, and would cost all stores of the node.
 take_own_store() {
   for DIND_STORE_PATH in "$DIND_STORE"/*; do
     is_store "$DIND_STORE_PATH" || continue
@@ -51,9 +52,10 @@ take_own_store() {
       DIND_STORE_STATE="its own, after a restart"
       return
     fi
-    set_store_aside "dockerd did not start with it"
+    DIND_STORE_STATE="dockerd did not start with it"
+    set_store_aside "$DIND_STORE_STATE"
   done
-  return 1
+  [ -n "$DIND_STORE_STATE" ] && make_store
 }
 
 lock_free_store() {
@@ -105,8 +107,9 @@ clean_store() {
   for entry in containers/*; do
     [ ! -d "$entry" ] || echo "${entry##*/}" >>../leftover || return
   done
-  # The history has the logs of builds.
-  rm -rf buildkit/history*.db containerd/daemon/io.containerd.runtime.v2.task containerd/daemon/tmpmounts || return
+  # The history has the logs of builds, and the executor the variables of build steps that were killed.
+  rm -rf buildkit/history*.db buildkit/executor containerd/daemon/io.containerd.runtime.v2.task \
+    containerd/daemon/tmpmounts || return
   for entry in * .[!.]* ..?*; do
     case $entry in
       buildkit | containerd | engine-id) ;;
@@ -115,21 +118,24 @@ clean_store() {
   done
 }
 
-# The smallest free number.
+# The smallest free number. Without locks, such as on some network file systems, nothing stays.
 make_store() {
   DIND_NUMBER=0
-  while ! { mkdir "$DIND_STORE/$DIND_NUMBER" && lock_store "$DIND_STORE/$DIND_NUMBER" flock -n; } 2>/dev/null; do
+  until mkdir "$DIND_STORE/$DIND_NUMBER" 2>/dev/null; do
     [ -e "$DIND_STORE/$DIND_NUMBER" ] || [ -h "$DIND_STORE/$DIND_NUMBER" ] || return
     DIND_NUMBER=$((DIND_NUMBER + 1))
   done
-  mkdir "$DIND_STORE_PATH/data" 2>/dev/null && write_store
+  DIND_STORE_PATH=$DIND_STORE/$DIND_NUMBER
+  lock_store "$DIND_STORE_PATH" flock -n && mkdir "$DIND_STORE_PATH/data" 2>/dev/null && write_store && return
+  rm -rf "$DIND_STORE_PATH" 2>/dev/null
+  return 1
 }
 
 # Counts this pod. Without `version`, no other pod takes a new store.
 write_store() {
   DIND_NUMBER=$(cat "$DIND_STORE_PATH/jobs" 2>/dev/null)
   case $DIND_NUMBER in
-    '' | *[!0-9]* | ????????*) DIND_NUMBER=0 ;;
+    '' | *[!0-9]* | 0?* | ????????*) DIND_NUMBER=0 ;;
   esac
   case $DIND_NUMBER in
     0) DIND_STORE_STATE=fresh ;;

@@ -132,7 +132,15 @@ def _find_in_profile(place: Place, descriptor: int, found: Found) -> None:
     for entry in tree.entries_of(descriptor, MOST_STORES):
         if _NUMBER.fullmatch(entry.name) or _SET_ASIDE.fullmatch(entry.name):
             with suppress(OSError), tree.opened_directory(entry.name, descriptor) as store:
-                found.stores.append(_look_at(place, entry.name, store))
+                if _is_of_sidecar(entry.name, store):
+                    found.stores.append(_look_at(place, entry.name, store))
+
+
+def _is_of_sidecar(name: str, store: int) -> bool:
+    """Tell a store, also an incomplete one, from a numbered directory of another program."""
+    if _REMOVED.fullmatch(name) or not tree.entries_of(store, 1):
+        return True
+    return any(_status(file, store) is not None for file in (LOCK, POD, VERSION, JOBS))
 
 
 def _look_at(place: Place, name: str, store: int) -> Store:

@@ -234,6 +234,18 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(storage={"sizeLimit": 0, "persistent": {"share": "trusted"}}),
         "profiles.default.storage.persistent: needs a sizeLimit above 0",
     ),
+    "persistent stores in the directory of others": (
+        {
+            "profiles": {
+                "0": {"storage": {"persistent": {"share": "trusted", "hostPath": "/mnt/a/ci"}}},
+                "large": {"storage": {"persistent": {"share": "trusted", "hostPath": "/mnt/a"}}},
+            }
+        },
+        (
+            "profiles.0.storage.persistent.hostPath: /mnt/a/ci is in /mnt/a, the hostPath of "
+            'profile "large" (accepted: the same directory, or one beside it)'
+        ),
+    ),
     "persistent store of a user namespace": (
         profile(storage={"persistent": {"share": "trusted"}}, isolation="userNamespace"),
         (

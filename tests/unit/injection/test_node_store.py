@@ -93,6 +93,14 @@ def test_the_annotation_does_not_change_what_stores_keep(size: str) -> None:
     assert daemon_json(after) == {"builder": collection(5 * 2**30)}
 
 
+def test_the_status_has_the_directory_that_the_sidecar_mounts() -> None:
+    """The configuration may change between two calls, or the pod's author wrote the sidecar."""
+    once = injected(pod(), config())
+    persistent = {**TRUSTED, "hostPath": "/mnt/other"}
+    after = injected(once, {"profiles": {"default": {"storage": {"persistent": persistent}}}})
+    assert after == once
+
+
 def test_mode_node_has_no_store() -> None:
     after = injected(pod(annotations={"mode": "node"}), {**LENIENT, **config()})
     assert [each for each in after["spec"]["volumes"] if each["name"] == "dind-storage"] == []

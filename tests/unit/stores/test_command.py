@@ -19,6 +19,7 @@ from webhook.stores.serving import AdminServer
         (["node", "/"], "'/' is not the path of a directory"),
         (["node", "/stores/"], "'/stores/' is not the path of a directory"),
         (["node", "/a/../b"], "'/a/../b' is not the path of a directory"),
+        (["node", "/var/lib"], '"/var/lib" is at, below or above a directory of the'),
         (["node", "/b", "/a/b", "/a"], "/a/b is in /a; stores need separate directories."),
         (["node", "/a", "--node-limit=much"], "'much' is not a Kubernetes quantity"),
     ],

@@ -243,8 +243,11 @@ def test_whatever_is_not_a_store_is_left_alone(node: Node, tmp_path: Path) -> No
     (below / "00").mkdir()
     (below / os.fsdecode(b"\xff")).mkdir()
     (below / "1").write_text("no directory")
+    for name in ("2", "3.old"):  # of another program, in a directory that is not only for stores
+        (below / name / "data").mkdir(parents=True)
+        os.utime(below / name, (1, 1))
     rounds(node)
-    assert names(below) == ["0", "00", "1", "mysql", "\udcff"]
+    assert names(below) == ["0", "00", "1", "2", "3.old", "mysql", "\udcff"]
     assert node.names(".") == ["file", "gone", "linked", "lost+found"]
     assert names(outside / "default/0") == ["data", "lock"]
 
