@@ -399,6 +399,22 @@ class Profile(Model):
             raise located([(("directory",), problem)])
         return socket
 
+    @field_validator("daemon")
+    @classmethod
+    def _keeps_stores_of_containerd(cls, daemon: Daemon, info: ValidationInfo) -> Daemon:
+        """Reject Docker's other kind of image store, which each job would set aside."""
+        features = daemon.config.get("features")
+        is_persistent = getattr(info.data.get("storage"), "persistent", None) is not None
+        if (
+            is_persistent
+            and isinstance(features, Mapping)
+            and features.get("containerd-snapshotter") is False
+        ):
+            text = "false is not accepted with storage.persistent, whose stores are those of "
+            text += "containerd (accepted: true)"
+            raise located([(("config", "features", "containerd-snapshotter"), text)])
+        return daemon
+
     @field_validator("isolation")
     @classmethod
     def _names_the_runtime(cls, isolation: Isolation, info: ValidationInfo) -> Isolation:

@@ -246,6 +246,16 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
             'profile "large" (accepted: the same directory, or one beside it)'
         ),
     ),
+    "persistent store that is not one of containerd": (
+        profile(
+            storage={"persistent": {"share": "trusted"}},
+            daemon={"config": {"features": {"containerd-snapshotter": False}}},
+        ),
+        (
+            "profiles.default.daemon.config.features.containerd-snapshotter: false is not accepted "
+            "with storage.persistent, whose stores are those of containerd (accepted: true)"
+        ),
+    ),
     "persistent store of a user namespace": (
         profile(storage={"persistent": {"share": "trusted"}}, isolation="userNamespace"),
         (
