@@ -1,8 +1,7 @@
 """Thirty injected pods at once: all of them build."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from node.cluster import Cluster
 from node.doing import IDLE, using
 from node.injecting import MAKE_IMAGE, job
 from node.latency import latency
+from node.pods import create_all
 from node.product import Product
 from ruamel.yaml import YAML
 
@@ -47,7 +47,7 @@ def test_thirty_pods_build_at_the_same_time(
     cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = latency(cluster)
-    create_all(cluster, [using("light", job(name, BUILD + IDLE)) for name in NAMES], namespace)
+    create_all(cluster, namespace, [using("light", job(name, BUILD + IDLE)) for name in NAMES])
     until(lambda: set(logs(cluster, namespace)) == {SAID}, "thirty builds", seconds=ALL_SECONDS)
     found = pods(cluster, namespace)
     assert [pod["status"]["phase"] for pod in found] == ["Running"] * len(NAMES)
@@ -62,7 +62,7 @@ def test_thirty_pods_with_default_requests_build_as_the_node_has_capacity(
     cluster: Cluster, namespace: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = latency(cluster)
-    create_all(cluster, [job(name, BUILD) for name in NAMES], namespace)
+    create_all(cluster, namespace, [job(name, BUILD) for name in NAMES])
     report(record_property, "webhook latency", latency(cluster).since(before))
     until(
         lambda: {pod["status"]["phase"] for pod in pods(cluster, namespace)} == {"Succeeded"},
@@ -79,18 +79,6 @@ def test_thirty_pods_with_default_requests_build_as_the_node_has_capacity(
         for event in events.json()["items"]
     }
     report(record_property, "what ran out", ", ".join(sorted(waited)) or "nothing")
-
-
-def create_all(cluster: Cluster, manifests: Sequence[dict[str, Any]], namespace: str) -> None:
-    """Creates pods at the same time, each over its own connection."""
-
-    def create(manifest: dict[str, Any]) -> None:
-        with cluster.new_client() as client:
-            answer = client.post(f"/api/v1/namespaces/{namespace}/pods", json=manifest)
-            assert answer.is_success, answer.text
-
-    with ThreadPoolExecutor(len(manifests)) as threads:
-        list(threads.map(create, manifests))
 
 
 def pods(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:

@@ -2,21 +2,27 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from kube.waiting import until
 from node.cluster import Cluster
 from node.conftest import new_namespace
 from node.doing import (
+    IDLE,
     await_nested,
     container_id,
     in_container,
     restarts,
     seconds_to_delete,
     start,
+    using,
 )
-from node.injecting import MAKE_CONTEXT, MAKE_IMAGE
+from node.injecting import MAKE_CONTEXT, MAKE_IMAGE, job
+from node.pods import await_phase, create_all
 from node.product import Product
+from node.registries import start_registry
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("warm")]
 
@@ -27,7 +33,11 @@ VALUES = {
         "profiles": {
             "default": {},
             PROFILE: {
-                "storage": {"sizeLimit": "1Gi", "persistent": {"keep": "1Gi", "share": "trusted"}}
+                # Twenty pods fit onto the node. The registry has no TLS.
+                "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
+                "startTimeout": 600,
+                "daemon": {"extraArgs": ["--insecure-registry=10.96.0.0/12"]},
+                "storage": {"sizeLimit": "1Gi", "persistent": {"keep": "1Gi", "share": "trusted"}},
             },
         }
     }
@@ -162,14 +172,22 @@ def test_a_restarted_sidecar_keeps_the_images_and_containers_of_its_pod(
     assert in_container(cluster, namespace, "first", "job", secret) == "secret\n"
 
 
-def test_a_sidecar_that_is_killed_during_a_build_leaves_its_store_to_the_next_job(
-    cluster: Cluster, namespace: str
+@pytest.mark.parametrize("killed", ["dockerd", "the sidecar", "containerd", "kubelet"])
+def test_what_is_killed_during_a_build_leaves_the_store_to_the_next_job(
+    cluster: Cluster, namespace: str, killed: str
 ) -> None:
+    """The last two are parts of the node."""
     build_first(cluster, namespace)
     hold(cluster, namespace)
-    cluster.ctr("task", "kill", "--signal=SIGKILL", container_id(cluster, namespace, "first"))
-    until(lambda: restarts(cluster, namespace, "first") == 1, "the restart", seconds=120)
-    seconds_to_delete(cluster, namespace, "first", bound=60)
+    if killed == "dockerd":
+        in_container(cluster, namespace, "first", "dind", "kill -9 $(pidof dockerd)")
+    elif killed == "the sidecar":
+        cluster.ctr("task", "kill", "--signal=SIGKILL", container_id(cluster, namespace, "first"))
+    else:
+        cluster.restart(killed)
+    if killed in ("dockerd", "the sidecar"):
+        until(lambda: restarts(cluster, namespace, "first") == 1, "the restart", seconds=120)
+    delete(cluster, namespace, "first")
     start(cluster, namespace, "second", profile=PROFILE)
     assert store(cluster, namespace, "second") == "0: warm (1 job before)"
     in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
@@ -187,6 +205,97 @@ def test_a_pod_that_is_deleted_by_force_during_a_build_leaves_its_store_to_the_n
     start(cluster, namespace, "second", profile=PROFILE)
     assert store(cluster, namespace, "second") == "0: warm (1 job before)"
     in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
+
+
+def test_a_pod_that_is_deleted_during_a_pull_leaves_its_store_to_the_next_job(
+    cluster: Cluster, namespace: str
+) -> None:
+    registry = start_registry(cluster, namespace, "registry.test:5000")
+    image = f"{registry.address}:{registry.port}/large"
+    build_first(cluster, namespace)
+    large = f"{MAKE_CONTEXT}dd if=/dev/urandom of=data bs=1M count=100 2>/dev/null\n"
+    large += f"echo COPY data /data >>Dockerfile\ndocker build --quiet --tag {image} ."
+    in_container(cluster, namespace, "first", "job", f"{large}\ndocker push --quiet {image}")
+    in_container(cluster, namespace, "first", "job", f"docker image rm {image}")
+    pull = f"{{ docker pull {image}; }} >/tmp/pulled 2>&1 </dev/null &"
+    in_container(
+        cluster, namespace, "first", "job", f"{pull}\nuntil [ -s /tmp/pulled ]; do :; done"
+    )
+    delete(cluster, namespace, "first")
+
+    start(cluster, namespace, "second", profile=PROFILE)
+    assert store(cluster, namespace, "second") == "0: warm (1 job before)"
+    in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
+    run = f"docker pull --quiet {image} && docker run --rm {image} cat /said"
+    answer = in_container(cluster, namespace, "second", "job", run)
+    assert answer == f"{image}\na build step ran\n"
+
+
+def test_a_full_disk_fails_the_build_and_keeps_what_was_complete(
+    cluster: Cluster, namespace: str
+) -> None:
+    with small_disk(cluster, f"{DIRECTORY}/{namespace}"):
+        build_first(cluster, namespace)
+        fill = f"{MAKE_CONTEXT}echo 'RUN cat /dev/zero >/full' >>Dockerfile\n"
+        fill += "docker build --progress=plain . 2>&1 || true"
+        assert "No space left on device" in in_container(cluster, namespace, "first", "job", fill)
+        delete(cluster, namespace, "first")
+
+        start(cluster, namespace, "second", profile=PROFILE)
+        assert store(cluster, namespace, "second") == "0: warm (1 job before)"
+        in_container(cluster, namespace, "second", "job", BUILD_AGAIN)
+        run = "docker run --rm --pull=never made cat /said"
+        assert in_container(cluster, namespace, "second", "job", run) == "a build step ran\n"
+        delete(cluster, namespace, "second")
+
+
+@contextmanager
+def small_disk(cluster: Cluster, directory: str) -> Iterator[None]:
+    """A file system of 128 MB at a directory of the node."""
+    cluster.on_node("mkdir", "-p", directory)
+    cluster.on_node("mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", directory)
+    yield
+    cluster.on_node("umount", "--lazy", directory)
+
+
+def test_twenty_jobs_at_once_build_on_stores_of_their_own_which_shrink_to_the_limit_of_the_node(
+    warm: Product, cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    names = [f"job-{number}" for number in range(20)]
+    manifests = [using(PROFILE, job(name, f"{MAKE_IMAGE}{IDLE}")) for name in names]
+    create_all(cluster, namespace, manifests)
+    for name in names:
+        await_phase(cluster, namespace, name, "Running", seconds=900)
+    assert len({store(cluster, namespace, name).partition(":")[0] for name in names}) == len(names)
+    until(
+        lambda: all(has_image(cluster, namespace, name) for name in names),
+        "twenty builds",
+        seconds=900,
+        interval=5,
+    )
+    for name in names:
+        cluster.client.delete(f"/api/v1/namespaces/{namespace}/pods/{name}").raise_for_status()
+
+    values = tmp_path / "values.yaml"
+    values.write_text(json.dumps(VALUES | {"reclaimer": {"nodeLimit": "50M"}}))
+    warm.upgrade(values)
+    until(lambda: 0 < size(cluster, namespace) < 50_000_000, "smaller stores", seconds=300)
+
+
+def has_image(cluster: Cluster, namespace: str, name: str) -> bool:
+    return "made" in in_container(cluster, namespace, name, "job", "docker image ls")
+
+
+def size(cluster: Cluster, namespace: str) -> int:
+    """Bytes of all stores of a namespace."""
+    used = cluster.on_node("du", "-s", "-B1", f"{DIRECTORY}/{namespace}")
+    return int(used.split()[0])
+
+
+def delete(cluster: Cluster, namespace: str, name: str) -> None:
+    """Deletes a pod and waits until its store is free."""
+    seconds_to_delete(cluster, namespace, name, bound=60)
+    await_free(cluster, namespace)
 
 
 def hold(cluster: Cluster, namespace: str) -> None:
