@@ -12,8 +12,8 @@ Exit codes:
   2   a pod is denied; check: something is broken
   64  the command line is wrong
   65  the input is wrong: a manifest or the configuration file
-  66  explain: the cluster has no such pod
-  69  the cluster cannot be reached
+  66  the cluster has no such pod, or the pod no Docker daemon of its own
+  69  the cluster cannot be reached, or the Docker daemon of a pod does not answer
   74  the output cannot be written
   77  the cluster does not let you read what is needed
   78  serve: no usable certificate, configuration file or address
@@ -25,6 +25,10 @@ COMMANDS = {
     "inject": Command("webhook.cli.inject", "Inject Docker into manifests, offline."),
     "explain": Command("webhook.cli.explain.command", "Explain why pods are injected or not."),
     "check": Command("webhook.cli.check.command", "Check the webhook of a cluster."),
+    "ps": Command("webhook.cli.inside.command", "List the containers in a pod's daemon."),
+    "images": Command("webhook.cli.inside.command", "List the images in a pod's daemon."),
+    "df": Command("webhook.cli.inside.command", "Show the image store of a pod, and its use."),
+    "logs": Command("webhook.cli.inside.command", "Print the log of a pod's daemon."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
     "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),

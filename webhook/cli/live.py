@@ -38,15 +38,31 @@ class NotAllowed(click.ClickException):
     exit_code = os.EX_NOPERM
 
 
+class NoSuchPod(click.ClickException):
+    """The cluster has no such pod."""
+
+    exit_code = os.EX_NOINPUT
+
+
+_READER = (
+    "the chart's rbac.reader.create=true creates a ClusterRole for all that this command reads, "
+    "and rbac.reader.subjects binds it"
+)
+
+
 class LiveCluster:
     """The objects of a cluster that concern the webhook, as the Kubernetes client's models.
+
+    `rights` is the end of the message about a missing right: how to get it.
 
     Raises:
         Unavailable: the cluster cannot be reached; every method raises it.
         NotAllowed: the user may not read the object; every method raises it.
     """
 
-    def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
+    def __init__(
+        self, kubeconfig: Path | None, context: str | None, *, rights: str = _READER
+    ) -> None:
         if kubeconfig is not None and not kubeconfig.is_file():
             raise BadInput(f"{kubeconfig}: cannot be read: no such file")
         try:
@@ -54,6 +70,7 @@ class LiveCluster:
         except ClusterError as error:
             raise Unavailable(f"{error}; --kubeconfig names a file with access") from error
         self._access.configuration.client_side_validation = False
+        self.rights = rights
         self._server = self._access.configuration.host
         self._core = client.CoreV1Api(self._access)
         self._admission = client.AdmissionregistrationV1Api(self._access)
@@ -143,18 +160,19 @@ class LiveCluster:
 
     def _rejection(self, action: str, error: RejectedError) -> click.ClickException:
         if error.status == HTTPStatus.FORBIDDEN:
-            return NotAllowed(
-                f"you may not {action}; the chart's rbac.reader.create=true creates a ClusterRole "
-                "for all that this command reads, and rbac.reader.subjects binds it"
-            )
+            return NotAllowed(f"you may not {action}; {self.rights}")
         if error.status == HTTPStatus.UNAUTHORIZED:
-            return Unavailable(
-                f"{self._server} does not know you (401 Unauthorized); renew the credentials of "
-                "the kubeconfig"
-            )
+            return self.unknown_user()
         answer = f"{error.status} {error.reason}".rstrip()
         kind = _NotFound if error.status == HTTPStatus.NOT_FOUND else Unavailable
         return kind(f"{self._server} answered {answer}; is it a Kubernetes API server?")
+
+    def unknown_user(self) -> Unavailable:
+        """Make the error for credentials that the API server does not accept."""
+        return Unavailable(
+            f"{self._server} does not know you (401 Unauthorized); renew the credentials of the "
+            "kubeconfig"
+        )
 
 
 def is_ready(pod: client.V1Pod) -> bool:
@@ -187,6 +205,18 @@ def container_statuses(pod: client.V1Pod) -> list[client.V1ContainerStatus]:
 def stopped_state(status: client.V1ContainerStatus) -> Any:  # noqa: ANN401 - one of two models
     """Return the state of a container that does not run, with reason and message."""
     return status.state and (status.state.waiting or status.state.terminated)
+
+
+def container_state(pod: client.V1Pod, name: str) -> str:
+    """Say whether a container of a pod runs, and why not."""
+    for status in container_statuses(pod):
+        if status.name == name:
+            stopped = stopped_state(status)
+            if stopped is None:
+                return f"container {name} is running"
+            words = filter(None, (stopped.reason, stopped.message))
+            return printable(f"container {name}: {' '.join(words)}")
+    return f"container {name} has not started; the pod {printable(pod_state(pod))}"
 
 
 def _namespace_of_context(kubeconfig: Path | None, context: str | None) -> str:

@@ -14,6 +14,8 @@ from webhook.config.loading import LARGEST
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
+_POD_PREFIXES = ("pod/", "pods/", "po/")
+
 
 def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value not in (None, "true", "false"):
@@ -83,6 +85,15 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
         ),
         config_option,
     )
+
+
+def pod_name(argument: str, context: click.Context) -> str:
+    """Return the name in the argument POD, which may be written as pod/POD."""
+    for prefix in _POD_PREFIXES:
+        argument = argument.removeprefix(prefix)
+    if not argument or "/" in argument:
+        raise click.UsageError(f"{argument!r} is not a pod (accepted: POD, pod/POD).", context)
+    return argument
 
 
 def read_config(path: Path | None) -> Config:

@@ -90,6 +90,16 @@ def fetch(request: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the clie
         return request(_request_timeout=_TIMEOUT)
 
 
+def fetch_bytes(request: Callable[..., Any]) -> bytes:
+    """Send one request, whose arguments are bound, and return the body of the response.
+
+    Raises the errors of `send`.
+    """
+    with _translated_errors():
+        answer = request(_preload_content=False, _request_timeout=_TIMEOUT)
+        return bytes(answer.data)
+
+
 def watch(list_request: Callable[..., Any], name: str) -> Iterator[None]:
     """Watch one object by a request that lists its kind; ends after five minutes.
 

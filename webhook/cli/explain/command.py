@@ -9,12 +9,11 @@ from webhook.cli.explain.explanation import Explanation, draw, explain_admission
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
 from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifest
-from webhook.cli.options import access_options, input_options, read_config
+from webhook.cli.options import access_options, input_options, pod_name, read_config
 from webhook.config import Config
 from webhook.injection import Outcome
 
 _EXIT_CODES = {Outcome.INJECTED: 0, Outcome.SKIPPED: 1, Outcome.DENIED: 2}
-_POD_PREFIXES = ("pod/", "pods/", "po/")
 
 
 @click.command()
@@ -67,20 +66,12 @@ def explain(
         from webhook.cli.explain import live_pod  # noqa: PLC0415 - imports the Kubernetes client
         from webhook.cli.live import LiveCluster  # noqa: PLC0415
 
-        name = _pod_name(pod, context_of_click)
+        name = pod_name(pod, context_of_click)
         cluster = LiveCluster(kubeconfig, context)
         home = namespace or cluster.namespace_of_context
         explanations = [live_pod.explain_pod(cluster, home, name, config, config_file)]
     click.echo(draw(explanations))
     context_of_click.exit(max(_EXIT_CODES[explanation.outcome] for explanation in explanations))
-
-
-def _pod_name(argument: str, context: click.Context) -> str:
-    for prefix in _POD_PREFIXES:
-        argument = argument.removeprefix(prefix)
-    if not argument or "/" in argument:
-        raise click.UsageError(f"{argument!r} is not a pod (accepted: POD, pod/POD).", context)
-    return argument
 
 
 def _explain_files(

@@ -1,10 +1,8 @@
 """Explains a pod of a cluster: what was injected, or why nothing was."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
 import msgspec
 from kubernetes.client import V1MutatingWebhookConfiguration as WebhookConfiguration
 from kubernetes.client import V1Namespace, V1Pod
@@ -29,9 +27,8 @@ from webhook.cli.live import (
     POD_SECURITY,
     STRICT_LEVELS,
     LiveCluster,
-    container_statuses,
-    pod_state,
-    stopped_state,
+    NoSuchPod,
+    container_state,
 )
 from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
 from webhook.cli.manifests.objects import Object, Template
@@ -44,12 +41,6 @@ from webhook.injection.existing import ExistingInjection, find_existing_injectio
 from webhook.injection.inject import InjectionStatus
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
-
-
-class NoSuchPod(click.ClickException):
-    """The cluster has no such pod."""
-
-    exit_code = os.EX_NOINPUT
 
 
 class _Case(Struct, frozen=True):
@@ -114,7 +105,7 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
         ("mode", existing.mode.value),
         ("image", printable(image)),
         ("containers with Docker", listed(containers)),
-        ("state", _container_state(case.pod, existing.container.name)),
+        ("state", container_state(case.pod, existing.container.name)),
     ]
     detail = f"mode {existing.mode.value}"
     try:
@@ -144,17 +135,6 @@ def _contradictions(status: InjectionStatus, found: InjectionStatus) -> Iterator
                 f"annotation {STATUS} contradicts the pod: {name} {printable(claimed)} "
                 f"(in the pod: {printable(actual)})"
             )
-
-
-def _container_state(pod: V1Pod, name: str) -> str:
-    for status in container_statuses(pod):
-        if status.name == name:
-            stopped = stopped_state(status)
-            if stopped is None:
-                return f"container {name} is running"
-            words = filter(None, (stopped.reason, stopped.message))
-            return printable(f"container {name}: {' '.join(words)}")
-    return f"container {name} has not started; the pod {printable(pod_state(pod))}"
 
 
 def _admission(case: _Case) -> Admission | NotSent:

@@ -1,0 +1,495 @@
+"""`ps`, `images`, `df` and `logs` against a server that answers as an API server would."""
+
+import base64
+import hashlib
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from cli.running import run
+from click.testing import Result
+from msgspec import Struct, field
+
+from webhook.cli.inside import daemon
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{{name: c, context: {{cluster: c, user: u, namespace: ci}}}}]
+clusters: [{{name: c, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
+users: [{{name: u, user: {{}}}}]
+"""
+MANIFEST = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: job, namespace: ci, annotations: {dind.io/inject: "true"}}
+spec:
+  containers:
+  - name: build
+    image: docker:29-cli
+"""
+RUNNING = {"name": "dind", "restartCount": 0, "ready": True, "image": "", "imageID": ""}
+CONTAINERS = [
+    {
+        "ID": "0123456789ab",
+        "Names": "web",
+        "Image": "registry.example.com/team/project/application:1.2.3-20260101",
+        "Command": '"/bin/sleep 1000"',
+        "State": "running",
+        "Status": "Up 3 minutes",
+        "CreatedAt": "2026-01-01 00:00:00 +0000 UTC",
+        "Ports": "",
+    },
+    {"ID": "1", "Names": "\x1b[31mred[bold]", "Image": "a", "Status": "Exited (0)", "Command": "x"},
+]
+IMAGES = [{"ID": "sha256:0123456789abcdef", "Repository": "made", "Tag": "latest", "Size": "4MB"}]
+USAGE = [
+    {"Type": kind, "TotalCount": "1", "Active": "1", "Size": "4.2MB", "Reclaimable": "0B (0%)"}
+    for kind in ("Images", "Containers", "Local Volumes", "Build Cache")
+]
+PS = """\
+NAME               IMAGE                         STATUS        COMMAND
+web                registry.example.com/team/pr  Up 3 minutes  "/bin/sleep 1000"
+                   oject/application:1.2.3-2026
+                   0101
+\\x1b[31mred[bold]  a                             Exited (0)    x
+"""
+WARM = "{storage: {persistent: {share: trusted}}}"
+STORES = "/var/lib/dind-webhook/ci/default"
+SUCCESS = {"status": "Success"}
+
+
+def lines(items: list[dict[str, str]]) -> bytes:
+    return "".join(f"{json.dumps(item)}\n" for item in items).encode()
+
+
+def failure(code: int) -> dict[str, Any]:
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    return {"status": "Failure", "message": "ended", "details": {"causes": causes}}
+
+
+class World(Struct):
+    """What the server has, and the commands that it was sent."""
+
+    pod: dict[str, Any] | None
+    output: bytes = b""
+    errors: bytes = b""
+    status: dict[str, Any] | None = field(default_factory=lambda: SUCCESS)
+    rejection: int = 0
+    rejects: str = "/exec"
+    log: bytes = b""
+    silence: float = 0
+    commands: list[list[str]] = field(default_factory=list)
+    queries: list[dict[str, list[str]]] = field(default_factory=list)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    world: World
+
+    def do_GET(self) -> None:
+        url, world = urlsplit(self.path), self.world
+        if world.rejection and url.path.endswith(world.rejects):
+            self._send(world.rejection, {"kind": "Status", "message": "no \x1b[31mway"})
+        elif url.path.endswith("/exec"):
+            world.commands.append(parse_qs(url.query)["command"])
+            self._execute()
+        elif url.path.endswith("/log"):
+            world.queries.append(parse_qs(url.query))
+            self._send(200, world.log)
+        elif world.pod is None:
+            self._send(404, {"kind": "Status", "message": "not found"})
+        else:
+            self._send(200, world.pod)
+
+    def _send(self, status: int, body: object) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _execute(self) -> None:
+        """Upgrades to a WebSocket (RFC 6455), and sends frames as the kubelet does."""
+        world = self.world
+        time.sleep(world.silence)
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.send_header("Sec-WebSocket-Accept", accept)
+        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
+        self.end_headers()
+        half = len(world.output) // 2
+        frames = [
+            b"\1",  # the kubelet opens each channel with an empty frame
+            b"\1" + world.output[:half],
+            b"\2" + world.errors,
+            b"\1" + world.output[half:],
+        ]
+        if world.status is not None:
+            frames.append(b"\3" + json.dumps(world.status).encode())
+        for data in frames:
+            self.wfile.write(b"\x82\x7f" + len(data).to_bytes(8) + data)
+        self.wfile.write(b"\x88\0")
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def made(manifest: str = MANIFEST, *options: str, **status: Any) -> dict[str, Any]:
+    """An injected pod whose daemon runs."""
+    result = run("inject", "-f", "-", "-o", "json", *options, stdin=manifest)
+    assert result.exit_code == 0, result.stderr
+    pod: dict[str, Any] = json.loads(result.stdout)
+    state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+    container = {**RUNNING, "state": state, **status}
+    pod["status"] = {"phase": "Running", "initContainerStatuses": [container]}
+    return pod
+
+
+def configuration(tmp_path: Path, profile: str) -> str:
+    """The flag for a configuration file with this profile as the default."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"apiVersion: dind.io/v1alpha1\nprofiles: {{default: {profile}}}\n"
+        "policy: {profiles: {'*': [default]}}\n"
+    )
+    return f"--config={path}"
+
+
+Inside = Callable[..., Result]
+
+
+@pytest.fixture
+def world() -> World:
+    return World(made())
+
+
+@pytest.fixture
+def inside(tmp_path: Path, world: World) -> Iterator[Inside]:
+    """Runs a command against the server."""
+    handler = type("Handler", (_Handler,), {"world": world})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        path = tmp_path / "kubeconfig"
+        path.write_text(KUBECONFIG.format(port=server.server_port))
+        yield lambda command, *more: run(command, "job", "--kubeconfig", path, *more)
+        server.shutdown()
+
+
+def test_ps_lists_nested_containers_within_80_columns(world: World, inside: Inside) -> None:
+    """Foreign text is neither markup nor reaches the terminal as an escape sequence."""
+    world.output = lines(CONTAINERS)
+    result = inside("ps")
+
+    assert (result.stdout, result.stderr, result.exit_code) == (PS, "", 0)
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_docker_is_asked_at_the_socket_of_the_pod(
+    tmp_path: Path, world: World, inside: Inside
+) -> None:
+    world.pod = made(MANIFEST, configuration(tmp_path, "{socket: {directory: /run/ci}}"))
+    inside("ps")
+
+    (command,) = world.commands
+    docker = command.index("docker")
+    assert command[:docker] == [
+        *("env", "DOCKER_CONFIG=/var/dind/docker-config"),
+        *("timeout", "-s", "KILL", "20"),
+    ]
+    assert command[docker + 1 :] == [
+        *("--host=unix:///run/ci/docker.sock", "container", "ls", "--all"),
+        *("--format", "json"),
+    ]
+
+
+def test_ps_prints_json(world: World, inside: Inside) -> None:
+    world.output = lines(CONTAINERS)
+    result = inside("ps", "-o", "json")
+
+    data = json.loads(result.stdout)
+    assert (data["namespace"], data["pod"]) == ("ci", "job")
+    assert [container["name"] for container in data["containers"]] == ["web", "\x1b[31mred[bold]"]
+    assert set(data["containers"][0]) == {
+        *("id", "name", "image", "command", "state", "status", "created", "ports"),
+    }
+    assert "\x1b" not in result.stdout
+
+
+def test_images_are_listed(world: World, inside: Inside) -> None:
+    world.output = lines(IMAGES)
+
+    text = inside("images").stdout
+    assert text.splitlines() == [
+        "REPOSITORY  TAG     ID            SIZE",
+        "made        latest  0123456789ab  4MB",
+    ]
+    (image,) = json.loads(inside("images", "-o", "json").stdout)["images"]
+    assert image["id"] == "sha256:0123456789abcdef"
+
+
+def test_df_names_the_image_store_and_what_uses_it(world: World, inside: Inside) -> None:
+    world.output = lines(USAGE)
+    result = inside("df")
+
+    assert result.stdout.splitlines()[:4] == [
+        "Image store: emptyDir, at most 20Gi",
+        "",
+        "TYPE           TOTAL  ACTIVE  SIZE   RECLAIMABLE",
+        "Images         1      1       4.2MB  0B (0%)",
+    ]
+    assert json.loads(inside("df", "-o", "json").stdout)["store"] == {
+        "kind": "emptyDir",
+        "limit": "20Gi",
+        "name": "",
+        "directory": "",
+        "state": "",
+    }
+
+
+def test_df_names_the_pvc(tmp_path: Path, world: World, inside: Inside) -> None:
+    claim = "{storage: {sizeLimit: 40Gi, volumeClaimTemplate: {spec: {storageClassName: fast}}}}"
+    world.pod = made(MANIFEST, configuration(tmp_path, claim))
+
+    first = inside("df").stdout.splitlines()[0]
+    assert first == "Image store: PVC job-dind-storage, requests 40Gi"
+
+
+@pytest.mark.parametrize(
+    ("log", "store"),
+    [
+        (
+            f"dind-start: image store {STORES}/0: warm (3 jobs before)\n",
+            (f"{STORES}/0", "warm (3 jobs before)"),
+        ),
+        (
+            (
+                f"dind-start: image store {STORES}/0 is not used again: old\n"
+                f"dind-start: image store {STORES}/1: fresh\n"
+            ),
+            (f"{STORES}/1", "fresh"),
+        ),
+        (
+            (
+                f"dind-start: no image store in {STORES}: no flock; this pod starts with an empty "
+                "one of its own\n"
+            ),
+            (STORES, "not used: no flock; this pod starts with an empty one of its own"),
+        ),
+        (
+            "time=... level=info\n",
+            (STORES, "unknown: the log of the sidecar no longer begins with it"),
+        ),
+    ],
+    ids=["warm", "a store set aside", "no store", "a rotated log"],
+)
+def test_df_names_the_warm_store_and_its_state(
+    tmp_path: Path, world: World, inside: Inside, log: str, store: tuple[str, str]
+) -> None:
+    world.pod = made(MANIFEST, configuration(tmp_path, WARM))
+    world.log = log.encode()
+
+    assert inside("df").stdout.splitlines()[:2] == [
+        f"Image store: {store[0]} on the node",
+        f"State: {store[1]}",
+    ]
+
+
+def test_df_works_without_the_right_to_read_logs(
+    tmp_path: Path, world: World, inside: Inside
+) -> None:
+    world.pod = made(MANIFEST, configuration(tmp_path, WARM))
+    world.output, world.rejects, world.rejection = lines(USAGE), "/log", 403
+
+    result = inside("df")
+    assert result.exit_code == 0
+    assert "State: unknown: you may not read logs of pods in namespace ci" in result.stdout
+
+
+def test_logs_are_printed_without_escape_sequences(world: World, inside: Inside) -> None:
+    world.log = b"first\n\x1b]0;title\x07 a\tb \xff\r\n"
+    result = inside("logs", "--tail", "7")
+
+    assert result.stdout == "first\n\\x1b]0;title\\x07 a    b \N{REPLACEMENT CHARACTER}\n"
+    assert world.queries[0]["tailLines"] == ["7"]
+    lines_of_json = json.loads(inside("logs", "-o", "json").stdout)["lines"]
+    assert lines_of_json[0] == "first"
+
+
+def test_logs_of_an_ended_daemon_are_printed(world: World, inside: Inside) -> None:
+    terminated = {"exitCode": 1, "reason": "Error"}
+    world.pod, world.log = made(state={"terminated": terminated}), b"failed\n"
+
+    assert inside("logs").stdout == "failed\n"
+
+
+def test_the_log_from_before_a_restart_needs_a_restart(world: World, inside: Inside) -> None:
+    result = inside("logs", "--previous")
+    assert result.exit_code == 69
+    assert result.stderr == "Error: pod ci/job: container dind was not restarted\n"
+
+    world.pod, world.log = made(restartCount=1), b"before\n"
+    assert inside("logs", "--previous").stdout == "before\n"
+    assert world.queries[-1]["previous"] == ["true"]
+
+
+COMMANDS = ("ps", "images", "df", "logs")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_missing_pod_is_named(world: World, inside: Inside, command: str) -> None:
+    world.pod = None
+    result = inside(command)
+    assert (result.exit_code, result.stderr) == (66, "Error: namespace ci has no pod job\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_pod_without_a_daemon_is_named(world: World, inside: Inside, command: str) -> None:
+    assert world.pod is not None
+    del world.pod["spec"]["initContainers"]
+    result = inside(command)
+    assert result.exit_code == 66
+    assert result.stderr == (
+        "Error: pod ci/job has no injected Docker daemon; dind-webhook explain job -n ci says why\n"
+    )
+
+
+def test_a_pod_of_mode_node_is_named(tmp_path: Path, world: World, inside: Inside) -> None:
+    world.pod = made(MANIFEST, configuration(tmp_path, "{mode: node}"))
+    result = inside("ps")
+    assert result.exit_code == 66
+    assert "uses the Docker daemon of its node (mode node)" in result.stderr
+    assert world.commands == []
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"waiting": {"reason": "PodInitializing"}}, "container dind: PodInitializing"),
+        ({"terminated": {"exitCode": 0, "reason": "Completed"}}, "container dind: Completed"),
+    ],
+)
+def test_a_daemon_that_does_not_run_is_named(
+    world: World, inside: Inside, state: dict[str, Any], words: str
+) -> None:
+    world.pod = made(state=state)
+    result = inside("ps")
+    assert result.exit_code == 69
+    assert result.stderr == f"Error: pod ci/job: the daemon does not run; {words}\n"
+    assert world.commands == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_pod_that_has_not_started_is_named(world: World, inside: Inside, command: str) -> None:
+    assert world.pod is not None
+    world.pod["status"] = {"phase": "Pending"}
+    result = inside(command)
+    assert result.exit_code == 69
+    assert "container dind has not started; the pod is Pending, not ready" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "rejects", "right"),
+    [
+        ("ps", "/exec", "get and create on pods/exec"),
+        ("df", "/exec", "get and create on pods/exec"),
+        ("logs", "/log", "get on pods/log"),
+    ],
+)
+def test_a_missing_right_is_named(
+    world: World, inside: Inside, command: str, rejects: str, right: str
+) -> None:
+    world.rejection, world.rejects = 403, rejects
+    result = inside(command)
+    assert result.exit_code == 77
+    assert f"pods in namespace ci: the right {right} is missing" in result.stderr
+    assert "rbac.reader" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("rejection", "code", "words"),
+    [
+        (401, 69, "does not know you (401 Unauthorized)"),
+        (404, 69, "cannot exec into pod ci/job: 404 Not Found: no ?[31mway"),
+        (500, 69, "cannot exec into pod ci/job: 500 Internal Server Error: no ?[31mway"),
+    ],
+)
+def test_other_answers_of_the_api_server_are_errors(
+    world: World, inside: Inside, rejection: int, code: int, words: str
+) -> None:
+    world.rejection = rejection
+    result = inside("ps")
+    assert (result.exit_code, result.stderr.count("\n")) == (code, 1)
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"status": failure(137)}, "does not answer: nothing within 20 s"),
+        (
+            {"status": failure(1), "errors": b"Cannot connect \x1b[31m\n"},
+            "docker in container dind ended with exit code 1: Cannot connect \\x1b[31m",
+        ),
+        (
+            {"status": {"status": "Failure", "message": "no executable"}},
+            "the command could not be started: no executable",
+        ),
+        ({"status": None}, "the connection ended before the command"),
+        ({"output": b"<html>"}, "printed something else than JSON"),
+        ({"output": b'{"ID": 7}'}, "printed something else than JSON"),
+        ({"output": b"\xff"}, "printed something else than JSON"),
+        ({"output": b" " * 5_000_000}, "its output is longer than 4194304 bytes"),
+    ],
+)
+def test_a_docker_that_fails_is_named(
+    world: World, inside: Inside, change: dict[str, Any], words: str
+) -> None:
+    for name, value in change.items():
+        setattr(world, name, value)
+    result = inside("ps")
+    assert (result.exit_code, result.stdout) == (69, "")
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_kubelet_that_does_not_answer_is_named(
+    world: World, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_SECONDS_OF_CONNECTION", -19)
+    world.silence = 3
+    began = time.monotonic()
+    result = inside("ps")
+    assert time.monotonic() - began < 2.5
+    assert result.exit_code == 69
+    assert "docker in container dind does not answer" in result.stderr
+
+
+def test_an_api_server_that_is_not_reached_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG.format(port=1))
+    result = run("ps", "job", "--kubeconfig", path)
+    assert result.exit_code == 69
+    assert "http://127.0.0.1:1 cannot be reached" in result.stderr
+
+
+def test_an_empty_daemon_has_a_header_only(inside: Inside) -> None:
+    assert inside("images").stdout == "REPOSITORY  TAG  ID  SIZE\n"
+
+
+@pytest.mark.parametrize("argument", ["deployment/a", "pod/"])
+def test_other_objects_than_pods_are_bad_usage(argument: str) -> None:
+    assert run("ps", argument).exit_code == 64
