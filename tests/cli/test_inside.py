@@ -346,6 +346,34 @@ def test_the_log_from_before_a_restart_needs_a_restart(world: World, inside: Ins
     assert world.queries[-1]["previous"] == ["true"]
 
 
+def test_a_log_that_is_cut_gets_a_warning(
+    world: World, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API server keeps the beginning of what it was asked for."""
+    monkeypatch.setattr(daemon, "LONGEST_LOG", 6)
+    world.log = b"first\n"
+
+    result = inside("logs")
+    assert world.queries[0]["limitBytes"] == ["6"]
+    assert (result.exit_code, result.stdout) == (0, "first\n")
+    assert result.stderr == (
+        "Warning: the log ends here, after 6 bytes; a smaller --tail prints its end\n"
+    )
+
+
+def test_tables_are_bounded(world: World, inside: Inside) -> None:
+    """A pod may print anything, and a table of a million lines takes minutes."""
+    long = {"Names": "x" * 1_000_000}
+    world.output = lines([long]) + b"{}\n" * 500_000
+    began = time.monotonic()
+    result = inside("ps")
+
+    assert time.monotonic() - began < 30  # seconds; without the bound, 280
+    assert result.stdout.splitlines()[-1] == "499001 more; -o json prints all of them"
+    assert result.stdout.count("x") == 197
+    assert len(json.loads(inside("ps", "-o", "json").stdout)["containers"]) == 500_001
+
+
 COMMANDS = ("ps", "images", "df", "logs")
 
 

@@ -51,7 +51,7 @@ class PodAccess(LiveCluster):
         longest: int,
         tail: int | None = None,
         previous: bool = False,
-    ) -> str:
+    ) -> bytes:
         """Read the log of a container: its last `tail` lines, of which `longest` bytes."""
         namespace, name = pod
         request = partial(
@@ -65,7 +65,7 @@ class PodAccess(LiveCluster):
         )
         read = partial(fetch_bytes, request)
         text: bytes = self._inside("read logs of", "get on pods/log", pod, read)
-        return text.decode(errors="replace")
+        return text
 
     def _inside(
         self, verb: str, right: str, pod: tuple[str, str], request: Callable[[], Any]

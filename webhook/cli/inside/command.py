@@ -12,12 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from webhook.cli.inside import daemon
 from webhook.cli.inside.access import PodAccess
 from webhook.cli.inside.daemon import Daemon, Store, as_data, find_daemon
 from webhook.cli.options import access_options, combined, pod_name
 from webhook.config.wording import printable
 
-_MOST_LINES = 100_000
+_MOST_LINES = 100_000  # of a log
+# A pod may print anything, and rich would draw a million rows for minutes.
+_MOST_ROWS = 1000
+_LONGEST_CELL = 200  # characters
 _EXEC_RIGHTS = (
     "this command needs a role in the namespace with get on pods, and get and create on pods/exec"
 )
@@ -122,12 +126,18 @@ def logs(
     Needs your own right to read logs in the namespace.
     """
     found = _daemon(context_of_click, _LOG_RIGHTS, **options)
-    lines = found.log(tail, previous=previous)
+    log = found.log(tail, previous=previous)
+    lines = log.decode(errors="replace").splitlines()
     if output == "json":
         _print_json(found, lines=lines)
-        return
-    for line in lines:
-        click.echo(printable(line.expandtabs()))
+    else:
+        for line in lines:
+            click.echo(printable(line.expandtabs()))
+    if len(log) >= daemon.LONGEST_LOG:
+        click.echo(
+            f"Warning: the log ends here, after {len(log)} bytes; a smaller --tail prints its end",
+            err=True,
+        )
 
 
 def _daemon(
@@ -169,9 +179,16 @@ def table(header: Line, lines: Sequence[Line]) -> str:
     made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in header:
         made.add_column(title, overflow="fold")
-    for line in lines:
-        made.add_row(*(Text(printable(cell)) for cell in line))
+    for line in lines[:_MOST_ROWS]:
+        made.add_row(*(Text(_shortened(printable(cell))) for cell in line))
     console = Console(width=shutil.get_terminal_size((80, 24)).columns, color_system=None)
     with console.capture() as capture:
         console.print(made)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    written = [line.rstrip() for line in capture.get().splitlines()]
+    if len(lines) > _MOST_ROWS:
+        written.append(f"{len(lines) - _MOST_ROWS} more; -o json prints all of them")
+    return "\n".join(written)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."

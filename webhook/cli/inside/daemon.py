@@ -20,7 +20,7 @@ from webhook.injection.socket_address import socket_address
 _SECONDS = 20  # in the container; `docker system df` reads the whole image store
 _SECONDS_OF_CONNECTION = 10
 _LONGEST_OUTPUT = 4 * 1024 * 1024  # bytes
-_LONGEST_LOG = 4 * 1024 * 1024
+LONGEST_LOG = 4 * 1024 * 1024
 _LONGEST_START_OF_LOG = 16 * 1024
 _DEFAULT_DIRECTORY = "/var/run"  # of dockerd, if another webhook has dropped its arguments
 # As in dind-wait.sh: not the one in a home directory, which may be a volume of the job.
@@ -113,8 +113,8 @@ class Daemon(Struct, frozen=True):
         """List what uses the disk."""
         return self._docker(Usage, "system", "df")
 
-    def log(self, tail: int, *, previous: bool) -> list[str]:
-        """Read the last lines of the daemon's log, oldest first, with any characters."""
+    def log(self, tail: int, *, previous: bool) -> bytes:
+        """Read the last lines of the daemon's log, of which the first LONGEST_LOG bytes."""
         name = self.injection.container.name
         found = [status for status in container_statuses(self.pod) if status.name == name]
         restarts = found[0].restart_count if found else 0
@@ -122,8 +122,7 @@ class Daemon(Struct, frozen=True):
             raise Unavailable(f"{describe(self.pod)}: container {name} was not restarted")
         if not found or (not restarts and found[0].state and found[0].state.waiting):
             raise self._not_running()
-        text = self.access.log(self.place, name, tail=tail, longest=_LONGEST_LOG, previous=previous)
-        return text.splitlines()
+        return self.access.log(self.place, name, tail=tail, longest=LONGEST_LOG, previous=previous)
 
     def store(self) -> Store:
         """Find the image store in the pod's spec, and the state of a warm one in the log."""
@@ -153,7 +152,7 @@ class Daemon(Struct, frozen=True):
             )
         except click.ClickException as error:
             return Store("node", directory=directory, state=f"unknown: {error.message}")
-        return warm_store(directory, text)
+        return warm_store(directory, text.decode(errors="replace"))
 
     def _docker(self, kind: type[T], *words: str) -> list[T]:
         """Run a command of the Docker CLI that prints one object of JSON a line."""
