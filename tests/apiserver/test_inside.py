@@ -24,7 +24,7 @@ def _run(kubeconfig: Path, namespace: str, command: str) -> "subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
 
 
