@@ -211,7 +211,7 @@ def test_a_pod_that_is_deleted_during_a_pull_leaves_its_store_to_the_next_job(
     cluster: Cluster, namespace: str
 ) -> None:
     registry = start_registry(cluster, namespace, "registry.test:5000")
-    image = f"{registry.address}:{registry.port}/large"
+    image = f"{registry.address}:{registry.port}/large:1"
     build_first(cluster, namespace)
     large = f"{MAKE_CONTEXT}dd if=/dev/urandom of=data bs=1M count=100 2>/dev/null\n"
     large += f"echo COPY data /data >>Dockerfile\ndocker build --quiet --tag {image} ."
