@@ -74,7 +74,7 @@ class Hub:
     cache: Server
 
     def job(self, name: str, script: str, *, finds_origin: bool = True) -> dict[str, object]:
-        """A job that finds the cache and, unless told otherwise, the origin."""
+        """A job that finds the cache and, by default, the origin."""
         manifest = reaching(job(name, script), [self.origin] if finds_origin else [])
         return finding(self.product, manifest, CACHE)
 

@@ -117,7 +117,7 @@ class Registry(Model):
         default=None,
         description="A Secret of the type kubernetes.io/basic-auth in the pod's namespace, for the "
         "mirrors, or for the registry itself if there are none. The daemon sends it with each "
-        "request. Whoever can use the daemon can read it.",
+        "request. Anyone who can use the daemon can read it.",
     )
 
     @field_validator("mirrors")

@@ -1,6 +1,6 @@
 """What a store is on disk, and how it is locked: `<directory>/<namespace>/<profile>/<number>/`.
 
-Whatever does not have this shape is left alone. The start script of the sidecar (dind-store.sh)
+Anything else is left alone. The start script of the sidecar (dind-store.sh)
 makes the stores and takes them; it says what their files mean.
 """
 
