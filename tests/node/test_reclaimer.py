@@ -13,11 +13,11 @@ from node.doing import await_event, seconds_to_delete, start, using
 from node.injecting import MAKE_IMAGE, job
 from node.pods import completed
 from node.product import Product
+from node.shared_stores import DIRECTORY, is_free, on_store, upgraded
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("persistent")]
 
 PROFILE = "persistent"
-DIRECTORY = "/var/lib/dind-webhook"  # the default of hostPath
 ROUND = 10  # seconds
 VALUES = {
     "config": {
@@ -37,12 +37,8 @@ VALUES = {
 @pytest.fixture(scope="module")
 def persistent(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with a profile that keeps image stores on the node."""
-    values = tmp_path_factory.mktemp("values") / "values.yaml"
-    values.write_text(json.dumps(VALUES))
-    product.upgrade(values)
-    yield product
-    values.write_text("{}")
-    product.upgrade(values)
+    with upgraded(product, VALUES, tmp_path_factory.mktemp("values")) as with_stores:
+        yield with_stores
 
 
 def build(cluster: Cluster, namespace: str, name: str = "job") -> None:
@@ -55,18 +51,6 @@ def stores(cluster: Cluster, namespace: str) -> list[str]:
     """Names of the stores of a namespace, as a job sees them."""
     listed = cluster.on_node("sh", "-c", f"ls {DIRECTORY}/{namespace}/{PROFILE} 2>/dev/null; true")
     return listed.split()
-
-
-def on_store(cluster: Cluster, namespace: str, script: str) -> str:
-    """Runs a script on the node in the first store of a namespace."""
-    directory = f"{DIRECTORY}/{namespace}/{PROFILE}/0"
-    return cluster.on_node("sh", "-c", f"cd {directory} && {script}")
-
-
-def is_free(cluster: Cluster, namespace: str) -> bool:
-    """Whether no pod has the first store any more, and the last process of its pod has ended."""
-    look = "test -e pod || flock -n lock echo free || true"
-    return on_store(cluster, namespace, look) == "free\n"
 
 
 def test_store_of_a_deleted_namespace_is_gone_within_a_minute(cluster: Cluster) -> None:
@@ -91,20 +75,20 @@ def test_store_that_is_too_old_or_too_large_is_removed(
     cluster: Cluster, namespace: str, change: str
 ) -> None:
     build(cluster, namespace)
-    until(lambda: is_free(cluster, namespace), "the store to be free", seconds=120)
+    until(lambda: is_free(cluster, namespace, PROFILE), "the store to be free", seconds=120)
     time.sleep(2 * ROUND)
     assert stores(cluster, namespace) == ["0"]
-    on_store(cluster, namespace, change)
+    on_store(cluster, namespace, PROFILE, change)
     until(lambda: stores(cluster, namespace) == [], "the removal of the store", seconds=60)
 
 
 def test_store_in_use_is_left_alone(cluster: Cluster, namespace: str) -> None:
     start(cluster, namespace, "job", profile=PROFILE)
-    on_store(cluster, namespace, "touch -d '2 hours ago' lock")
-    on_store(cluster, namespace, "fallocate -l 160M data/filler")
+    on_store(cluster, namespace, PROFILE, "touch -d '2 hours ago' lock")
+    on_store(cluster, namespace, PROFILE, "fallocate -l 160M data/filler")
     time.sleep(3 * ROUND)
     assert stores(cluster, namespace) == ["0"]
-    assert not is_free(cluster, namespace)
+    assert not is_free(cluster, namespace, PROFILE)
 
 
 def test_forced_deletion_frees_the_store(cluster: Cluster, namespace: str) -> None:
@@ -112,17 +96,17 @@ def test_forced_deletion_frees_the_store(cluster: Cluster, namespace: str) -> No
     start(cluster, namespace, "job", profile=PROFILE)
     where = f"--namespace={namespace}"
     cluster.kubectl("delete", where, "pod", "job", "--force", "--grace-period=0")
-    until(lambda: is_free(cluster, namespace), "the store to be free", seconds=180)
+    until(lambda: is_free(cluster, namespace, PROFILE), "the store to be free", seconds=180)
     build(cluster, namespace, "next")
     assert stores(cluster, namespace) == ["0"]
-    assert on_store(cluster, namespace, "cat jobs") == "2\n"
+    assert on_store(cluster, namespace, PROFILE, "cat jobs") == "2\n"
 
 
 def test_pod_whose_store_is_too_large_is_deleted_with_an_event(
     cluster: Cluster, namespace: str
 ) -> None:
     start(cluster, namespace, "job", profile=PROFILE)
-    on_store(cluster, namespace, "fallocate -l 300M data/filler")
+    on_store(cluster, namespace, PROFILE, "fallocate -l 300M data/filler")
     event = await_event(cluster, namespace, "job", "ImageStoreTooLarge", seconds=180)
     assert "more than 256Mi (storage.sizeLimit of profile persistent" in event["message"]
     path = f"/api/v1/namespaces/{namespace}/pods/job"

@@ -23,11 +23,11 @@ from node.injecting import MAKE_CONTEXT, MAKE_IMAGE, job
 from node.pods import await_phase, create_all
 from node.product import Product
 from node.registries import start_registry
+from node.shared_stores import DIRECTORY, is_free, on_store, upgraded
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("warm")]
 
 PROFILE = "warm"
-DIRECTORY = "/var/lib/dind-webhook"  # the default of hostPath
 VALUES = {
     "config": {
         "profiles": {
@@ -57,12 +57,8 @@ HELD_BUILD = "printf 'FROM made\\nRUN sleep 1000\\n' | docker build -t held -"
 @pytest.fixture(scope="module")
 def warm(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with a profile whose image stores are shared."""
-    values = tmp_path_factory.mktemp("values") / "values.yaml"
-    values.write_text(json.dumps(VALUES))
-    product.upgrade(values)
-    yield product
-    values.write_text("{}")
-    product.upgrade(values)
+    with upgraded(product, VALUES, tmp_path_factory.mktemp("values")) as with_stores:
+        yield with_stores
 
 
 def store(cluster: Cluster, namespace: str, name: str) -> str:
@@ -74,19 +70,10 @@ def store(cluster: Cluster, namespace: str, name: str) -> str:
     return line.removeprefix(prefix)
 
 
-def on_store(cluster: Cluster, namespace: str, script: str) -> str:
-    """Runs a script on the node, in the directory of the first store."""
-    directory = f"{DIRECTORY}/{namespace}/{PROFILE}/0"
-    return cluster.on_node("sh", "-c", f"cd {directory} && {script}")
-
-
 def await_free(cluster: Cluster, namespace: str) -> None:
     """Waits until no pod has the first store, and the last process of its pod has ended."""
     until(
-        lambda: (
-            on_store(cluster, namespace, "test -e pod || flock -n lock echo free || true")
-            == "free\n"
-        ),
+        lambda: is_free(cluster, namespace, PROFILE),
         "the store to be free",
         seconds=240,
     )
@@ -129,7 +116,7 @@ def test_the_next_job_has_images_and_build_cache_of_the_first_and_nothing_else(
 
     # The writable layer goes in the background.
     until(
-        lambda: on_store(cluster, namespace, "test -s leftover || echo none") == "none\n",
+        lambda: on_store(cluster, namespace, PROFILE, "test -s leftover || echo none") == "none\n",
         "the end of the writable layer",
         seconds=60,
     )
