@@ -6,6 +6,7 @@ tools/docs.py --check   fails when one is not what it would write
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -203,7 +204,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def explanation() -> Iterator[str]:
     """The picture of the README: a terminal with the output of `dind-webhook explain`, as SVG."""
-    console = Console(record=True, width=76, file=io.StringIO(), legacy_windows=False)
+    console = Console(record=True, width=80, file=io.StringIO(), legacy_windows=False)
     console.print(Text(f"$ dind-webhook {' '.join(_EXPLAIN)}"), highlight=False)
     said = subprocess.run(
         [Path(sys.executable).with_name("dind-webhook"), *_EXPLAIN],
@@ -211,6 +212,7 @@ def explanation() -> Iterator[str]:
         capture_output=True,
         text=True,
         check=True,
+        env={**os.environ, "COLUMNS": "80"},
     )
     console.print(Text(said.stdout.rstrip()))
     svg = console.export_svg(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.explain.explanation import Explanation, draw, explain_admission
+from webhook.cli.explain.explanation import Explanation, explain_admission
+from webhook.cli.explain.rendering import draw
 from webhook.cli.group import BadInput
 from webhook.cli.manifests.admission import AssumedCluster
 from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifest

@@ -1,13 +1,11 @@
-"""Explains what the webhook would decide about a pod, and draws explanations as aligned text."""
+"""Explains what the webhook would decide about a pod, as data."""
 
 import enum
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import click
 from msgspec import Struct
 
-from webhook.cli.manifests.admission import NotSent
+from webhook.cli.manifests.admission import NotSent, Subject
 from webhook.config import Config
 from webhook.injection import (
     Admission,
@@ -25,7 +23,6 @@ from webhook.injection import (
     examine,
 )
 
-_WIDTH = 80
 _API_SERVER = ("API server", "Does it call the webhook for this pod?")
 _CALLED_BECAUSE = {
     Endpoint.POD: "because of the pod's annotation",
@@ -34,28 +31,15 @@ _CALLED_BECAUSE = {
 }
 
 Note = tuple[str, str]  # kind ("why", "fix", "hint", or empty) and text
-Subject = tuple[str, str]  # an object's name, and its namespace with the label
 
 
 class Answer(enum.Enum):
     """The answer of one check."""
 
-    YES = "yes"
-    SKIPPED = "no, skipped"
-    DENIED = "no, denied"
+    OK = "ok"
+    SKIPPED = "skipped"
+    DENIED = "denied"
     NOT_EVALUATED = "not evaluated"
-
-
-# click removes the colours unless the text is for a terminal.
-_COLOURS = {
-    Answer.YES: "green",
-    Answer.SKIPPED: "yellow",
-    Answer.DENIED: "red",
-    Answer.NOT_EVALUATED: "bright_black",
-    Outcome.INJECTED: "green",
-    Outcome.SKIPPED: "yellow",
-    Outcome.DENIED: "red",
-}
 
 
 class Row(Struct, frozen=True):
@@ -76,6 +60,15 @@ class Explanation(Struct, frozen=True):
     rows: Sequence[Row]
     warnings: Sequence[str] = ()
 
+    @property
+    def decided_by(self) -> str | None:
+        """The name of the check that decided; None if all of them passed."""
+        for answer in (Answer.DENIED, Answer.SKIPPED):
+            for row in self.rows:
+                if row.answer is answer:
+                    return row.name
+        return None
+
 
 def explain_admission(
     subject: Subject, admission: Admission | NotSent, config: Config, *more: Note
@@ -89,7 +82,7 @@ def explain_admission(
     endpoint = admission.endpoint
     because = f"{_CALLED_BECAUSE[endpoint]} (webhook path /inject/{endpoint.value})"
     rows = [
-        Row(*_API_SERVER, Answer.YES, [("", because), *more]),
+        Row(*_API_SERVER, Answer.OK, [("", because), *more]),
         *map(_row, examine(admission, config)),
     ]
     decision = decide(admission, config)
@@ -109,7 +102,7 @@ def _row(result: CheckResult) -> Row:
     check, notes = result.check, list[Note]()
     match result.answer:
         case Passed():
-            answer = Answer.YES
+            answer = Answer.OK
         case NotEvaluated(cause):
             answer, notes = Answer.NOT_EVALUATED, [("", cause)]
         case Skipped(reason):
@@ -127,41 +120,3 @@ def reason_notes(why: str, fix: str) -> list[Note]:
     if fix and fix.rstrip(".") not in why:
         notes.append(("fix", fix))
     return notes
-
-
-def draw(explanations: Sequence[Explanation]) -> str:
-    """Write explanations as aligned text."""
-    return "\n\n".join("\n".join(_lines(explanation)) for explanation in explanations)
-
-
-def _lines(explanation: Explanation) -> Iterator[str]:
-    names = max(len(row.name) for row in explanation.rows)
-    questions = max(len(row.question) for row in explanation.rows)
-    name, place = explanation.subject
-    title = f"{name}: {explanation.outcome.value} ({explanation.detail})"
-    yield click.style(title, fg=_COLOURS[explanation.outcome], bold=True)
-    yield place
-    yield ""
-    for row in explanation.rows:
-        answer = click.style(row.answer.value, fg=_COLOURS[row.answer])
-        yield f"  {row.name:{names}}  {row.question:{questions}}  {answer}"
-        for note in row.notes:
-            yield from wrapped(": ".join(filter(None, note)), names + 4)
-    yield ""
-    for warning in explanation.warnings:
-        yield click.style(f"Warning: {warning}", fg="yellow")
-    denying = [row.name for row in explanation.rows if row.answer is Answer.DENIED]
-    skipping = [row.name for row in explanation.rows if row.answer is Answer.SKIPPED]
-    yield f"Decided by: {[*denying, *skipping, 'all checks passed'][0]}"
-
-
-def wrapped(text: str, indent: int) -> list[str]:
-    """Write a sentence as lines of up to 80 columns; words are not broken."""
-    return textwrap.wrap(
-        text,
-        max(_WIDTH, indent + 40),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

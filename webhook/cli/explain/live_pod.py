@@ -119,7 +119,7 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
         notes.append(("by", f"dind-webhook {printable(status.version)} (annotation {STATUS})"))
         found = InjectionStatus("", existing.mode.value, "", image, containers)
         notes += [("hint", text) for text in _contradictions(status, found)]
-    row = Row("this pod", "Does it have Docker?", Answer.YES, notes)
+    row = Row("this pod", "Does it have Docker?", Answer.OK, notes)
     subject = case.cluster.subject(case.found)
     return Explanation(subject, Outcome.INJECTED, detail, [row])
 
@@ -207,7 +207,7 @@ def _pod_security_row(case: _Case, injected: Injected) -> Row:
     needs_host = injected.audit.mode == Mode.NODE.value
     is_ordinary = isolation is Isolation.RUNTIME_CLASS and not needs_host
     if level not in STRICT_LEVELS or (level == "baseline" and is_ordinary):
-        return Row(name, question, Answer.YES)
+        return Row(name, question, Answer.OK)
     sidecar = _SIDECARS[isolation]
     notes = reason_notes(
         f"The namespace is labelled {POD_SECURITY}: {level}, which denies a "
