@@ -3,12 +3,11 @@
 import enum
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-import msgspec
 from cryptography import x509
 from msgspec import Struct
 
+from webhook.cli.json_output import ClusterOutput, FindingOutput
 from webhook.cli.table import Line, prose, table
 from webhook.config.wording import printable
 
@@ -60,14 +59,16 @@ def as_text(reports: Sequence[Report]) -> str:
     return "\n".join(_lines(reports))
 
 
-def as_data(reports: Sequence[Report]) -> dict[str, Any]:
+def as_output(reports: Sequence[Report]) -> ClusterOutput:
     """Write reports as data for JSON."""
     findings = [
-        {"subject": report.subject, **msgspec.to_builtins(finding)}
+        FindingOutput(
+            report.subject, finding.check, finding.status.value, finding.message, finding.fix
+        )
         for report in reports
         for finding in report.findings
     ]
-    return {"status": status_of(reports).value, "findings": findings}
+    return ClusterOutput(status_of(reports).value, findings)
 
 
 def _lines(reports: Sequence[Report]) -> Iterator[str]:

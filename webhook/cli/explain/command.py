@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from webhook.cli.explain.explanation import Explanation, explain_admission
-from webhook.cli.explain.rendering import draw
+from webhook.cli.explain.rendering import as_output, draw
 from webhook.cli.group import BadInput
+from webhook.cli.json_output import output_option, print_json
 from webhook.cli.manifests.admission import AssumedCluster
 from webhook.cli.manifests.objects import KINDS, namespace_labels, read_manifest
 from webhook.cli.options import access_options, input_options, pod_name, read_config
@@ -25,6 +26,7 @@ _EXIT_CODES = {Outcome.INJECTED: 0, Outcome.SKIPPED: 1, Outcome.DENIED: 2}
     "(unset: default).",
 )
 @access_options
+@output_option
 @click.pass_context
 def explain(
     context_of_click: click.Context,
@@ -36,6 +38,7 @@ def explain(
     config_file: Path | None,
     kubeconfig: Path | None,
     context: str | None,
+    output: str,
 ) -> None:
     """Explain why pods are injected or not: each check, its answer, the reason and the fix.
 
@@ -71,7 +74,10 @@ def explain(
         cluster = LiveCluster(kubeconfig, context)
         home = namespace or cluster.namespace_of_context
         explanations = [live_pod.explain_pod(cluster, home, name, config, config_file)]
-    click.echo(draw(explanations))
+    if output == "json":
+        print_json(as_output(explanations))
+    else:
+        click.echo(draw(explanations))
     context_of_click.exit(max(_EXIT_CODES[explanation.outcome] for explanation in explanations))
 
 

@@ -10,7 +10,6 @@ from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,
-    Decision,
     Denied,
     Endpoint,
     Injected,
@@ -52,13 +51,27 @@ class Row(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """A pod with its checks; `detail` is the reason's slug, or the profile and mode."""
+    """A pod with its checks.
+
+    `reason` is the reason's slug. An injected pod has a mode, and a profile if that is known.
+    """
 
     subject: Subject
     outcome: Outcome
-    detail: str
+    reason: str
     rows: Sequence[Row]
     warnings: Sequence[str] = ()
+    profile: str | None = None
+    mode: str | None = None
+
+    @property
+    def detail(self) -> str:
+        """The reason, or the profile and mode of an injected pod."""
+        if self.outcome is not Outcome.INJECTED:
+            return self.reason
+        profile = f"profile {self.profile}, " if self.profile is not None else ""
+        already = self.reason == Reason.ALREADY_INJECTED.slug
+        return f"{profile}mode {self.mode}{', nothing to add' if already else ''}"
 
     @property
     def decided_by(self) -> str | None:
@@ -87,15 +100,16 @@ def explain_admission(
     ]
     decision = decide(admission, config)
     warnings = () if isinstance(decision, Denied) else decision.warnings
-    return Explanation(subject, decision.reason.outcome, _detail(decision), rows, warnings)
-
-
-def _detail(decision: Decision) -> str:
-    if not isinstance(decision, Injected):
-        return decision.reason.slug
-    detail = f"profile {decision.audit.profile}, mode {decision.audit.mode}"
-    already = decision.reason is Reason.ALREADY_INJECTED
-    return f"{detail}, nothing to add" if already else detail
+    audit = decision.audit if isinstance(decision, Injected) else None
+    return Explanation(
+        subject,
+        decision.reason.outcome,
+        decision.reason.slug,
+        rows,
+        warnings,
+        profile=audit.profile if audit is not None else None,
+        mode=audit.mode if audit is not None else None,
+    )
 
 
 def _row(result: CheckResult) -> Row:

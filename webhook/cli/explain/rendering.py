@@ -1,4 +1,4 @@
-"""Writes explanations as text: the result, then a table of the checks."""
+"""Writes explanations as text, the result first and then a table of the checks, and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from webhook.cli.explain.explanation import Answer, Explanation, Row
+from webhook.cli.json_output import CheckOutput, ExplainOutput, NoteOutput, PodOutput
 from webhook.cli.table import Line, prose, table
 from webhook.config.wording import printable
 from webhook.injection import Outcome
@@ -27,6 +28,37 @@ def draw(explanations: Sequence[Explanation]) -> str:
         found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
         texts.insert(0, f"{len(explanations)} pods: {found}")
     return "\n\n".join(texts)
+
+
+def as_output(explanations: Sequence[Explanation]) -> ExplainOutput:
+    """Write explanations as data for JSON."""
+    worst = max((e.outcome for e in explanations), key=list(Outcome).index)
+    return ExplainOutput(worst.value, [_pod(explanation) for explanation in explanations])
+
+
+def _pod(explanation: Explanation) -> PodOutput:
+    subject = explanation.subject
+    is_injected = explanation.outcome is Outcome.INJECTED
+    return PodOutput(
+        name=subject.name,
+        namespace=subject.namespace,
+        namespace_label=subject.label,
+        result=explanation.outcome.value,
+        reason=explanation.reason,
+        profile=explanation.profile if is_injected else None,
+        mode=explanation.mode if is_injected else None,
+        decided_by=explanation.decided_by,
+        warnings=explanation.warnings,
+        checks=[
+            CheckOutput(
+                row.name,
+                row.question,
+                row.answer.value,
+                [NoteOutput(kind, text) for kind, text in row.notes],
+            )
+            for row in explanation.rows
+        ],
+    )
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
