@@ -209,12 +209,12 @@ def json_output() -> Iterator[str]:
     yield "# JSON output"
     yield NOTE
     yield (
-        "`dind-webhook explain`, `check` and `config check` print JSON with `-o json`. The exit "
-        "code is that of the text output. Errors that leave nothing to report, such as a manifest "
-        "that is not YAML or a cluster that cannot be reached, are text on standard error. Later "
-        "versions may add fields. [json-output.schema.json](json-output.schema.json) is the JSON "
-        "Schema (draft 2020-12) of the three. The commands that look inside a pod print JSON too: "
-        "[diagnostics](diagnostics.md#ps-images-df-and-logs)."
+        "`dind-webhook explain`, `check`, `config check` and `version` print JSON with `-o json`. "
+        "The exit code is that of the text output. Errors that leave nothing to report, such as a "
+        "manifest that is not YAML or a cluster that cannot be reached, are text on standard "
+        "error. Later versions may add fields. [json-output.schema.json](json-output.schema.json) "
+        "is the JSON Schema (draft 2020-12) of the four. The commands that look inside a pod print "
+        "JSON too: [diagnostics](diagnostics.md#ps-images-df-and-logs)."
     )
     _, definitions = _output_schemas()
     for definition in definitions.values():

@@ -119,8 +119,35 @@ class ConfigOutput(Struct, frozen=True, rename="camel"):
     ]
 
 
+class ReplicaOutput(Struct, frozen=True):
+    """`replicas` of `version`."""
+
+    namespace: Annotated[str, Meta(description="Namespace of the pod.")]
+    pod: Annotated[str, Meta(description="Name of the pod.")]
+    version: Annotated[
+        str | None, Meta(description="Its label `app.kubernetes.io/version`; null: none.")
+    ]
+    state: Annotated[str, Meta(description="`ready`, or why it is not; for people.")]
+    image: Annotated[str, Meta(description="Image of the container `webhook`.")]
+
+
+class VersionOutput(Struct, frozen=True):
+    """`version -o json`."""
+
+    client: Annotated[str, Meta(description="Version of the command.")]
+    kubernetes: Annotated[
+        str | None, Meta(description="Version of the API server; null: it was not asked.")
+    ] = None
+    replicas: Annotated[
+        Sequence[ReplicaOutput], Meta(description="Pods of the webhook; empty: none were found.")
+    ] = ()
+    note: Annotated[
+        str, Meta(description="Why something is missing, or what is remarkable; for people.")
+    ] = ""
+
+
 #: What each command prints.
-OUTPUTS: Sequence[type[Struct]] = (ExplainOutput, ClusterOutput, ConfigOutput)
+OUTPUTS: Sequence[type[Struct]] = (ExplainOutput, ClusterOutput, ConfigOutput, VersionOutput)
 
 
 def print_json(output: Struct) -> None:

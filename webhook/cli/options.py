@@ -68,6 +68,7 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             required=required,
             multiple=True,
             metavar="FILE",
+            type=click.Path(allow_dash=True),
             help="Manifest, YAML or JSON; repeatable. -: standard input.",
         ),
         click.option(

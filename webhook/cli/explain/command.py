@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from webhook.cli.completion import complete_pods
 from webhook.cli.explain.explanation import Explanation, explain_admission
 from webhook.cli.explain.rendering import as_output, draw
 from webhook.cli.group import BadInput
@@ -19,7 +20,7 @@ _EXIT_CODES = {Outcome.INJECTED: 0, Outcome.SKIPPED: 1, Outcome.DENIED: 2}
 
 
 @click.command()
-@click.argument("pod", required=False)
+@click.argument("pod", required=False, shell_complete=complete_pods)
 @input_options(
     required=False,
     namespace_help="Namespace of POD (unset: the context's), or of objects in FILE that name none "
