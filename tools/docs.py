@@ -267,7 +267,7 @@ def explanation() -> Iterator[str]:
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "COLUMNS": "80"},
+        env={**os.environ, "COLUMNS": "80", "KUBECONFIG": os.devnull},
     )
     console.print(Text(said.stdout.rstrip()))
     svg = console.export_svg(

@@ -71,10 +71,13 @@ def test_the_help_of_explain_has_examples_for_files_and_for_a_cluster() -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("inject", "Namespace of objects that name none. Unset: default."),
+        ("inject", "Namespace of objects that name none. Unset: the kubeconfig context's."),
         (
             "explain",
-            "Namespace of POD (unset: the context's), or of objects in FILE that name none",
+            (
+                "Namespace of POD, or of objects in FILE that name none. Unset: the kubeconfig "
+                "context's."
+            ),
         ),
     ],
 )
@@ -89,7 +92,7 @@ def test_the_help_of_namespace_is_that_of_the_command(command: str, expected: st
         (["explain"], "Give either POD or -f FILE."),
         (["explain", "pod", "-f", "-"], "Give either POD or -f FILE."),
         (["explain", "pod", "--namespace-label", "true"], "--namespace-label needs -f;"),
-        (["explain", "-f", "-", "--context", "ci"], "--kubeconfig and --context need POD;"),
+        (["explain", "pod", "-R"], "-R needs -f."),
         (["check", "-o", "yaml"], "'yaml' is not one of 'text', 'json'."),
         (["explain", "--bogus"], "No such option '--bogus'."),
         (["inject", "-f", "-", "-o", "xml"], "'xml' is not one of 'yaml', 'json', 'patch'."),

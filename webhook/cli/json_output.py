@@ -64,11 +64,23 @@ class PodOutput(Struct, frozen=True, rename="camel"):
     decided_by: Annotated[
         str | None, Meta(description="Name of the check that decided; null: all checks passed.")
     ]
+    file: Annotated[
+        str | None, Meta(description="Its file, if there are several; null: the only one, or none.")
+    ]
     warnings: Annotated[Sequence[str], Meta(description="What the webhook warns of.")]
     checks: Annotated[Sequence[CheckOutput], Meta(description="Every check, in order.")]
 
 
-class ExplainOutput(Struct, frozen=True):
+class OtherOutput(Struct, frozen=True, rename="camel"):
+    """`notExplained` of `explain`."""
+
+    name: Annotated[str, Meta(description="Kind and name of the object.")]
+    namespace: Annotated[str, Meta(description="Namespace of the object.")]
+    note: Annotated[str, Meta(description="How it gets its pods; for people.")]
+    file: Annotated[str | None, Meta(description="As of `pods`.")]
+
+
+class ExplainOutput(Struct, frozen=True, rename="camel"):
     """`explain -o json`."""
 
     result: Annotated[
@@ -76,6 +88,10 @@ class ExplainOutput(Struct, frozen=True):
         Meta(description="The worst result of a pod, which is also the exit code."),
     ]
     pods: Annotated[Sequence[PodOutput], Meta(description="Every pod, in the order of the input.")]
+    not_explained: Annotated[
+        Sequence[OtherOutput],
+        Meta(description="Objects whose pods a controller creates later, and are decided then."),
+    ]
 
 
 class FindingOutput(Struct, frozen=True):

@@ -69,7 +69,13 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             multiple=True,
             metavar="FILE",
             type=click.Path(allow_dash=True),
-            help="Manifest, YAML or JSON; repeatable. -: standard input.",
+            help="Manifest, YAML or JSON, or a directory of them; repeatable. -: standard input.",
+        ),
+        click.option(
+            "-R",
+            "--recursive",
+            is_flag=True,
+            help="Also read the directories below those that -f names.",
         ),
         click.option(
             "--namespace-label",

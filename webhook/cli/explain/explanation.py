@@ -83,6 +83,13 @@ class Explanation(Struct, frozen=True):
         return None
 
 
+class Other(Struct, frozen=True):
+    """An object whose pods are created later, and how it gets them."""
+
+    subject: Subject
+    note: str
+
+
 def explain_admission(
     subject: Subject, admission: Admission | NotSent, config: Config, *more: Note
 ) -> Explanation:

@@ -1,12 +1,12 @@
 """Writes explanations as text, the result first and then a table of the checks, and as JSON."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from webhook.cli.explain.explanation import Answer, Explanation, Row
-from webhook.cli.json_output import CheckOutput, ExplainOutput, NoteOutput, PodOutput
+from webhook.cli.explain.explanation import Answer, Explanation, Other, Row
+from webhook.cli.json_output import CheckOutput, ExplainOutput, NoteOutput, OtherOutput, PodOutput
 from webhook.cli.table import Line, prose, table
 from webhook.config.wording import printable
 from webhook.injection import Outcome
@@ -20,20 +20,34 @@ _STYLES = {
 _COLOURS = {Outcome.INJECTED: "green", Outcome.SKIPPED: "yellow", Outcome.DENIED: "red"}
 
 
-def draw(explanations: Sequence[Explanation]) -> str:
-    """Write explanations as text."""
-    texts = ["\n".join(_lines(explanation)) for explanation in explanations]
-    if len(texts) > 1:
+def draw(
+    explanations: Sequence[Explanation],
+    others: Sequence[Other] = (),
+    report: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Write explanations as text, and the objects that could not be explained."""
+    texts = []
+    if len(explanations) > 1:
         counts = Counter(explanation.outcome for explanation in explanations)
         found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
-        texts.insert(0, f"{len(explanations)} pods: {found}")
+        texts.append(f"{len(explanations)} pods: {found}")
+    for number, explanation in enumerate(explanations, 1):
+        report(f"writing pod {number} of {len(explanations)}")
+        texts.append("\n".join(_lines(explanation)))
+    if others:
+        rows = [(other.subject.name, prose(other.note)) for other in others]
+        texts.append(f"Not explained:\n\n{table(('OBJECT', 'WHY'), rows)}")
     return "\n\n".join(texts)
 
 
-def as_output(explanations: Sequence[Explanation]) -> ExplainOutput:
+def as_output(explanations: Sequence[Explanation], others: Sequence[Other]) -> ExplainOutput:
     """Write explanations as data for JSON."""
     worst = max((e.outcome for e in explanations), key=list(Outcome).index)
-    return ExplainOutput(worst.value, [_pod(explanation) for explanation in explanations])
+    return ExplainOutput(
+        worst.value,
+        [_pod(explanation) for explanation in explanations],
+        [OtherOutput(o.subject.name, o.subject.namespace, o.note, o.subject.file) for o in others],
+    )
 
 
 def _pod(explanation: Explanation) -> PodOutput:
@@ -43,6 +57,7 @@ def _pod(explanation: Explanation) -> PodOutput:
         name=subject.name,
         namespace=subject.namespace,
         namespace_label=subject.label,
+        file=subject.file,
         result=explanation.outcome.value,
         reason=explanation.reason,
         profile=explanation.profile if is_injected else None,
@@ -66,6 +81,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     title = f"{explanation.subject.name}: {outcome.value} ({explanation.detail})"
     yield click.style(printable(title), fg=_COLOURS[outcome], bold=True)
     yield printable(explanation.subject.place)
+    if explanation.subject.file is not None:
+        yield printable(f"file {explanation.subject.file}")
     yield f"Decided by: {explanation.decided_by or 'all checks passed'}"
     for warning in explanation.warnings:
         yield click.style(printable(f"Warning: {warning}"), fg="yellow")

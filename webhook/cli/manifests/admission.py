@@ -27,11 +27,12 @@ class NotSent(Struct, frozen=True):
 
 
 class Subject(Struct, frozen=True):
-    """An object's name with its kind, its namespace, and the namespace's label."""
+    """An object's name with its kind, its namespace with the label, and perhaps its file."""
 
     name: str
     namespace: str
     label: str | None
+    file: str | None = None
 
     @property
     def place(self) -> str:
@@ -55,10 +56,10 @@ class AssumedCluster(Struct, frozen=True):
         """Return a namespace's label dind.io/inject."""
         return self.label or self.labels.get(namespace)
 
-    def subject(self, found: Object) -> Subject:
-        """Return an object's name, and its namespace with the label."""
+    def subject(self, found: Object, file: str | None = None) -> Subject:
+        """Describe an object for users."""
         namespace = self.namespace_of(found)
-        return Subject(found.name, namespace, self.label_of(namespace))
+        return Subject(found.name, namespace, self.label_of(namespace), file)
 
     def admission(self, found: Object, template: Template) -> Admission | NotSent:
         """Return what the API server would send, or why it would send nothing."""
