@@ -30,9 +30,11 @@ def test_commands_are_completed_with_their_help_and_without_files() -> None:
     assert _completed("ex") == ["explain\tExplain why pods are injected or not.", ":4"]
 
 
-def test_hidden_commands_are_not_offered() -> None:
+def test_commands_that_kubectl_hides_are_not_offered() -> None:
     names = {line.partition("\t")[0] for line in _completed("")}
-    assert names == {name for name, command in COMMANDS.items() if not command.hidden} | {":4"}
+    hidden = {name for name, c in COMMANDS.items() if c.hidden or c.hidden_in_kubectl}
+    assert names == (set(COMMANDS) - hidden) | {":4"}
+    assert "serve" in hidden
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,22 @@ def loaded_by(*arguments: str) -> list[str]:
     return ended.stderr.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("program", ["dind-webhook", "kubectl-dind"])
-def test_the_usage_names_the_program_that_was_called(program: str) -> None:
-    assert run_installed(program, "--help").stdout.startswith(f"Usage: {program} [OPTIONS] COMMAND")
-    assert run_installed(program, "--version").stdout == f"{program} {__version__}\n"
+@pytest.mark.parametrize(
+    ("program", "name"), [("dind-webhook", "dind-webhook"), ("kubectl-dind", "kubectl dind")]
+)
+def test_the_help_names_the_program_that_was_called(program: str, name: str) -> None:
+    assert run_installed(program, "--help").stdout.startswith(f"Usage: {name} [OPTIONS] COMMAND")
+    assert run_installed(program, "--version").stdout == f"{name} {__version__}\n"
+    explain = run_installed(program, "explain", "--help").stdout
+    assert explain.startswith(f"Usage: {name} explain [OPTIONS] [POD]")
+    assert f"\n    {name} explain -f pod.yaml\n" in explain
+    assert f"\nTry '{name} explain --help'." in run_installed(program, "explain").stderr
+
+
+def test_kubectl_does_not_list_the_service() -> None:
+    assert "\n  serve " in run_installed("dind-webhook", "--help").stdout
+    assert "\n  serve " not in run_installed("kubectl-dind", "--help").stdout
+    assert run_installed("kubectl-dind", "serve", "--help").returncode == 0
 
 
 def test_the_installed_program_injects_and_explains() -> None:

@@ -21,7 +21,7 @@ Exit codes:
 
 # A command's module is imported when the command is called.
 COMMANDS = {
-    "serve": Command("webhook.cli.serve", "Serve the webhook."),
+    "serve": Command("webhook.cli.serve", "Serve the webhook.", hidden_in_kubectl=True),
     "inject": Command("webhook.cli.inject", "Inject Docker into manifests, offline."),
     "explain": Command("webhook.cli.explain.command", "Explain why pods are injected or not."),
     "check": Command("webhook.cli.check.command", "Check the webhook of a cluster."),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
+from webhook.cli.group import KUBECTL
 from webhook.config.wording import printable
 
 # Directives of cobra, kubectl's command line: https://pkg.go.dev/github.com/spf13/cobra
@@ -68,7 +69,7 @@ def complete_pods(
 def complete(program: click.Command, words: Sequence[str]) -> Iterator[str]:
     """Complete the last of the words."""
     *before, incomplete = words or [""]
-    items = ShellComplete(program, {}, "kubectl dind", "").get_completions(before, incomplete)
+    items = ShellComplete(program, {}, KUBECTL, "").get_completions(before, incomplete)
     kinds = {item.type for item in items}
     for item in items:
         if item.type == "plain":

@@ -28,8 +28,8 @@ def read_manifests(
     # A large file becomes millions of objects, and none of them is garbage.
     gc.disable()
     try:
-        for path in _paths(sources, problems, recursive=recursive):
-            report(f"reading {printable(path)}")
+        for path in _paths(sources, problems, recursive=recursive, report=report):
+            report(f"reading {'standard input' if path == '-' else printable(path)}")
             try:
                 manifests.append(read_manifest(path))
             except BadInput as error:
@@ -44,7 +44,13 @@ def read_manifests(
     return manifests
 
 
-def _paths(sources: Sequence[str], problems: list[str], *, recursive: bool) -> list[str]:
+def _paths(
+    sources: Sequence[str],
+    problems: list[str],
+    *,
+    recursive: bool,
+    report: Callable[[str], None],
+) -> list[str]:
     """List the files of sources in order; what is wrong with a directory is added to problems."""
     paths = list[str]()
     for source in sources:
@@ -52,24 +58,32 @@ def _paths(sources: Sequence[str], problems: list[str], *, recursive: bool) -> l
             paths.append(source)
             continue
         number = len(problems)
-        found = list(islice(_files_in(source, problems, recursive=recursive), MOST_FILES + 1))
-        if not found and len(problems) == number:
+        found = _files_in(source, problems, recursive=recursive, report=report)
+        files = list(islice(found, MOST_FILES + 1))
+        if not files and len(problems) == number:
             hint = "" if recursive else "; -R also looks in the directories below"
             problem = f"no file that ends in {', '.join(SUFFIXES)}{hint}"
             problems.append(f"{printable(source)}: {problem}")
-        paths += found
+        paths += files
     if len(paths) > MOST_FILES:
         raise BadInput(f"more than {MOST_FILES} files; name smaller directories")
     return paths
 
 
-def _files_in(directory: str, problems: list[str], *, recursive: bool) -> Iterator[str]:
+def _files_in(
+    directory: str,
+    problems: list[str],
+    *,
+    recursive: bool,
+    report: Callable[[str], None],
+) -> Iterator[str]:
     """Find manifests by their names, as kubectl does; links to directories are not followed."""
 
     def add_problem(error: OSError) -> None:
         problems.append(f"{printable(str(error.filename))}: cannot be read: {error.strerror}")
 
     for folder, folders, files in os.walk(directory, onerror=add_problem):
+        report(f"looking for manifests in {printable(folder)}")
         if _CHART in files:
             problems.append(f"{printable(folder)}: a Helm chart; {render_first(folder)}")
             folders.clear()
