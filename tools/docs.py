@@ -6,6 +6,7 @@ tools/docs.py --check   fails when one is not what it would write
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,14 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from msgspec.json import schema_components
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
+from webhook.cli.json_output import OUTPUTS
 from webhook.config import Config, Policy, Profile
 from webhook.config.fields import Accepts
 from webhook.injection import Outcome, Reason
@@ -201,9 +204,62 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def json_output() -> Iterator[str]:
+    """The page of what -o json prints."""
+    yield "# JSON output"
+    yield NOTE
+    yield (
+        "`dind-webhook explain`, `check`, `config check` and `version` print JSON with `-o json`. "
+        "The exit code is that of the text output. Errors that leave nothing to report, such as a "
+        "manifest that is not YAML or a cluster that cannot be reached, are text on standard "
+        "error. Later versions may add fields. [json-output.schema.json](json-output.schema.json) "
+        "is the JSON Schema (draft 2020-12) of the four. The commands that look inside a pod print "
+        "JSON too: [diagnostics](diagnostics.md#ps-images-df-and-logs)."
+    )
+    _, definitions = _output_schemas()
+    for definition in definitions.values():
+        yield f"## {definition['description'].removesuffix('.')}"
+        rows = [
+            (f"`{name}`", _type_of(field), field["description"])
+            for name, field in definition["properties"].items()
+        ]
+        yield table(("field", "type", "meaning"), rows)
+
+
+def json_output_schema() -> Iterator[str]:
+    """The JSON Schema of what -o json prints."""
+    outputs, definitions = _output_schemas()
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Output of dind-webhook with -o json",
+        "anyOf": outputs,
+        "$defs": definitions,
+    }
+    yield json.dumps(schema, indent=2)
+
+
+def _output_schemas() -> tuple[Sequence[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The schema of each command, and those of its parts, each after what contains it."""
+    outputs, definitions = schema_components(OUTPUTS, ref_template="#/$defs/{name}")
+    return list(outputs), definitions
+
+
+def _type_of(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(map(_type_of, field["anyOf"]))
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "$ref" in field:
+        return "object"
+    if field["type"] == "array":
+        items = _type_of(field["items"])
+        return f"list of {items}s"
+    return str(field["type"])
+
+
 def explanation() -> Iterator[str]:
     """The picture of the README: a terminal with the output of `dind-webhook explain`, as SVG."""
-    console = Console(record=True, width=76, file=io.StringIO(), legacy_windows=False)
+    console = Console(record=True, width=80, file=io.StringIO(), legacy_windows=False)
     console.print(Text(f"$ dind-webhook {' '.join(_EXPLAIN)}"), highlight=False)
     said = subprocess.run(
         [Path(sys.executable).with_name("dind-webhook"), *_EXPLAIN],
@@ -211,6 +267,7 @@ def explanation() -> Iterator[str]:
         capture_output=True,
         text=True,
         check=True,
+        env={**os.environ, "COLUMNS": "80", "KUBECONFIG": os.devnull},
     )
     console.print(Text(said.stdout.rstrip()))
     svg = console.export_svg(
@@ -223,6 +280,8 @@ PAGES = {
     "users/annotations.md": annotations,
     "administrators/configuration.md": configuration,
     "users/reasons.md": reasons,
+    "administrators/json-output.md": json_output,
+    "administrators/json-output.schema.json": json_output_schema,
     "explain.svg": explanation,
 }
 

@@ -28,10 +28,22 @@ def loaded_by(*arguments: str) -> list[str]:
     return ended.stderr.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("program", ["dind-webhook", "kubectl-dind"])
-def test_the_usage_names_the_program_that_was_called(program: str) -> None:
-    assert run_installed(program, "--help").stdout.startswith(f"Usage: {program} [OPTIONS] COMMAND")
-    assert run_installed(program, "--version").stdout == f"{program} {__version__}\n"
+@pytest.mark.parametrize(
+    ("program", "name"), [("dind-webhook", "dind-webhook"), ("kubectl-dind", "kubectl dind")]
+)
+def test_the_help_names_the_program_that_was_called(program: str, name: str) -> None:
+    assert run_installed(program, "--help").stdout.startswith(f"Usage: {name} [OPTIONS] COMMAND")
+    assert run_installed(program, "--version").stdout == f"{name} {__version__}\n"
+    explain = run_installed(program, "explain", "--help").stdout
+    assert explain.startswith(f"Usage: {name} explain [OPTIONS] [POD]")
+    assert f"\n    {name} explain -f pod.yaml\n" in explain
+    assert f"\nTry '{name} explain --help'." in run_installed(program, "explain").stderr
+
+
+def test_kubectl_does_not_list_the_service() -> None:
+    assert "\n  serve " in run_installed("dind-webhook", "--help").stdout
+    assert "\n  serve " not in run_installed("kubectl-dind", "--help").stdout
+    assert run_installed("kubectl-dind", "serve", "--help").returncode == 0
 
 
 def test_the_installed_program_injects_and_explains() -> None:
@@ -41,7 +53,7 @@ def test_the_installed_program_injects_and_explains() -> None:
     assert "- name: dind\n" in injected.stdout
     explained = run_installed("kubectl-dind", "explain", "-f", "-")
     assert explained.returncode == 0
-    assert explained.stdout.endswith("Decided by: all checks passed\n")
+    assert "\nDecided by: all checks passed\n" in explained.stdout
 
 
 def test_the_help_lists_every_command_and_exit_code() -> None:
@@ -71,10 +83,13 @@ def test_the_help_of_explain_has_examples_for_files_and_for_a_cluster() -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("inject", "Namespace of objects that name none. Unset: default."),
+        ("inject", "Namespace of objects that name none. Unset: the kubeconfig context's."),
         (
             "explain",
-            "Namespace of POD (unset: the context's), or of objects in FILE that name none",
+            (
+                "Namespace of POD, or of objects in FILE that name none. Unset: the kubeconfig "
+                "context's."
+            ),
         ),
     ],
 )
@@ -89,7 +104,7 @@ def test_the_help_of_namespace_is_that_of_the_command(command: str, expected: st
         (["explain"], "Give either POD or -f FILE."),
         (["explain", "pod", "-f", "-"], "Give either POD or -f FILE."),
         (["explain", "pod", "--namespace-label", "true"], "--namespace-label needs -f;"),
-        (["explain", "-f", "-", "--context", "ci"], "--kubeconfig and --context need POD;"),
+        (["explain", "pod", "-R"], "-R needs -f."),
         (["check", "-o", "yaml"], "'yaml' is not one of 'text', 'json'."),
         (["explain", "--bogus"], "No such option '--bogus'."),
         (["inject", "-f", "-", "-o", "xml"], "'xml' is not one of 'yaml', 'json', 'patch'."),
@@ -128,8 +143,8 @@ def test_no_command_shows_the_help(arguments: list[str]) -> None:
         (["config", "schema"], ["ruamel"]),
         (["config", "show"], ["ruamel"]),
         (["inject", "-f", "-"], ["jsonpatch", "ruamel"]),
-        (["explain", "-f", "-"], []),
-        (["check", "--help"], ["certs", "cryptography", "kubernetes"]),
+        (["explain", "-f", "-"], ["rich"]),
+        (["check", "--help"], ["certs", "cryptography", "kubernetes", "rich"]),
         (["serve", "--help"], None),
     ],
     ids=lambda value: " ".join(value or []),

@@ -21,7 +21,7 @@ Exit codes:
 
 # A command's module is imported when the command is called.
 COMMANDS = {
-    "serve": Command("webhook.cli.serve", "Serve the webhook."),
+    "serve": Command("webhook.cli.serve", "Serve the webhook.", hidden_in_kubectl=True),
     "inject": Command("webhook.cli.inject", "Inject Docker into manifests, offline."),
     "explain": Command("webhook.cli.explain.command", "Explain why pods are injected or not."),
     "check": Command("webhook.cli.check.command", "Check the webhook of a cluster."),
@@ -30,6 +30,8 @@ COMMANDS = {
     "df": Command("webhook.cli.inside.command", "Show the image store of a pod, and its use."),
     "logs": Command("webhook.cli.inside.command", "Print the log of a pod's daemon."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
+    "version": Command("webhook.cli.version", "Print the versions of command and webhook."),
+    "completion": Command("webhook.cli.completion", "Print a shell's completion script."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
     "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),
     "reclaim-stores": Command(

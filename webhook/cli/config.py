@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 from ruamel.yaml import YAML
 
-from webhook.cli.options import config_option, read_config
-from webhook.config import expired_certificates, json_schema
+from webhook.cli.group import BadInput
+from webhook.cli.json_output import ConfigOutput, output_option, print_json
+from webhook.cli.options import config_option, load_config, read_config, source_name
+from webhook.config import ConfigError, expired_certificates, json_schema
 
 
 @click.group()
@@ -19,13 +21,29 @@ def config() -> None:
 
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-def check(file: Path) -> None:
-    """Check FILE, and report every problem in a line of its own; - reads standard input."""
-    found = read_config(file)
-    source = "standard input" if file == Path("-") else file
-    for problem in expired_certificates(found, dt.datetime.now(dt.UTC)):
+@output_option
+@click.pass_context
+def check(context_of_click: click.Context, file: Path, output: str) -> None:
+    """Check FILE, and report every problem in a line of its own; - reads standard input.
+
+    Exit code: 0 the file is valid, 65 it is not.
+    """
+    source = source_name(file)
+    try:
+        found = load_config(file)
+    except ConfigError as error:
+        if output == "text":
+            raise BadInput(str(error)) from error
+        print_json(ConfigOutput(source, False, error.problems, [], [], None))
+        context_of_click.exit(BadInput.exit_code)
+    warnings = list(expired_certificates(found, dt.datetime.now(dt.UTC)))
+    profiles = list(found.profiles)
+    if output == "json":
+        print_json(ConfigOutput(source, True, [], warnings, profiles, found.default_profile))
+        return
+    for problem in warnings:
         click.echo(f"Warning: {source}: {problem}", err=True)
-    names = ", ".join(found.profiles)
+    names = ", ".join(profiles)
     click.echo(f"{source}: valid (profiles: {names}; default: {found.default_profile})")
 
 

@@ -3,6 +3,7 @@
 Importing this module imports no command.
 """
 
+import copy
 import errno
 import importlib
 import os
@@ -12,9 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 _OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
+KUBECTL = "kubectl dind"
+_PLUGIN = "kubectl-dind"  # which kubectl runs
 
 
 class BadUsage(click.ClickException):
@@ -32,12 +38,14 @@ class BadInput(click.ClickException):
 class Command(Struct, frozen=True):
     """The module that defines a command under the command's name, and its line in the help.
 
-    A hidden command is for containers of the chart, and is not listed.
+    A hidden command is for containers of the chart, and is not listed; one that is hidden in
+    kubectl is not listed by `kubectl dind`.
     """
 
     module: str
     help: str
     hidden: bool = False
+    hidden_in_kubectl: bool = False
 
 
 class Commands(click.Group):
@@ -57,7 +65,8 @@ class Commands(click.Group):
         parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401 - click's
     ) -> click.Context:
-        """Parse the group's own options."""
+        """Parse the group's own options; the help names the program as the user called it."""
+        info_name = KUBECTL if info_name == _PLUGIN else info_name
         with _errors():
             return super().make_context(info_name, args, parent, **extra)
 
@@ -68,25 +77,48 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the names, in the help's order."""
-        del ctx
-        return [name for name, command in self._commands.items() if not command.hidden]
+        in_kubectl = _is_kubectl(ctx)
+        return [
+            name
+            for name, command in self._commands.items()
+            if not command.hidden and not (in_kubectl and command.hidden_in_kubectl)
+        ]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        del ctx
+        """Import a command; in the help of `kubectl dind`, its examples begin so."""
         command = self._commands.get(cmd_name)
         if command is None:
             return None
         function = cmd_name.replace("-", "_")
         loaded = getattr(importlib.import_module(command.module), function)
         assert isinstance(loaded, click.Command)  # noqa: S101 - the table says so
+        if _is_kubectl(ctx):
+            loaded = copy.copy(loaded)
+            for name in self._commands:
+                loaded.help = (loaded.help or "").replace(
+                    f"dind-webhook {name}", f"{KUBECTL} {name}"
+                )
         return loaded
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete a command's name without importing the commands, or an option."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=self._commands[name].help)
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands without importing them."""
         with formatter.section("Commands"):
             names = self.list_commands(ctx)
             formatter.write_dl([(name, self._commands[name].help) for name in names])
+
+
+def _is_kubectl(ctx: click.Context) -> bool:
+    return ctx.find_root().info_name == KUBECTL
 
 
 @contextmanager

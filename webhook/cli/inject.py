@@ -10,6 +10,7 @@ import jsonpatch
 from msgspec import Struct
 
 from webhook.cli.group import BadInput
+from webhook.cli.kubeconfig import current_namespace
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
 from webhook.cli.manifests.objects import (
     KeyPath,
@@ -17,10 +18,11 @@ from webhook.cli.manifests.objects import (
     Object,
     Template,
     namespace_labels,
-    read_manifest,
 )
 from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
+from webhook.cli.manifests.sources import read_manifests
 from webhook.cli.options import input_options, read_config
+from webhook.cli.progress import progress
 from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
 from webhook.injection.patch import escaped
 
@@ -38,7 +40,10 @@ class _Result(Struct, frozen=True):
 
 
 @click.command()
-@input_options(required=True, namespace_help="Namespace of objects that name none. Unset: default.")
+@input_options(
+    required=True,
+    namespace_help="Namespace of objects that name none. Unset: the kubeconfig context's.",
+)
 @click.option(
     "-o",
     "--output",
@@ -49,6 +54,7 @@ class _Result(Struct, frozen=True):
 def inject(  # noqa: PLR0917 - click passes options by name
     context: click.Context,
     sources: tuple[str, ...],
+    recursive: bool,
     namespace_label: str | None,
     namespace: str | None,
     config_file: Path | None,
@@ -61,12 +67,15 @@ def inject(  # noqa: PLR0917 - click passes options by name
     happened to each object. If one pod is denied, nothing is printed and the exit code is 2.
     """
     config = read_config(config_file)
-    manifests = [read_manifest(source) for source in sources]
-    labels = namespace_labels(manifests)
-    cluster = AssumedCluster(config, namespace or "default", namespace_label, labels)
-    results = {
-        id(found): _decided(found, cluster) for manifest in manifests for found in manifest.objects
-    }
+    home = namespace or current_namespace(None, None)
+    with progress() as report:
+        manifests = read_manifests(sources, recursive=recursive, report=report)
+        cluster = AssumedCluster(config, home, namespace_label, namespace_labels(manifests))
+        results = {
+            id(found): _decided(found, cluster)
+            for manifest in manifests
+            for found in manifest.objects
+        }
     for result in results.values():
         click.echo("\n".join(_summary(result)), err=True)
     if any(isinstance(result.decision, Denied) for result in results.values()):
@@ -76,7 +85,11 @@ def inject(  # noqa: PLR0917 - click passes options by name
         click.echo("\n".join(lines))
         return
     patches = {key: result.patch for key, result in results.items() if result.patch}
-    texts = [_written(manifest, patches, output) for manifest in manifests]
+    with progress() as report:
+        texts = []
+        for manifest in manifests:
+            report(f"writing {manifest.source}")
+            texts.append(_written(manifest, patches, output))
     click.echo(_joined(texts), nl=False)
 
 

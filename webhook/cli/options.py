@@ -68,7 +68,14 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             required=required,
             multiple=True,
             metavar="FILE",
-            help="Manifest, YAML or JSON; repeatable. -: standard input.",
+            type=click.Path(allow_dash=True),
+            help="Manifest, YAML or JSON, or a directory of them; repeatable. -: standard input.",
+        ),
+        click.option(
+            "-R",
+            "--recursive",
+            is_flag=True,
+            help="Also read the directories below those that -f names.",
         ),
         click.option(
             "--namespace-label",
@@ -102,11 +109,23 @@ def read_config(path: Path | None) -> Config:
     Raises:
         BadInput: it is not valid.
     """
-    if path is None:
-        return Config()
     try:
-        if path == Path("-"):
-            return parse_config(sys.stdin.buffer.read(LARGEST + 1), "standard input")
-        return parse_config(read_config_file(path), str(path))
+        return Config() if path is None else load_config(path)
     except ConfigError as error:
         raise BadInput(str(error)) from error
+
+
+def load_config(path: Path) -> Config:
+    """Read the configuration file, or standard input for `-`.
+
+    Raises:
+        ConfigError: it is not valid.
+    """
+    is_input = path == Path("-")
+    content = sys.stdin.buffer.read(LARGEST + 1) if is_input else read_config_file(path)
+    return parse_config(content, source_name(path))
+
+
+def source_name(path: Path) -> str:
+    """Name a file, or standard input for `-`, in messages."""
+    return "standard input" if path == Path("-") else str(path)

@@ -34,26 +34,28 @@ _SECRET = f"/api/v1/namespaces/{NAMESPACE}/secrets/{FULLNAME}-tls"
 Webhooks = list[dict[str, Any]]
 
 HEALTHY = """\
+Result: no problems
+
 cluster
 
-  ok  Kubernetes     v1.N
-  ok  installation   MutatingWebhookConfiguration ci-dind-webhook
-  ok  PodSecurity    no opted-in namespaces
-  ok  labels         dind.io/inject is "true" or "false" wherever it is set
+CHECK         RESULT  DETAIL
+Kubernetes    ok      v1.N
+installation  ok      MutatingWebhookConfiguration ci-dind-webhook
+PodSecurity   ok      no opted-in namespaces
+labels        ok      dind.io/inject is "true" or "false" wherever it is set
 
 MutatingWebhookConfiguration ci-dind-webhook
 
-  ok  webhooks       pod.dind.io, namespace.dind.io, forbidden.dind.io: as the chart makes them
-  ok  failurePolicy  Fail: no opted-in pod starts without Docker
-  ok  caBundle       CA valid until TIME
-  ok  Service        dind-system/ci-dind-webhook, port 443
-  ok  endpoints      2 ready
-  ok  certificate    POD: trusted, valid until TIME
-  ok  certificate    POD: trusted, valid until TIME
-  ok  rotation       a pod of dind-certs is ready
-  ok  userNamespace  RuntimeClass dind-userns; 1 node has the label dind.io/user-namespaces=true
-
-Summary: no problems
+CHECK          RESULT  DETAIL
+webhooks       ok      pod.dind.io, namespace.dind.io, forbidden.dind.io: as the chart makes them
+failurePolicy  ok      Fail: no opted-in pod starts without Docker
+caBundle       ok      CA valid until TIME
+Service        ok      dind-system/ci-dind-webhook, port 443
+endpoints      ok      2 ready
+certificate    ok      POD: trusted, valid until TIME
+certificate    ok      POD: trusted, valid until TIME
+rotation       ok      a pod of dind-certs is ready
+userNamespace  ok      RuntimeClass dind-userns; 1 node has the label dind.io/user-namespaces=true
 """
 
 

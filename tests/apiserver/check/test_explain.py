@@ -34,43 +34,44 @@ _ENFORCE = "pod-security.kubernetes.io/enforce"
 INJECTED = """\
 pod/job: injected (profile default, mode sidecar)
 namespace NS, label dind.io/inject: none
-
-  this pod  Does it have Docker?  yes
-            mode: sidecar
-            image: docker:29-dind
-            containers with Docker: build
-            state: container dind has not started; the pod is Pending, not ready
-            profile: default (annotation dind.io/status)
-            by: dind-webhook VERSION (annotation dind.io/status)
-
 Decided by: all checks passed
+
+CHECK     RESULT  DETAIL
+this pod  ok      Does it have Docker?
+                  mode: sidecar
+                  image: docker:29-dind
+                  containers with Docker: build
+                  state: container dind has not started; the pod is Pending, not
+                  ready
+                  profile: default (annotation dind.io/status)
+                  by: dind-webhook VERSION (annotation dind.io/status)
 """
 
 LABELLED_LATER = """\
 pod/job: skipped (created-before-label)
 namespace NS, label dind.io/inject: true
-
-  API server    Does it call the webhook for this pod?            yes
-                because of the namespace's label (webhook path
-                  /inject/namespace)
-                the checks below use the default configuration; --config names a
-                  file
-  mirror pod    Is it a pod that the API server can change?       yes
-  opt-in        Do the pod and its namespace ask for Docker?      yes
-  size          Is it within the bounds on the size of a pod?     yes
-  annotations   Are its dind.io annotations valid and allowed?    yes
-  containers    Does it have the containers that it names?        yes
-  own daemon    Does it come without a Docker daemon of its own?  yes
-  platform      Can a daemon run in such a pod?                   yes
-  fit           Is there room for what is injected?               yes
-  pod security  Does the namespace admit such a pod?              yes
-  this pod      Was this the same when it was created?            no, skipped
-                why: The pod was created at TIME, before its
-                  namespace's label dind.io/inject was last written, TIME.
-                fix: Delete the pod and create it again; the webhook sees only
-                  new pods.
-
 Decided by: this pod
+
+CHECK         RESULT   DETAIL
+API server    ok       Does it call the webhook for this pod?
+                       because of the namespace's label (webhook path
+                       /inject/namespace)
+                       the checks below use the default configuration; --config
+                       names a file
+mirror pod    ok       Is it a pod that the API server can change?
+opt-in        ok       Do the pod and its namespace ask for Docker?
+size          ok       Is it within the bounds on the size of a pod?
+annotations   ok       Are its dind.io annotations valid and allowed?
+containers    ok       Does it have the containers that it names?
+own daemon    ok       Does it come without a Docker daemon of its own?
+platform      ok       Can a daemon run in such a pod?
+fit           ok       Is there room for what is injected?
+pod security  ok       Does the namespace admit such a pod?
+this pod      skipped  The pod was created at TIME, before
+                       its namespace's label dind.io/inject was last written,
+                       TIME.
+                       fix: Delete the pod and create it again; the webhook sees
+                       only new pods.
 """
 
 

@@ -1,6 +1,5 @@
 """`dind-webhook check`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from kubernetes.client import V1Namespace, VersionInfo
 
 from webhook.cli.check import configuration, replicas, report, user_namespaces
 from webhook.cli.check.report import EXIT_CODES, Finding, Report, Status
+from webhook.cli.json_output import output_option, print_json
 from webhook.cli.live import POD_SECURITY, STRICT_LEVELS, LiveCluster
 from webhook.cli.options import access_options
 from webhook.injection.decisions import listed
@@ -31,14 +31,7 @@ _NO_CONFIGURATION = (
     metavar="NAME",
     help="MutatingWebhookConfiguration to check. Unset: every one of dind-webhook.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
+@output_option
 @click.pass_context
 def check(
     context_of_click: click.Context,
@@ -59,7 +52,7 @@ def check(
     """
     reports = _reports(LiveCluster(kubeconfig, context), name, datetime.now(UTC))
     if output == "json":
-        click.echo(json.dumps(report.as_data(reports), indent=2))
+        print_json(report.as_output(reports))
     else:
         click.echo(report.as_text(reports))
     context_of_click.exit(EXIT_CODES[report.status_of(reports)])

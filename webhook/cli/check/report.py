@@ -3,13 +3,13 @@
 import enum
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-import msgspec
 from cryptography import x509
 from msgspec import Struct
 
-from webhook.cli.explain.explanation import wrapped
+from webhook.cli.json_output import ClusterOutput, FindingOutput
+from webhook.cli.table import Line, prose, table
+from webhook.config.wording import printable
 
 _EXPIRES_SOON = timedelta(days=3)  # or a quarter of the lifetime, if that is shorter
 
@@ -23,6 +23,12 @@ class Status(enum.Enum):
     BROKEN = "broken"
 
 
+_STYLES = {
+    Status.OK: "green",
+    Status.UNKNOWN: "bright_black",
+    Status.WARNING: "yellow",
+    Status.BROKEN: "red",
+}
 EXIT_CODES = {Status.OK: 0, Status.UNKNOWN: 0, Status.WARNING: 1, Status.BROKEN: 2}
 
 
@@ -49,41 +55,41 @@ def status_of(reports: Sequence[Report]) -> Status:
 
 
 def as_text(reports: Sequence[Report]) -> str:
-    """Write reports as aligned text with a summary."""
+    """Write reports as text: the result, then a table for each."""
     return "\n".join(_lines(reports))
 
 
-def as_data(reports: Sequence[Report]) -> dict[str, Any]:
+def as_output(reports: Sequence[Report]) -> ClusterOutput:
     """Write reports as data for JSON."""
     findings = [
-        {"subject": report.subject, **msgspec.to_builtins(finding)}
+        FindingOutput(
+            report.subject, finding.check, finding.status.value, finding.message, finding.fix
+        )
         for report in reports
         for finding in report.findings
     ]
-    return {"status": status_of(reports).value, "findings": findings}
+    return ClusterOutput(status_of(reports).value, findings)
 
 
 def _lines(reports: Sequence[Report]) -> Iterator[str]:
     findings = [finding for report in reports for finding in report.findings]
-    statuses = max(len(finding.status.value) for finding in findings)
-    names = max(len(finding.check) for finding in findings)
-    for report in reports:
-        yield report.subject
-        yield ""
-        for finding in report.findings:
-            start = f"  {finding.status.value:{statuses}}  {finding.check:{names}}  "
-            first, *rest = wrapped(finding.message, len(start))
-            yield start + first.lstrip()
-            yield from rest
-            if finding.fix:
-                yield from wrapped(f"fix: {finding.fix}", len(start))
-        yield ""
     counts = [
         f"{count} {status.value}"
         for status in (Status.BROKEN, Status.WARNING, Status.UNKNOWN)
         if (count := sum(finding.status is status for finding in findings))
     ]
-    yield f"Summary: {', '.join(counts) or 'no problems'}"
+    yield f"Result: {', '.join(counts) or 'no problems'}"
+    for report in reports:
+        yield ""
+        yield printable(report.subject)
+        yield ""
+        yield table(("CHECK", "RESULT", "DETAIL"), [_row(finding) for finding in report.findings])
+
+
+def _row(finding: Finding) -> Line:
+    status = prose(finding.status.value, style=_STYLES[finding.status])
+    fix = [f"fix: {finding.fix}"] if finding.fix else []
+    return finding.check, status, prose(finding.message, *fix)
 
 
 def check_validity(certificate: x509.Certificate, now: datetime) -> tuple[Status, str]:

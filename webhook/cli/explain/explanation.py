@@ -1,18 +1,15 @@
-"""Explains what the webhook would decide about a pod, and draws explanations as aligned text."""
+"""Explains what the webhook would decide about a pod, as data."""
 
 import enum
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import click
 from msgspec import Struct
 
-from webhook.cli.manifests.admission import NotSent
+from webhook.cli.manifests.admission import NotSent, Subject
 from webhook.config import Config
 from webhook.injection import (
     Admission,
     CheckResult,
-    Decision,
     Denied,
     Endpoint,
     Injected,
@@ -25,7 +22,6 @@ from webhook.injection import (
     examine,
 )
 
-_WIDTH = 80
 _API_SERVER = ("API server", "Does it call the webhook for this pod?")
 _CALLED_BECAUSE = {
     Endpoint.POD: "because of the pod's annotation",
@@ -34,28 +30,15 @@ _CALLED_BECAUSE = {
 }
 
 Note = tuple[str, str]  # kind ("why", "fix", "hint", or empty) and text
-Subject = tuple[str, str]  # an object's name, and its namespace with the label
 
 
 class Answer(enum.Enum):
     """The answer of one check."""
 
-    YES = "yes"
-    SKIPPED = "no, skipped"
-    DENIED = "no, denied"
+    OK = "ok"
+    SKIPPED = "skipped"
+    DENIED = "denied"
     NOT_EVALUATED = "not evaluated"
-
-
-# click removes the colours unless the text is for a terminal.
-_COLOURS = {
-    Answer.YES: "green",
-    Answer.SKIPPED: "yellow",
-    Answer.DENIED: "red",
-    Answer.NOT_EVALUATED: "bright_black",
-    Outcome.INJECTED: "green",
-    Outcome.SKIPPED: "yellow",
-    Outcome.DENIED: "red",
-}
 
 
 class Row(Struct, frozen=True):
@@ -68,13 +51,43 @@ class Row(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """A pod with its checks; `detail` is the reason's slug, or the profile and mode."""
+    """A pod with its checks.
+
+    `reason` is the reason's slug. An injected pod has a mode, and a profile if that is known.
+    """
 
     subject: Subject
     outcome: Outcome
-    detail: str
+    reason: str
     rows: Sequence[Row]
     warnings: Sequence[str] = ()
+    profile: str | None = None
+    mode: str | None = None
+
+    @property
+    def detail(self) -> str:
+        """The reason, or the profile and mode of an injected pod."""
+        if self.outcome is not Outcome.INJECTED:
+            return self.reason
+        profile = f"profile {self.profile}, " if self.profile is not None else ""
+        already = self.reason == Reason.ALREADY_INJECTED.slug
+        return f"{profile}mode {self.mode}{', nothing to add' if already else ''}"
+
+    @property
+    def decided_by(self) -> str | None:
+        """The name of the check that decided; None if all of them passed."""
+        for answer in (Answer.DENIED, Answer.SKIPPED):
+            for row in self.rows:
+                if row.answer is answer:
+                    return row.name
+        return None
+
+
+class Other(Struct, frozen=True):
+    """An object whose pods are created later, and how it gets them."""
+
+    subject: Subject
+    note: str
 
 
 def explain_admission(
@@ -89,27 +102,28 @@ def explain_admission(
     endpoint = admission.endpoint
     because = f"{_CALLED_BECAUSE[endpoint]} (webhook path /inject/{endpoint.value})"
     rows = [
-        Row(*_API_SERVER, Answer.YES, [("", because), *more]),
+        Row(*_API_SERVER, Answer.OK, [("", because), *more]),
         *map(_row, examine(admission, config)),
     ]
     decision = decide(admission, config)
     warnings = () if isinstance(decision, Denied) else decision.warnings
-    return Explanation(subject, decision.reason.outcome, _detail(decision), rows, warnings)
-
-
-def _detail(decision: Decision) -> str:
-    if not isinstance(decision, Injected):
-        return decision.reason.slug
-    detail = f"profile {decision.audit.profile}, mode {decision.audit.mode}"
-    already = decision.reason is Reason.ALREADY_INJECTED
-    return f"{detail}, nothing to add" if already else detail
+    audit = decision.audit if isinstance(decision, Injected) else None
+    return Explanation(
+        subject,
+        decision.reason.outcome,
+        decision.reason.slug,
+        rows,
+        warnings,
+        profile=audit.profile if audit is not None else None,
+        mode=audit.mode if audit is not None else None,
+    )
 
 
 def _row(result: CheckResult) -> Row:
     check, notes = result.check, list[Note]()
     match result.answer:
         case Passed():
-            answer = Answer.YES
+            answer = Answer.OK
         case NotEvaluated(cause):
             answer, notes = Answer.NOT_EVALUATED, [("", cause)]
         case Skipped(reason):
@@ -127,41 +141,3 @@ def reason_notes(why: str, fix: str) -> list[Note]:
     if fix and fix.rstrip(".") not in why:
         notes.append(("fix", fix))
     return notes
-
-
-def draw(explanations: Sequence[Explanation]) -> str:
-    """Write explanations as aligned text."""
-    return "\n\n".join("\n".join(_lines(explanation)) for explanation in explanations)
-
-
-def _lines(explanation: Explanation) -> Iterator[str]:
-    names = max(len(row.name) for row in explanation.rows)
-    questions = max(len(row.question) for row in explanation.rows)
-    name, place = explanation.subject
-    title = f"{name}: {explanation.outcome.value} ({explanation.detail})"
-    yield click.style(title, fg=_COLOURS[explanation.outcome], bold=True)
-    yield place
-    yield ""
-    for row in explanation.rows:
-        answer = click.style(row.answer.value, fg=_COLOURS[row.answer])
-        yield f"  {row.name:{names}}  {row.question:{questions}}  {answer}"
-        for note in row.notes:
-            yield from wrapped(": ".join(filter(None, note)), names + 4)
-    yield ""
-    for warning in explanation.warnings:
-        yield click.style(f"Warning: {warning}", fg="yellow")
-    denying = [row.name for row in explanation.rows if row.answer is Answer.DENIED]
-    skipping = [row.name for row in explanation.rows if row.answer is Answer.SKIPPED]
-    yield f"Decided by: {[*denying, *skipping, 'all checks passed'][0]}"
-
-
-def wrapped(text: str, indent: int) -> list[str]:
-    """Write a sentence as lines of up to 80 columns; words are not broken."""
-    return textwrap.wrap(
-        text,
-        max(_WIDTH, indent + 40),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

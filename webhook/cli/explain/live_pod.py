@@ -34,7 +34,7 @@ from webhook.cli.manifests.admission import AssumedCluster, NotSent, excluded
 from webhook.cli.manifests.objects import Object, Template
 from webhook.config import Config, Isolation, Mode
 from webhook.config.wording import printable
-from webhook.injection import Admission, Injected, Outcome, decide
+from webhook.injection import Admission, Injected, Outcome, Reason, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.decisions import listed
 from webhook.injection.existing import ExistingInjection, find_existing_injection
@@ -107,21 +107,28 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
         ("containers with Docker", listed(containers)),
         ("state", container_state(case.pod, existing.container.name)),
     ]
-    detail = f"mode {existing.mode.value}"
+    profile = None
     try:
         text = case.template.pod.annotations.get(STATUS, "")
         status = msgspec.json.decode(text, type=InjectionStatus)
     except msgspec.DecodeError:
         notes.append(("hint", f"annotation {STATUS} is missing or cannot be read"))
     else:
-        detail = f"profile {printable(status.profile)}, {detail}"
-        notes.append(("profile", f"{printable(status.profile)} (annotation {STATUS})"))
+        profile = printable(status.profile)
+        notes.append(("profile", f"{profile} (annotation {STATUS})"))
         notes.append(("by", f"dind-webhook {printable(status.version)} (annotation {STATUS})"))
         found = InjectionStatus("", existing.mode.value, "", image, containers)
         notes += [("hint", text) for text in _contradictions(status, found)]
-    row = Row("this pod", "Does it have Docker?", Answer.YES, notes)
+    row = Row("this pod", "Does it have Docker?", Answer.OK, notes)
     subject = case.cluster.subject(case.found)
-    return Explanation(subject, Outcome.INJECTED, detail, [row])
+    return Explanation(
+        subject,
+        Outcome.INJECTED,
+        Reason.INJECTED.slug,
+        [row],
+        profile=profile,
+        mode=existing.mode.value,
+    )
 
 
 def _contradictions(status: InjectionStatus, found: InjectionStatus) -> Iterator[str]:
@@ -164,20 +171,20 @@ def _admission(case: _Case) -> Admission | NotSent:
 
 def _with_past(case: _Case, admission: Admission, explanation: Explanation) -> Explanation:
     """Add why a pod has no Docker although the webhook would not skip it today."""
-    outcome, detail, rows = explanation.outcome, explanation.detail, [*explanation.rows]
+    outcome, reason, rows = explanation.outcome, explanation.reason, [*explanation.rows]
     decision = decide(admission, case.cluster.config)
     if isinstance(decision, Injected):
         rows.append(_pod_security_row(case, decision))
         if rows[-1].answer is Answer.DENIED:
-            outcome, detail = Outcome.DENIED, "pod-security"
+            outcome, reason = Outcome.DENIED, "pod-security"
     metadata = case.pod.metadata, case.namespace.metadata
     cause = find_cause(*metadata, case.configurations, admission)
     question = "Was this the same when it was created?"
     notes = reason_notes(cause.sentence, cause.fix)
     rows.append(Row("this pod", question, Answer.SKIPPED, notes))
     if outcome is Outcome.INJECTED:
-        outcome, detail = Outcome.SKIPPED, cause.slug
-    return msgspec.structs.replace(explanation, outcome=outcome, detail=detail, rows=rows)
+        outcome, reason = Outcome.SKIPPED, cause.slug
+    return msgspec.structs.replace(explanation, outcome=outcome, reason=reason, rows=rows)
 
 
 def _cluster_hints(case: _Case) -> Iterator[Note]:
@@ -207,7 +214,7 @@ def _pod_security_row(case: _Case, injected: Injected) -> Row:
     needs_host = injected.audit.mode == Mode.NODE.value
     is_ordinary = isolation is Isolation.RUNTIME_CLASS and not needs_host
     if level not in STRICT_LEVELS or (level == "baseline" and is_ordinary):
-        return Row(name, question, Answer.YES)
+        return Row(name, question, Answer.OK)
     sidecar = _SIDECARS[isolation]
     notes = reason_notes(
         f"The namespace is labelled {POD_SECURITY}: {level}, which denies a "

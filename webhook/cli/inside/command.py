@@ -1,33 +1,25 @@
 """`kubectl dind ps`, `images`, `df` and `logs`."""
 
 import json
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from webhook.cli.inside import daemon
 from webhook.cli.inside.access import PodAccess
 from webhook.cli.inside.daemon import Daemon, Store, as_data, find_daemon
 from webhook.cli.options import access_options, combined, pod_name
+from webhook.cli.table import table
 from webhook.config.wording import printable
 
 _MOST_LINES = 100_000  # of a log
-# A pod may print anything, and rich would draw a million rows for minutes.
-_MOST_ROWS = 1000
-_LONGEST_CELL = 200  # characters
 _EXEC_RIGHTS = (
     "this command needs a role in the namespace with get on pods, and get and create on pods/exec"
 )
 _LOG_RIGHTS = "this command needs a role in the namespace with get on pods and pods/log"
-
-Line = Sequence[str]
 
 _pod_options = combined(
     click.argument("pod"),
@@ -172,23 +164,3 @@ def _store_lines(store: Store) -> Iterator[str]:
             yield f"State: {store.state}"
         case _:
             yield "Image store: unknown; the daemon's container mounts none"
-
-
-def table(header: Line, lines: Sequence[Line]) -> str:
-    """Write foreign text as a table, no wider than the terminal, or 80 columns without one."""
-    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for title in header:
-        made.add_column(title, overflow="fold")
-    for line in lines[:_MOST_ROWS]:
-        made.add_row(*(Text(_shortened(printable(cell))) for cell in line))
-    console = Console(width=shutil.get_terminal_size((80, 24)).columns, color_system=None)
-    with console.capture() as capture:
-        console.print(made)
-    written = [line.rstrip() for line in capture.get().splitlines()]
-    if len(lines) > _MOST_ROWS:
-        written.append(f"{len(lines) - _MOST_ROWS} more; -o json prints all of them")
-    return "\n".join(written)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."

@@ -26,6 +26,20 @@ class NotSent(Struct, frozen=True):
     hints: Sequence[str] = ()  # likely attempts to opt in that have no effect
 
 
+class Subject(Struct, frozen=True):
+    """An object's name with its kind, its namespace with the label, and perhaps its file."""
+
+    name: str
+    namespace: str
+    label: str | None
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The namespace with its label, for users."""
+        return f"namespace {printable(self.namespace)}, label {INJECT}: {self.label or 'none'}"
+
+
 class AssumedCluster(Struct, frozen=True):
     """What is assumed about the cluster in which the pods are created."""
 
@@ -42,11 +56,10 @@ class AssumedCluster(Struct, frozen=True):
         """Return a namespace's label dind.io/inject."""
         return self.label or self.labels.get(namespace)
 
-    def subject(self, found: Object) -> tuple[str, str]:
-        """Return an object's name, and its namespace with the label."""
+    def subject(self, found: Object, file: str | None = None) -> Subject:
+        """Describe an object for users."""
         namespace = self.namespace_of(found)
-        label = self.label_of(namespace) or "none"
-        return found.name, f"namespace {printable(namespace)}, label {INJECT}: {label}"
+        return Subject(found.name, namespace, self.label_of(namespace), file)
 
     def admission(self, found: Object, template: Template) -> Admission | NotSent:
         """Return what the API server would send, or why it would send nothing."""

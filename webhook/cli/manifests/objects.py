@@ -1,6 +1,7 @@
 """The Kubernetes objects of manifests: single ones, lists of them, and the pods in them."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,13 +39,38 @@ POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("argoproj.io/v1alpha1", "Rollout"): ("spec", "template"),
 }
 KINDS = ", ".join(kind for _, kind in POD_PATHS)
-_NO_POD = "no pod in it"
+NO_POD = "no pod in it"
 _LATER = "the webhook decides about its pods when its controller creates them"
-#: API group to how its objects pass an annotation on to their pods.
+_WORKFLOW = f"{_LATER}; Argo copies {INJECT} from spec.podMetadata.annotations"
+_OTHER_OBJECTS = "the objects that it creates are not in this file"
+#: API group, and kind if it matters, to where its objects get the annotations of their pods from.
 _CONTROLLERS = {
-    "tekton.dev": f"{_LATER}; Tekton copies {INJECT} from metadata.annotations",
-    "argoproj.io": f"{_LATER}; Argo copies {INJECT} from spec.podMetadata.annotations",
+    ("tekton.dev", ""): f"{_LATER}; Tekton copies {INJECT} from metadata.annotations",
+    ("argoproj.io", "Workflow"): _WORKFLOW,
+    ("argoproj.io", "WorkflowTemplate"): _WORKFLOW,
+    ("argoproj.io", "ClusterWorkflowTemplate"): _WORKFLOW,
+    ("argoproj.io", "CronWorkflow"): (
+        f"{_LATER}; Argo copies {INJECT} from spec.workflowSpec.podMetadata.annotations"
+    ),
+    ("argoproj.io", "Application"): _OTHER_OBJECTS,
+    ("argoproj.io", "ApplicationSet"): _OTHER_OBJECTS,
+    ("helm.toolkit.fluxcd.io", ""): _OTHER_OBJECTS,
+    ("kustomize.toolkit.fluxcd.io", ""): _OTHER_OBJECTS,
+    ("actions.github.com", ""): (
+        f"{_LATER}; a scale set takes {INJECT} from spec.template.metadata.annotations"
+    ),
+    ("serving.knative.dev", ""): (
+        f"{_LATER}; Knative copies {INJECT} from spec.template.metadata.annotations"
+    ),
 }
+_TEMPLATE = re.compile(
+    r"\{\{-?\s*(?:[.$]|(?:if|else|end|range|with|include|template|define|toYaml|tpl)\b|/\*)"
+)
+_RUNNER = re.compile(r"^\s*\[+runners\.kubernetes", re.MULTILINE)
+_RUNNER_LATER = (
+    "a GitLab runner creates its pods later, and the webhook decides then; pod_annotations in "
+    f"[runners.kubernetes] sets {INJECT}"
+)
 
 
 class Template(Struct, frozen=True):
@@ -89,7 +115,8 @@ def read_manifest(path: str) -> Manifest:
     Raises:
         BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
     """
-    source = "standard input" if path == "-" else path
+    source = "standard input" if path == "-" else printable(path)
+    text = ""
     try:
         text = decode(_read(path))
         data = parse_json(text)
@@ -102,11 +129,25 @@ def read_manifest(path: str) -> Manifest:
             for document in documents
         ]
     except (DocumentError, _ObjectError) as error:
-        raise BadInput(f"{source}: {printable(str(error))}") from error
+        raise BadInput(f"{source}: {printable(str(error))}{_hint(text)}") from error
     manifest = Manifest(source, data is not None, "\r\n" in text, parts)
     if not manifest.objects:
         raise BadInput(f"{source}: no Kubernetes object")
     return manifest
+
+
+def render_first(what: str) -> str:
+    """Say how to render a Helm chart."""
+    return f"render it first: helm template {printable(what)} | dind-webhook explain -f -"
+
+
+def _hint(text: str) -> str:
+    """Say what a text that is no manifest seems to be."""
+    if _TEMPLATE.search(text):
+        return f"; this looks like a Helm template: {render_first('CHART')}"
+    if _RUNNER.search(text):
+        return f"; this looks like a GitLab runner's configuration: {_RUNNER_LATER}"
+    return ""
 
 
 def _read(path: str) -> bytes:
@@ -190,8 +231,18 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
         problem = f"unknown version {quoted(version)} of {kind} (supported: {', '.join(supported)})"
         raise _ObjectError(where, (*path, "apiVersion"), problem)
     _require_strings(data, path, where)
-    note = _NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
-    return msgspec.structs.replace(found, note=_CONTROLLERS.get(group, note))
+    return msgspec.structs.replace(found, note=_note(data, kind, group))
+
+
+def _note(data: dict[str, Any], kind: str, group: str) -> str:
+    """Say why an object has no pod in it."""
+    for key in ((group, kind), (group, "")):
+        if key in _CONTROLLERS:
+            return _CONTROLLERS[key]
+    if kind == "ConfigMap" and isinstance(files := data.get("data"), dict):
+        texts = [text for text in files.values() if isinstance(text, str)]
+        return _RUNNER_LATER if any(map(_RUNNER.search, texts)) else NO_POD
+    return NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
 
 
 def _template(
