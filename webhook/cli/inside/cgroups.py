@@ -94,7 +94,7 @@ def _parse_paths(output: bytes) -> dict[str, Cgroup]:
     return {
         # One that is not in the first sample began later, with zero.
         path: Cgroup(
-            max(0.0, used - before.get(path, 0)) / (times[1] - times[0]),
+            round(max(0.0, used - before.get(path, 0)) / (times[1] - times[0]), 3),
             max(0, memory[path] - cache.get(path, 0)) if path in memory else None,
             commands.get(path, ""),
         )
