@@ -1,11 +1,12 @@
 """What containers and build steps use, as cgroups.sh reads it from their cgroups."""
 
 import re
-from importlib.resources import files
 
 from msgspec import Struct
 
-SCRIPT = (files(__package__) / "cgroups.sh").read_text(encoding="utf-8")
+from webhook.injection.scripts import read_script
+
+SCRIPT = read_script("cgroups.sh", "webhook.cli.inside")
 
 _LINE = re.compile(r"\./(?:(?P<path>[^:]*)/)?(?P<file>[^:/]+):(?P<value>.*)")
 _NUMBER = re.compile(r"(?:\w+ )?(\d{1,20})")

@@ -90,25 +90,12 @@ def _command(take: Callable[[Daemon], Snapshot]) -> click.Command:
         if interval is not None and not is_watch:
             raise click.UsageError("--interval needs --watch.", context_of_click)
         found = _daemon(context_of_click, _EXEC_RIGHTS, **options)
-        if not is_watch:
-            snapshot = take(found)
-            if output == "json":
-                _print_json(found, **snapshot.content)
-            else:
-                click.echo(snapshot.as_text())
-            return
-        with open_display(in_place=output == "text") as display:
-
-            def show(snapshot: Snapshot) -> None:
-                time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                if output == "json":
-                    namespace, name = found.place
-                    labels = {"time": time, "namespace": namespace, "pod": name}
-                    display(json.dumps({**labels, **snapshot.content}))
-                else:
-                    display(f"{time}\n{snapshot.as_text()}\n")
-
-            watch(found, take, show, interval=interval or _INTERVAL)
+        if is_watch:
+            _watch(found, take, output, interval or _INTERVAL)
+        elif output == "json":
+            _print_json(found, **take(found).content)
+        else:
+            click.echo(take(found).as_text())
 
     return click.command(take.__name__, help=take.__doc__)(command)
 
@@ -213,6 +200,22 @@ def logs(
             f"Warning: the log ends here, after {len(log)} bytes; a smaller --tail prints its end",
             err=True,
         )
+
+
+def _watch(found: Daemon, take: Callable[[Daemon], Snapshot], output: str, interval: float) -> None:
+    with open_display(in_place=output == "text") as display:
+
+        def show(snapshot: Snapshot) -> None:
+            time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            if output == "json":
+                namespace, name = found.place
+                labels = {"time": time, "namespace": namespace, "pod": name}
+                display(json.dumps({**labels, **snapshot.content}))
+            else:
+                display(f"{time}\n{snapshot.as_text()}\n")
+
+        end = watch(found, take, show, interval=interval)
+    click.echo(end, err=True)
 
 
 def _daemon(

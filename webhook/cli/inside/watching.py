@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 def watch(
     daemon: Daemon, take: Callable[[Daemon], T], show: Callable[[T], None], *, interval: float
-) -> None:
-    """Take and show a snapshot every `interval` seconds, until the pod ends.
+) -> str:
+    """Take and show a snapshot every `interval` seconds, until the pod ends; say how it has ended.
 
     Raises:
         Exit: the user has interrupted it.
@@ -45,8 +45,7 @@ def watch(
                 end = _await_end(daemon)
                 if end is None:
                     raise
-                click.echo(f"{describe(daemon.pod)} {end}", err=True)
-                return
+                return f"{describe(daemon.pod)} {end}"
     except KeyboardInterrupt as error:
         raise click.exceptions.Exit(_INTERRUPTED) from error
 
@@ -58,7 +57,13 @@ def open_display(*, in_place: bool) -> Iterator[Callable[[str], None]]:
     if not in_place or not sys.stdout.isatty() or console.is_dumb_terminal:
         yield click.echo
         return
-    with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+    with Live(
+        console=console,
+        auto_refresh=False,
+        vertical_overflow="ellipsis",
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as live:
         yield lambda text: live.update(Text(text), refresh=True)
 
 
