@@ -64,7 +64,7 @@ def open_display(*, in_place: bool) -> Iterator[Callable[[str], None]]:
         redirect_stdout=False,
         redirect_stderr=False,
     ) as live:
-        yield lambda text: live.update(Text(text), refresh=True)
+        yield lambda text: live.update(Text.from_ansi(text), refresh=True)
 
 
 def _await_end(daemon: Daemon) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.api_server import KUBECONFIG, Inside, World, made, served
+from cli.inside.api_server import KUBECONFIG, Inside, World, made, served
 from cli.running import run
 
 

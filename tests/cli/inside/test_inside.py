@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.api_server import KUBECONFIG, MANIFEST, Inside, World, failure, lines, made
+from cli.inside.api_server import KUBECONFIG, MANIFEST, Inside, World, failure, lines, made
 from cli.running import run
 
 from webhook.cli.inside import daemon

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.api_server import Inside, World, failure, lines
+from cli.inside.api_server import Inside, World, failure, lines
 from cli.running import PROGRAMS, run
 
 from webhook.cli.inside import watching
