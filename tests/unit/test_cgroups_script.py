@@ -81,8 +81,12 @@ def write_processes(shell: Shell, group: Path) -> None:
         ("/init", ""),
         ("/", ""),
         (f"{SIDECAR}/init", ""),
+        ("/../..", ""),
     ],
-    ids=["tree of the node", "cgroup namespace", "its root", "mounted at its own cgroup"],
+    ids=[
+        *("tree of the node", "cgroup namespace", "its root", "mounted at its own cgroup"),
+        "outside the cgroup namespace",
+    ],
 )
 def test_figures_on_cgroup_version_2(shell: Shell, own: str, root: str) -> None:
     tree = shell.path / "cgroup"

@@ -24,6 +24,9 @@ fi
 find_group() {
   own=$(sed -n "s/^[0-9]*:$2://p" /proc/self/cgroup)
   own=${own%/init}
+  case $own in
+    */..*) own= ;; # outside the cgroup namespace
+  esac
   if [ -d "$1$own" ]; then
     echo "$1$own"
   else
@@ -39,7 +42,8 @@ cpu_time() {
 }
 
 memory() {
-  cd "$memory" && find . -maxdepth 8 "(" -name "memory.current" -o -name memory.usage_in_bytes -o -name memory.stat ")" \
+  cd "$memory" && find . -maxdepth 8 \
+    "(" -name memory.current -o -name memory.usage_in_bytes -o -name memory.stat ")" \
     -exec grep -sHE '^((total_)?inactive_file )?[0-9]+$' {} +
 }
 
