@@ -56,7 +56,7 @@ lint: install ## check style, types, import contracts, shell scripts, generated 
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck webhook/injection/*.sh tests/node/images/*.sh tests/vm/guest/*.sh .ci/run tools/lock
+	$(BIN)/shellcheck webhook/injection/*.sh webhook/cli/inside/*.sh tests/node/images/*.sh tests/vm/guest/*.sh .ci/run tools/lock
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/chart.py --check
 

@@ -11,7 +11,7 @@ from kube.controlplane import ControlPlane
 
 pytestmark = pytest.mark.apiserver
 
-COMMANDS = ("ps", "images", "df", "logs")
+COMMANDS = ("ps", "images", "df", "top", "logs")
 GET_PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
 EXEC = {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}
 LOG = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
@@ -116,6 +116,7 @@ def test_a_pod_that_waits_is_named(
     "case",
     [
         ("ps", [], "get on pods, and get and create on pods/exec"),
+        ("top", [], "get on pods, and get and create on pods/exec"),
         ("logs", [], "get on pods and pods/log"),
         ("ps", [GET_PODS, LOG], "the right get and create on pods/exec is missing"),
         ("logs", [GET_PODS, EXEC], "the right get on pods/log is missing"),

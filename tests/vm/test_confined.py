@@ -8,6 +8,7 @@ from node.cluster import Cluster
 from node.doing import IDLE, using
 from node.footprint import footprint, traces
 from node.injecting import job
+from node.inside import json_inside
 from vm import escapes, watching
 from vm.pods import Pod, running, until_in_machine
 
@@ -49,6 +50,22 @@ def test_nested_container_runs_inside_the_pod_cgroup(pod: Pod, options: list[str
 
 def test_build_step_runs_inside_the_pod_cgroup(pod: Pod) -> None:
     assert watching.group_of_build_step(pod).startswith(f"{pod.group()}/docker/")
+
+
+def test_top_shows_nested_containers_and_build_steps(pod: Pod) -> None:
+    with watching.burning(pod) as (container, step):
+        usage = json_inside(pod.cluster, pod.namespace, "top", pod.name)["usage"]
+    sidecar = usage[0]
+    (burning,) = [consumer for consumer in usage if consumer["name"] == container]
+    (building,) = [consumer for consumer in usage if step in consumer["command"]]
+
+    assert (sidecar["type"], burning["type"]) == ("sidecar", "container")
+    assert building["type"] == "build-step"
+    assert 0.01 < burning["cpu"] < 0.3
+    assert building["cpu"] > 0.01
+    assert sidecar["cpu"] > burning["cpu"] + building["cpu"] - 0.1
+    for consumer in (burning, building):
+        assert 10_000 < consumer["memory"] < sidecar["memory"]
 
 
 def test_memory_of_a_nested_container_is_charged_to_the_pod(pod: Pod) -> None:

@@ -3,6 +3,8 @@
 import itertools
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from node.cluster import Cluster
 from node.images import STATIC_BUSYBOX
@@ -70,6 +72,30 @@ def group_of_build_step(pod: Pod) -> str:
     end = f"kill -9 {process}; while kill -0 {process} 2>/dev/null; do sleep 0.1; done"
     pod.cluster.on_node("sh", "-c", end)
     return group
+
+
+@contextmanager
+def burning(pod: Pod) -> Iterator[tuple[str, str]]:
+    """Runs a container and a build step that burn CPU; yields its name and the step's command."""
+    loop = "while :; do :; done"
+    words = ["--detach", "--name=burning", "--cpus=0.2", "made", "sh", "-c", loop]
+    pod.run(shlex.join(["docker", "run", *words]))
+    step = f"{loop} # {next(_SECONDS)}"
+    pod.run(f"{{ {_build(step)}; }} >/dev/null 2>&1 </dev/null &")
+    find = f"ps -o pid,args | awk '/sh -c {step}/ && !/awk|printf/ {{ print $1 }}'"
+    found = ""
+
+    def appeared() -> bool:
+        nonlocal found
+        found = pod.cluster.on_node("sh", "-c", find)
+        return bool(found)
+
+    until_in_machine(appeared, "the build step")
+    try:
+        yield "burning", step
+    finally:
+        pod.run("docker rm --force burning")
+        pod.cluster.on_node("kill", "-9", *found.split())
 
 
 def hold_100_megabytes(pod: Pod) -> None:

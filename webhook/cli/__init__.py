@@ -28,6 +28,7 @@ COMMANDS = {
     "ps": Command("webhook.cli.inside.command", "List the containers in a pod's daemon."),
     "images": Command("webhook.cli.inside.command", "List the images in a pod's daemon."),
     "df": Command("webhook.cli.inside.command", "Show the image store of a pod, and its use."),
+    "top": Command("webhook.cli.inside.command", "Show what uses CPU and memory in a pod."),
     "logs": Command("webhook.cli.inside.command", "Print the log of a pod's daemon."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
     "version": Command("webhook.cli.version", "Print the versions of command and webhook."),

@@ -3,18 +3,18 @@
 from importlib.resources import files
 
 
-def _read_script(name: str) -> str:
+def read_script(name: str, package: str = "webhook.injection") -> str:
     """Read a script without comments and blank lines."""
-    lines = (files(__package__) / name).read_text(encoding="utf-8").splitlines()
+    lines = (files(package) / name).read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
-START = _read_script("dind-start.sh")
-WAIT = _read_script("dind-wait.sh")
+START = read_script("dind-start.sh")
+WAIT = read_script("dind-wait.sh")
 #: For profiles with `storage.persistent`.
-START_WITH_STORE = f"{_read_script('dind-store.sh')}\n{START}"
-RELEASE = _read_script("dind-release.sh")
-CHECK_NODE = _read_script("dind-check-node.sh")
+START_WITH_STORE = f"{read_script('dind-store.sh')}\n{START}"
+RELEASE = read_script("dind-release.sh")
+CHECK_NODE = read_script("dind-check-node.sh")
 #: As they stand in pods, by the names of their files.
 SCRIPTS = {
     "dind-start.sh": START,

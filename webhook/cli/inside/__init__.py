@@ -1,1 +1,1 @@
-"""The commands `ps`, `images`, `df` and `logs`: what runs in the daemon of an injected pod."""
+"""The commands `ps`, `images`, `df`, `top` and `logs`: what runs in the daemon of a pod."""

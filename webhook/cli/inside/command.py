@@ -1,21 +1,26 @@
-"""`kubectl dind ps`, `images`, `df` and `logs`."""
+"""`kubectl dind ps`, `images`, `df`, `top` and `logs`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from msgspec import Struct
 
 from webhook.cli.inside import daemon
 from webhook.cli.inside.access import PodAccess
-from webhook.cli.inside.daemon import Daemon, Store, as_data, find_daemon
+from webhook.cli.inside.content import Consumer, Store, as_data
+from webhook.cli.inside.daemon import Daemon, find_daemon
+from webhook.cli.inside.watching import open_display, watch
 from webhook.cli.options import access_options, combined, pod_name
-from webhook.cli.table import table
+from webhook.cli.table import Line, table
 from webhook.config.wording import printable
 
 _MOST_LINES = 100_000  # of a log
+_INTERVAL = 2  # seconds
 _EXEC_RIGHTS = (
     "this command needs a role in the namespace with get on pods, and get and create on pods/exec"
 )
@@ -36,60 +41,125 @@ _pod_options = combined(
         help="Output format.",
     ),
 )
+_watch_options = combined(
+    click.option(
+        "-w",
+        "--watch",
+        "is_watch",
+        is_flag=True,
+        help="Repeat until the pod ends. With -o json: one object per line.",
+    ),
+    click.option(
+        "--interval",
+        type=click.IntRange(1, 3600),
+        metavar="SECONDS",
+        help=f"Time between repetitions with --watch. Unset: {_INTERVAL}.",
+    ),
+)
 
 
-@click.command()
-@_pod_options
-@click.pass_context
-def ps(context_of_click: click.Context, /, *, output: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
+class Snapshot(Struct, frozen=True):
+    """What a command shows: data for `-o json`, and a table with lines above it."""
+
+    content: dict[str, Any]
+    header: Line
+    lines: list[Line]
+    above: list[str] = []
+
+    def as_text(self) -> str:
+        """Write the table."""
+        above = [printable(line) for line in self.above]
+        return "\n".join([*above, *([""] if above else []), table(self.header, self.lines)])
+
+
+def _command(take: Callable[[Daemon], Snapshot]) -> click.Command:
+    """Make a command that shows a snapshot, once or again and again."""
+
+    @_pod_options
+    @_watch_options
+    @click.pass_context
+    def command(
+        context_of_click: click.Context,
+        /,
+        *,
+        output: str,
+        is_watch: bool,
+        interval: int | None,
+        **options: Any,  # noqa: ANN401 - as declared above
+    ) -> None:
+        if interval is not None and not is_watch:
+            raise click.UsageError("--interval needs --watch.", context_of_click)
+        found = _daemon(context_of_click, _EXEC_RIGHTS, **options)
+        if is_watch:
+            _watch(found, take, output, interval or _INTERVAL)
+        elif output == "json":
+            _print_json(found, **take(found).content)
+        else:
+            click.echo(take(found).as_text())
+
+    return click.command(take.__name__, help=take.__doc__)(command)
+
+
+@_command
+def ps(found: Daemon) -> Snapshot:
     """List the containers in the Docker daemon of POD, also those that have ended.
 
     Needs your own right to exec into the pod.
     """
-    found = _daemon(context_of_click, _EXEC_RIGHTS, **options)
     containers = found.containers()
-    if output == "json":
-        _print_json(found, containers=as_data(containers))
-        return
-    lines = [(c.name, c.image, c.status or c.state, c.command) for c in containers]
-    click.echo(table(("NAME", "IMAGE", "STATUS", "COMMAND"), lines))
+    return Snapshot(
+        {"containers": as_data(containers)},
+        ("NAME", "IMAGE", "STATUS", "COMMAND"),
+        [(c.name, c.image, c.status or c.state, c.command) for c in containers],
+    )
 
 
-@click.command()
-@_pod_options
-@click.pass_context
-def images(context_of_click: click.Context, /, *, output: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
+@_command
+def images(found: Daemon) -> Snapshot:
     """List the images in the Docker daemon of POD.
 
     Needs your own right to exec into the pod.
     """
-    found = _daemon(context_of_click, _EXEC_RIGHTS, **options)
     listed = found.images()
-    if output == "json":
-        _print_json(found, images=as_data(listed))
-        return
-    lines = [(i.repository, i.tag, i.id.removeprefix("sha256:")[:12], i.size) for i in listed]
-    click.echo(table(("REPOSITORY", "TAG", "ID", "SIZE"), lines))
+    return Snapshot(
+        {"images": as_data(listed)},
+        ("REPOSITORY", "TAG", "ID", "SIZE"),
+        [(i.repository, i.tag, i.id.removeprefix("sha256:")[:12], i.size) for i in listed],
+    )
 
 
-@click.command()
-@_pod_options
-@click.pass_context
-def df(context_of_click: click.Context, /, *, output: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
+@_command
+def df(found: Daemon) -> Snapshot:
     """Show the image store of POD, and what uses its disk.
 
     Needs your own right to exec into the pod, and to read its log for the state of a warm store.
     """
-    found = _daemon(context_of_click, _EXEC_RIGHTS, **options)
     usage = found.usage()
     store = found.store()
-    if output == "json":
-        _print_json(found, store=msgspec.structs.asdict(store), usage=as_data(usage))
-        return
-    lines = [(u.type, u.total, u.active, u.size, u.reclaimable) for u in usage]
-    click.echo("\n".join(printable(line) for line in _store_lines(store)))
-    click.echo()
-    click.echo(table(("TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"), lines))
+    return Snapshot(
+        {"store": msgspec.structs.asdict(store), "usage": as_data(usage)},
+        ("TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"),
+        [(u.type, u.total, u.active, u.size, u.reclaimable) for u in usage],
+        above=list(_store_lines(store)),
+    )
+
+
+@_command
+def top(found: Daemon) -> Snapshot:
+    """Show the CPU and memory that each container and build step in the daemon of POD uses.
+
+    The first line is the sidecar with all that runs in it. The CPU is that of one second.
+    Needs your own right to exec into the pod.
+    """
+    consumers = found.consumers()
+    limits = found.limits()
+    text = ", ".join(f"{name} {limit}" for name, limit in limits.items()) or "none"
+    return Snapshot(
+        {"limits": limits, "usage": as_data(consumers)},
+        ("TYPE", "NAME", "CPU", "MEMORY", "COMMAND"),
+        [(c.type, c.name or c.id, _cores(c), _bytes(c), c.command) for c in consumers],
+        above=[f"Limits of the sidecar: {text}"],
+    )
 
 
 @click.command()
@@ -132,6 +202,22 @@ def logs(
         )
 
 
+def _watch(found: Daemon, take: Callable[[Daemon], Snapshot], output: str, interval: float) -> None:
+    with open_display(in_place=output == "text") as display:
+
+        def show(snapshot: Snapshot) -> None:
+            time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            if output == "json":
+                namespace, name = found.place
+                labels = {"time": time, "namespace": namespace, "pod": name}
+                display(json.dumps({**labels, **snapshot.content}))
+            else:
+                display(f"{time}\n{snapshot.as_text()}\n")
+
+        end = watch(found, take, show, interval=interval)
+    click.echo(end, err=True)
+
+
 def _daemon(
     context_of_click: click.Context,
     rights: str,
@@ -164,3 +250,16 @@ def _store_lines(store: Store) -> Iterator[str]:
             yield f"State: {store.state}"
         case _:
             yield "Image store: unknown; the daemon's container mounts none"
+
+
+def _cores(consumer: Consumer) -> str:
+    """Write a number of cores as Kubernetes does."""
+    return "-" if consumer.cpu is None else f"{consumer.cpu * 1000:.0f}m"
+
+
+def _bytes(consumer: Consumer) -> str:
+    if consumer.memory is None:
+        return "-"
+    if consumer.memory < 1 << 20:
+        return f"{consumer.memory >> 10}Ki"
+    return f"{consumer.memory >> 20}Mi"

@@ -1,14 +1,25 @@
-"""The daemon of an injected pod: finds it, and asks it by the Docker CLI in its container."""
+"""The daemon of an injected pod: finds it, and asks it by commands in its container."""
 
 import os
-from typing import Any, TypeVar
 
 import click
 import msgspec
 from kubernetes.client import V1Pod
-from msgspec import Struct, field
+from msgspec import Struct
 
+from webhook.cli.inside import cgroups
 from webhook.cli.inside.access import NoAnswer, PodAccess
+from webhook.cli.inside.content import (
+    Consumer,
+    NestedContainer,
+    NestedImage,
+    Store,
+    T,
+    Usage,
+    list_consumers,
+    parse,
+    warm_store,
+)
 from webhook.cli.live import NoSuchPod, Unavailable, container_state, container_statuses
 from webhook.config import Mode
 from webhook.config.wording import printable
@@ -25,68 +36,15 @@ _LONGEST_START_OF_LOG = 16 * 1024
 _DEFAULT_DIRECTORY = "/var/run"  # of dockerd, if another webhook has dropped its arguments
 # As in dind-wait.sh: not the one in a home directory, which may be a volume of the job.
 _ENVIRONMENT = "DOCKER_CONFIG=/var/dind/docker-config"
+_NOT_FOUND = (126, 127)  # exit codes of shells and `timeout`
 _TIMED_OUT = (124, 137, 143)  # exit codes of `timeout`, which differ between its versions
-_STORE, _NO_STORE = "dind-start: image store ", "dind-start: no image store in "
+_RUNNING = ("running", "paused")  # states of containers that have a cgroup
 
 
 class NoDaemon(click.ClickException):
     """The pod has no Docker daemon of its own."""
 
     exit_code = os.EX_NOINPUT
-
-
-class NestedContainer(Struct, frozen=True):
-    """A container, as `docker container ls --format json` prints it."""
-
-    id: str = field(name="ID", default="")
-    name: str = field(name="Names", default="")
-    image: str = field(name="Image", default="")
-    command: str = field(name="Command", default="")
-    state: str = field(name="State", default="")
-    status: str = field(name="Status", default="")
-    created: str = field(name="CreatedAt", default="")
-    ports: str = field(name="Ports", default="")
-
-
-class NestedImage(Struct, frozen=True):
-    """An image, as `docker image ls --format json` prints it."""
-
-    id: str = field(name="ID", default="")
-    repository: str = field(name="Repository", default="")
-    tag: str = field(name="Tag", default="")
-    created: str = field(name="CreatedAt", default="")
-    size: str = field(name="Size", default="")
-
-
-class Usage(Struct, frozen=True):
-    """The disk use of one kind of objects, as `docker system df --format json` prints it."""
-
-    type: str = field(name="Type", default="")
-    total: str = field(name="TotalCount", default="")
-    active: str = field(name="Active", default="")
-    size: str = field(name="Size", default="")
-    reclaimable: str = field(name="Reclaimable", default="")
-
-
-class Store(Struct, frozen=True):
-    """The image store.
-
-    Attributes:
-        kind: emptyDir, pvc, node (a warm store), or unknown.
-        limit: its size limit, or the storage that the PVC requests; empty if there is none.
-        name: of the PVC.
-        directory: on the node, of a warm store.
-        state: of a warm store, such as `warm (3 jobs before)`.
-    """
-
-    kind: str
-    limit: str = ""
-    name: str = ""
-    directory: str = ""
-    state: str = ""
-
-
-T = TypeVar("T", bound=Struct)
 
 
 class Daemon(Struct, frozen=True):
@@ -101,6 +59,17 @@ class Daemon(Struct, frozen=True):
         """The pod's namespace and name."""
         return self.pod.metadata.namespace, self.pod.metadata.name
 
+    def read_again(self) -> "Daemon":
+        """Read the pod again.
+
+        Raises:
+            NoSuchPod: it was deleted; another pod may have its name.
+        """
+        daemon = find_daemon(self.access, *self.place)
+        if daemon.pod.metadata.uid != self.pod.metadata.uid:
+            raise NoSuchPod(f"{describe(self.pod)} was deleted")
+        return daemon
+
     def containers(self) -> list[NestedContainer]:
         """List the nested containers, also those that have ended."""
         return self._docker(NestedContainer, "container", "ls", "--all")
@@ -112,6 +81,26 @@ class Daemon(Struct, frozen=True):
     def usage(self) -> list[Usage]:
         """List what uses the disk."""
         return self._docker(Usage, "system", "df")
+
+    def consumers(self) -> list[Consumer]:
+        """List what uses CPU and memory: the sidecar first, then the others by their CPU."""
+        running = [c for c in self.containers() if c.state in _RUNNING]
+        output = self._run("sh", "-c", cgroups.SCRIPT)
+        try:
+            found = cgroups.parse(output)
+        except ValueError as error:
+            message = f"{self._where('sh')} printed no use of CPU and memory: {error}"
+            raise Unavailable(message) from error
+        return list_consumers(self.injection.container.name, running, found)
+
+    def limits(self) -> dict[str, str]:
+        """The limits of the sidecar for CPU and memory, which hold for all that runs in it."""
+        spec = self.pod.spec
+        for container in [*(spec.init_containers or ()), *spec.containers]:
+            if container.name == self.injection.container.name and container.resources:
+                limits = container.resources.limits or {}
+                return {key: limits[key] for key in ("cpu", "memory") if key in limits}
+        return {}
 
     def log(self, tail: int, *, previous: bool) -> bytes:
         """Read the last lines of the daemon's log, of which the first LONGEST_LOG bytes."""
@@ -156,19 +145,27 @@ class Daemon(Struct, frozen=True):
 
     def _docker(self, kind: type[T], *words: str) -> list[T]:
         """Run a command of the Docker CLI that prints one object of JSON a line."""
+        address = socket_address(self.injection.directory or _DEFAULT_DIRECTORY)
+        output = self._run("docker", f"--host={address}", *words, "--format", "json")
+        try:
+            return parse(output, kind)
+        except msgspec.MsgspecError as error:
+            message = printable(str(error))
+            where = self._where("docker")
+            raise Unavailable(f"{where} printed something else than JSON: {message}") from error
+
+    def _run(self, program: str, *words: str) -> bytes:
+        """Run a command in the daemon's container; return its output."""
         name = self.injection.container.name
         statuses = [status for status in container_statuses(self.pod) if status.name == name]
         if not statuses or not statuses[0].state or not statuses[0].state.running:
             raise self._not_running()
-        address = socket_address(self.injection.directory or _DEFAULT_DIRECTORY)
-        limit = ["env", _ENVIRONMENT, "timeout", "-s", "KILL", str(_SECONDS)]
-        command = [*limit, "docker", f"--host={address}", *words, "--format", "json"]
-        where = f"{describe(self.pod)}: docker in container {name}"
+        where = self._where(program)
         try:
             execution = self.access.execute(
                 self.place,
                 name,
-                command,
+                ["env", _ENVIRONMENT, "timeout", "-s", "KILL", str(_SECONDS), program, *words],
                 seconds=_SECONDS + _SECONDS_OF_CONNECTION,
                 longest=_LONGEST_OUTPUT,
             )
@@ -176,14 +173,15 @@ class Daemon(Struct, frozen=True):
             raise Unavailable(f"{where} does not answer: {error.message}") from error
         if execution.exit_code in _TIMED_OUT:
             raise Unavailable(f"{where} does not answer: nothing within {_SECONDS} s")
+        errors = printable(" ".join(execution.errors[:1000].decode(errors="replace").split()))
+        if execution.exit_code in _NOT_FOUND:
+            raise Unavailable(f"{where} cannot run, the image lacks a program: {errors}")
         if execution.exit_code:
-            errors = printable(" ".join(execution.errors[:1000].decode(errors="replace").split()))
             raise Unavailable(f"{where} ended with exit code {execution.exit_code}: {errors}")
-        try:
-            return parse(execution.output, kind)
-        except msgspec.MsgspecError as error:
-            message = printable(str(error))
-            raise Unavailable(f"{where} printed something else than JSON: {message}") from error
+        return execution.output
+
+    def _where(self, program: str) -> str:
+        return f"{describe(self.pod)}: {program} in container {self.injection.container.name}"
 
     def _not_running(self) -> Unavailable:
         state = container_state(self.pod, self.injection.container.name)
@@ -217,34 +215,3 @@ def find_daemon(access: PodAccess, namespace: str, name: str) -> Daemon:
 def describe(pod: V1Pod) -> str:
     """Name a pod in a message."""
     return printable(f"pod {pod.metadata.namespace}/{pod.metadata.name}")
-
-
-def parse(output: bytes, kind: type[T]) -> list[T]:
-    """Parse what `docker` prints: one object of JSON a line; an array from some versions.
-
-    Raises:
-        msgspec.MsgspecError: it is something else.
-    """
-    lines = [line for line in output.splitlines() if line.strip()]
-    if lines and lines[0].lstrip().startswith(b"["):
-        return msgspec.json.decode(output, type=list[kind])  # type: ignore[valid-type]
-    return [msgspec.json.decode(line, type=kind) for line in lines]
-
-
-def warm_store(directory: str, log: str) -> Store:
-    """Find the store in the beginning of the sidecar's log, which dind-store.sh has written."""
-    for line in log.splitlines():
-        if line.startswith(_NO_STORE):
-            reason = line.removeprefix(_NO_STORE).partition(": ")[2]
-            return Store("node", directory=directory, state=f"not used: {reason}")
-        found, _, state = line.removeprefix(_STORE).partition(": ")
-        is_in_use = line.startswith(f"{_STORE}{directory}/") and state
-        if is_in_use and not found.endswith(" is not used again"):
-            return Store("node", directory=found, state=state)
-    state = "unknown: the log of the sidecar no longer begins with it"
-    return Store("node", directory=directory, state=state)
-
-
-def as_data(items: list[T]) -> list[dict[str, Any]]:
-    """Make data for JSON, with the names of the fields."""
-    return [msgspec.structs.asdict(item) for item in items]

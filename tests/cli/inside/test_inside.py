@@ -1,41 +1,16 @@
-"""`ps`, `images`, `df` and `logs` against a server that answers as an API server would."""
+"""`ps`, `images`, `df`, `top` and `logs` against a server that answers as an API server would."""
 
-import base64
-import hashlib
-import http.server
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cli.inside.api_server import KUBECONFIG, MANIFEST, Inside, World, failure, lines, made
 from cli.running import run
-from click.testing import Result
-from msgspec import Struct, field
 
 from webhook.cli.inside import daemon
 
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-current-context: c
-contexts: [{{name: c, context: {{cluster: c, user: u, namespace: ci}}}}]
-clusters: [{{name: c, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
-users: [{{name: u, user: {{}}}}]
-"""
-MANIFEST = """\
-apiVersion: v1
-kind: Pod
-metadata: {name: job, namespace: ci, annotations: {dind.io/inject: "true"}}
-spec:
-  containers:
-  - name: build
-    image: docker:29-cli
-"""
-RUNNING = {"name": "dind", "restartCount": 0, "ready": True, "image": "", "imageID": ""}
 CONTAINERS = [
     {
         "ID": "0123456789ab",
@@ -63,99 +38,6 @@ web                registry.example.com/team/pr  Up 3 minutes  "/bin/sleep 1000"
 """
 WARM = "{storage: {persistent: {share: trusted}}}"
 STORES = "/var/lib/dind-webhook/ci/default"
-SUCCESS = {"status": "Success"}
-
-
-def lines(items: list[dict[str, str]]) -> bytes:
-    return "".join(f"{json.dumps(item)}\n" for item in items).encode()
-
-
-def failure(code: int) -> dict[str, Any]:
-    causes = [{"reason": "ExitCode", "message": str(code)}]
-    return {"status": "Failure", "message": "ended", "details": {"causes": causes}}
-
-
-class World(Struct):
-    """What the server has, and the commands that it was sent."""
-
-    pod: dict[str, Any] | None
-    output: bytes = b""
-    errors: bytes = b""
-    status: dict[str, Any] | None = field(default_factory=lambda: SUCCESS)
-    rejection: int = 0
-    rejects: str = "/exec"
-    log: bytes = b""
-    answers: threading.Event = field(default_factory=threading.Event)
-    commands: list[list[str]] = field(default_factory=list)
-    queries: list[dict[str, list[str]]] = field(default_factory=list)
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    world: World
-
-    def do_GET(self) -> None:
-        url, world = urlsplit(self.path), self.world
-        if world.rejection and url.path.endswith(world.rejects):
-            self._send(world.rejection, {"kind": "Status", "message": "no \x1b[31mway"})
-        elif url.path.endswith("/exec"):
-            world.commands.append(parse_qs(url.query)["command"])
-            self._execute()
-        elif url.path.endswith("/log"):
-            world.queries.append(parse_qs(url.query))
-            self._send(200, world.log)
-        elif world.pod is None:
-            self._send(404, {"kind": "Status", "message": "not found"})
-        else:
-            self._send(200, world.pod)
-
-    def _send(self, status: int, body: object) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def _execute(self) -> None:
-        """Upgrades to a WebSocket (RFC 6455), and sends frames as the kubelet does."""
-        world = self.world
-        world.answers.wait(60)
-        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
-        self.send_header("Sec-WebSocket-Accept", accept)
-        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
-        self.end_headers()
-        half = len(world.output) // 2
-        frames = [
-            b"\1",  # the kubelet opens each channel with an empty frame
-            b"\1" + world.output[:half],
-            b"\2" + world.errors,
-            b"\1" + world.output[half:],
-        ]
-        if world.status is not None:
-            frames.append(b"\3" + json.dumps(world.status).encode())
-        for data in frames:
-            self.wfile.write(b"\x82\x7f" + len(data).to_bytes(8) + data)
-        self.wfile.write(b"\x88\0")
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def made(manifest: str = MANIFEST, *options: str, **status: Any) -> dict[str, Any]:
-    """An injected pod whose daemon runs."""
-    result = run("inject", "-f", "-", "-o", "json", *options, stdin=manifest)
-    assert result.exit_code == 0, result.stderr
-    pod: dict[str, Any] = json.loads(result.stdout)
-    state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-    container = {**RUNNING, "state": state, **status}
-    pod["status"] = {"phase": "Running", "initContainerStatuses": [container]}
-    return pod
 
 
 def configuration(tmp_path: Path, profile: str) -> str:
@@ -168,27 +50,51 @@ def configuration(tmp_path: Path, profile: str) -> str:
     return f"--config={path}"
 
 
-Inside = Callable[..., Result]
+_ID = "b88e9e0d0e460f84ef22694ac78c64036d777eab39ea7240dcec83e82d20f5e3"
+_STEP = "rl2bhb9fwr0cozxd5q3zy5akp"
+# Printed by cgroups.sh next to dockerd 29 on cgroup v1, both nested loops at a low priority.
+MEASURED = f"""\
+uptime 15496.00
+./docker/cpuacct.usage:43157690644
+./docker/buildkit/cpuacct.usage:20640124497
+./docker/buildkit/{_STEP}/cpuacct.usage:20634829991
+./docker/{_ID}/cpuacct.usage:22511192028
+./cpuacct.usage:44621542893
+uptime 15497.00
+./docker/cpuacct.usage:43540715579
+./docker/buildkit/cpuacct.usage:20841385780
+./docker/buildkit/{_STEP}/cpuacct.usage:20836091274
+./docker/{_ID}/cpuacct.usage:22692955680
+./cpuacct.usage:45008961089
+./memory.stat:inactive_file 41062400
+./memory.stat:total_inactive_file 41062400
+./docker/buildkit/{_STEP}/memory.stat:inactive_file 0
+./docker/buildkit/{_STEP}/memory.stat:total_inactive_file 0
+./docker/buildkit/{_STEP}/memory.usage_in_bytes:339968
+./docker/{_ID}/memory.stat:inactive_file 0
+./docker/{_ID}/memory.stat:total_inactive_file 0
+./docker/{_ID}/memory.usage_in_bytes:339968
+./memory.usage_in_bytes:139128832
+./docker/buildkit/{_STEP}/cgroup.procs:/bin/sh -c while :; do :; done\x20
+""".encode()
+BUSY = [
+    {
+        "ID": "b88e9e0d0e46",
+        "Names": "web",
+        "Image": "made",
+        "Command": '"sh -c \'while :; do …"',
+        "State": "running",
+    },
+    {"ID": "1", "Names": "ended", "State": "exited"},
+]
+TOP = """\
+Limits of the sidecar: memory 4Gi
 
-
-@pytest.fixture
-def world() -> World:
-    found = World(made())
-    found.answers.set()
-    return found
-
-
-@pytest.fixture
-def inside(tmp_path: Path, world: World) -> Iterator[Inside]:
-    """Runs a command against the server."""
-    handler = type("Handler", (_Handler,), {"world": world})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        path = tmp_path / "kubeconfig"
-        path.write_text(KUBECONFIG.format(port=server.server_port))
-        yield lambda command, *more: run(command, "job", "--kubeconfig", path, *more)
-        server.shutdown()
+TYPE        NAME          CPU   MEMORY  COMMAND
+sidecar     dind          387m  93Mi
+build-step  rl2bhb9fwr0c  201m  332Ki   /bin/sh -c while :; do :; done
+container   web           182m  332Ki   "sh -c 'while :; do …"
+"""
 
 
 def test_ps_lists_nested_containers_within_80_columns(world: World, inside: Inside) -> None:
@@ -376,7 +282,63 @@ def test_tables_are_bounded(world: World, inside: Inside) -> None:
     assert len(json.loads(inside("ps", "-o", "json").stdout)["containers"]) == 500_001
 
 
-COMMANDS = ("ps", "images", "df", "logs")
+def test_top_shows_containers_and_build_steps(world: World, inside: Inside) -> None:
+    world.output, world.measured = lines(BUSY), MEASURED
+    assert inside("top").stdout == TOP
+
+
+def test_top_prints_json(world: World, inside: Inside) -> None:
+    world.output, world.measured = lines(BUSY), MEASURED
+    data = json.loads(inside("top", "-o", "json").stdout)
+
+    assert data["limits"] == {"memory": "4Gi"}
+    sidecar, step, container = data["usage"]
+    assert (sidecar["type"], sidecar["name"]) == ("sidecar", "dind")
+    assert sidecar["memory"] == 139128832 - 41062400
+    assert (step["type"], step["id"]) == ("build-step", "rl2bhb9fwr0c")
+    assert step["cpu"] == pytest.approx(0.201, abs=0.001)
+    assert (container["name"], container["image"]) == ("web", "made")
+
+
+def test_top_shows_running_containers_outside_the_pod_without_figures(
+    world: World, inside: Inside
+) -> None:
+    """As on cgroup v2 if dind-start.sh cannot keep them in the cgroup of the pod."""
+    elsewhere = {"ID": "2", "Names": "elsewhere", "State": "running", "Command": "x"}
+    world.output, world.measured = lines([*BUSY, elsewhere]), MEASURED
+
+    row = inside("top").stdout.splitlines()[-1]
+    assert row.split() == ["container", "elsewhere", "-", "-", "x"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"status": failure(127), "errors": b"not in the image: find\n"},
+            "cannot run, the image lacks a program: not in the image: find",
+        ),
+        ({"measured": b"uptime 1.00\n"}, "printed no use of CPU and memory: there are not two"),
+        (
+            {"measured": b"uptime 1.00\nuptime 2.00\n"},
+            "printed no use of CPU and memory: the cgroup of the container is missing",
+        ),
+        ({"measured": b" " * 5_000_000}, "its output is longer than 4194304 bytes"),
+    ],
+)
+def test_figures_that_cannot_be_read_are_named(
+    world: World, inside: Inside, change: dict[str, Any], words: str
+) -> None:
+    world.output, world.measured = b"", MEASURED
+    for name, value in change.items():
+        setattr(world, name, value)
+    result = inside("top")
+    assert (result.exit_code, result.stdout) == (69, "")
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+COMMANDS = ("ps", "images", "df", "top", "logs")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
