@@ -214,7 +214,7 @@ def json_output() -> Iterator[str]:
         "manifest that is not YAML or a cluster that cannot be reached, are text on standard "
         "error. Later versions may add fields. [json-output.schema.json](json-output.schema.json) "
         "is the JSON Schema (draft 2020-12) of the four. The commands that look inside a pod print "
-        "JSON too: [diagnostics](diagnostics.md#ps-images-df-and-logs)."
+        "JSON too: [diagnostics](diagnostics.md#ps-images-df-top-and-logs)."
     )
     _, definitions = _output_schemas()
     for definition in definitions.values():

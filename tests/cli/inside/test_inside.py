@@ -1,7 +1,6 @@
 """`ps`, `images`, `df`, `top` and `logs` against a server that answers as an API server would."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -272,14 +271,22 @@ def test_a_log_that_is_cut_gets_a_warning(
 def test_tables_are_bounded(world: World, inside: Inside) -> None:
     """A pod may print anything, and a table of a million lines takes minutes."""
     long = {"Names": "x" * 1_000_000}
-    world.output = lines([long]) + b"{}\n" * 500_000
-    began = time.monotonic()
+    world.output = lines([long]) + b"{}\n" * 1_200
     result = inside("ps")
 
-    assert time.monotonic() - began < 30  # seconds; without the bound, 280
-    assert result.stdout.splitlines()[-1] == "499001 more; -o json prints all of them"
+    assert result.stdout.splitlines()[-1] == "201 more; -o json prints all of them"
     assert result.stdout.count("x") == 197
-    assert len(json.loads(inside("ps", "-o", "json").stdout)["containers"]) == 500_001
+    assert len(json.loads(inside("ps", "-o", "json").stdout)["containers"]) == 1_201
+
+
+@pytest.mark.parametrize("output", [b"{}\n" * 20_001, b"[" + b"{}," * 20_000 + b"{}]"])
+def test_more_containers_than_a_node_can_run_are_an_error(
+    world: World, inside: Inside, output: bytes
+) -> None:
+    world.output = output
+    result = inside("ps", "-o", "json")
+    assert (result.exit_code, result.stdout) == (69, "")
+    assert result.stderr.endswith("printed 20,001 lines (accepted: up to 20,000)\n")
 
 
 def test_top_shows_containers_and_build_steps(world: World, inside: Inside) -> None:
@@ -463,9 +470,7 @@ def test_a_kubelet_that_does_not_answer_is_named(
 ) -> None:
     monkeypatch.setattr(daemon, "_SECONDS_OF_CONNECTION", -19)
     world.answers.clear()
-    began = time.monotonic()
     result = inside("ps")
-    assert time.monotonic() - began < 30
     world.answers.set()
     assert result.exit_code == 69
     assert "docker in container dind does not answer" in result.stderr

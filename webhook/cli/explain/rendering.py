@@ -36,9 +36,8 @@ def draw(
         report(f"writing pod {number} of {len(explanations)}")
         texts.append("\n".join(_lines(explanation)))
     if len(explanations) > _MOST_PODS:
-        texts.append(
-            f"pods that are not shown: {len(explanations) - _MOST_PODS}; -o json explains all of them"
-        )
+        hidden = len(explanations) - _MOST_PODS
+        texts.append(f"pods that are not shown: {hidden}; -o json explains all of them")
     if others:
         rows = [(other.subject.name, prose(other.note)) for other in others]
         texts.append(f"Not explained:\n\n{table(('OBJECT', 'WHY'), rows)}")

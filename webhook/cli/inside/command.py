@@ -1,7 +1,7 @@
 """`kubectl dind ps`, `images`, `df`, `top` and `logs`."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Snapshot(Struct, frozen=True):
     """What a command shows: data for `-o json`, and a table with lines above it."""
 
     content: dict[str, Any]
-    header: Line
+    header: Sequence[str]
     lines: list[Line]
     above: list[str] = []
 

@@ -31,6 +31,7 @@ from webhook.injection.socket_address import socket_address
 _SECONDS = 20  # in the container; `docker system df` reads the whole image store
 _SECONDS_OF_CONNECTION = 10
 _LONGEST_OUTPUT = 4 * 1024 * 1024  # bytes
+_MOST_OBJECTS = 20_000
 LONGEST_LOG = 4 * 1024 * 1024
 _LONGEST_START_OF_LOG = 16 * 1024
 _DEFAULT_DIRECTORY = "/var/run"  # of dockerd, if another webhook has dropped its arguments
@@ -147,12 +148,16 @@ class Daemon(Struct, frozen=True):
         """Run a command of the Docker CLI that prints one object of JSON a line."""
         address = socket_address(self.injection.directory or _DEFAULT_DIRECTORY)
         output = self._run("docker", f"--host={address}", *words, "--format", "json")
+        where = self._where("docker")
         try:
-            return parse(output, kind)
+            objects = parse(output, kind)
         except msgspec.MsgspecError as error:
             message = printable(str(error))
-            where = self._where("docker")
             raise Unavailable(f"{where} printed something else than JSON: {message}") from error
+        if len(objects) > _MOST_OBJECTS:
+            accepted = f"accepted: up to {_MOST_OBJECTS:,}"
+            raise Unavailable(f"{where} printed {len(objects):,} lines ({accepted})")
+        return objects
 
     def _run(self, program: str, *words: str) -> bytes:
         """Run a command in the daemon's container; return its output."""
