@@ -18,6 +18,7 @@ from webhook.config.base import Located, Model, by_name, located
 from webhook.config.certificates import CERTIFICATES_READ, Certificates
 from webhook.config.daemon import Daemon, not_in_mode_node
 from webhook.config.fields import (
+    AnnotationKey,
     ApiVersion,
     CSIDriver,
     GroupId,
@@ -43,6 +44,9 @@ _MOST_NAMES = 20  # that a message lists
 # A pod carries all files of its profile. etcd takes objects of 1.5 MiB, and the kernel 2 MiB of
 # arguments and variables (execve(2)).
 _MOST_REGISTRIES = 100
+_MOST_ANNOTATIONS = 100
+# Bytes. Kubernetes takes 256 KiB of annotations in a pod, its own included (ValidateAnnotations).
+_LARGEST_ANNOTATIONS = 64 * 1024
 _NO_SIDECAR = "not accepted in mode node, which has no sidecar to write the files"
 Value = TypeVar("Value")
 
@@ -251,6 +255,23 @@ class Profile(Model):
         description="Credentials with which `docker` in the job's containers pulls from and pushes "
         "to registries.",
     )
+    pod_annotations: dict[AnnotationKey, str] = Field(
+        default={},
+        max_length=_MOST_ANNOTATIONS,
+        json_schema_extra=by_name,
+        description="Annotations that an injected pod gets, for other programs such as service "
+        "meshes and autoscalers: at most 64 KiB. An annotation that the pod has keeps its value.",
+    )
+
+    @field_validator("pod_annotations")
+    @classmethod
+    def _fit_into_pods(cls, annotations: dict[str, str]) -> dict[str, str]:
+        size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+        if size > _LARGEST_ANNOTATIONS:
+            raise ValueError(
+                f"keys and values have {size} bytes (accepted: at most {_LARGEST_ANNOTATIONS})"
+            )
+        return annotations
 
     @field_validator("seccomp_profile")
     @classmethod

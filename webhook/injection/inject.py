@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from webhook import __version__
-from webhook.config import Isolation, Mode
+from webhook.config import Isolation, Mode, Profile
 from webhook.config.image import LONGEST
 from webhook.injection import bounds
 from webhook.injection.annotations import STATUS
@@ -98,7 +98,7 @@ def inject(
     names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
     status = InjectionStatus(__version__, mode, settings.name, image, names, daemon.store_path)
-    patch += _patch_status(pod, status)
+    patch += _patch_annotations(pod, settings.profile, status)
     if len(patch) > bounds.PATCH_OPERATIONS:
         text = f"the patch for the pod has {len(patch):,} operations "
         text += f"(accepted: up to {bounds.PATCH_OPERATIONS:,})"
@@ -173,11 +173,14 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
     return patch
 
 
-def _patch_status(pod: Pod, status: InjectionStatus) -> list[Operation]:
-    """Write the decision on the pod."""
+def _patch_annotations(pod: Pod, profile: Profile, status: InjectionStatus) -> list[Operation]:
+    """Write the decision on the pod, and the profile's annotations that the pod does not have."""
     value = msgspec.json.encode(status).decode()
+    wanted = {
+        key: text for key, text in profile.pod_annotations.items() if key not in pod.annotations
+    }
+    if pod.annotations.get(STATUS) != value:
+        wanted[STATUS] = value
     if pod.metadata.annotations is None:
-        return [add("/metadata/annotations", {STATUS: value})]
-    if pod.annotations.get(STATUS) == value:
-        return []
-    return [add(f"/metadata/annotations/{escaped(STATUS)}", value)]
+        return [add("/metadata/annotations", wanted)]
+    return [add(f"/metadata/annotations/{escaped(key)}", text) for key, text in wanted.items()]
