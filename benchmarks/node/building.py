@@ -48,6 +48,8 @@ docker build --quiet --build-arg=BASE={base} --tag built . >/dev/null
 read -r ended _ </proc/uptime
 echo "$began $ended"
 """
+# Prints the KiB on the disk of the daemon's data root.
+_DISK = "du -skx \"$(docker info --format '{{.DockerRootDir}}')\""
 # The registry has no name, because the daemon of the node would not know it.
 _PLAIN_HTTP = {"extraArgs": ["--insecure-registry=10.96.0.0/12"]}
 _VALUES = {
@@ -71,10 +73,12 @@ class Built(Struct, frozen=True):
     Attributes:
         started: seconds from the CREATE request to the job's first instruction.
         build: seconds that `docker build` took.
+        disk: MiB that the image store held after it; None in mode node.
     """
 
     started: float
     build: float
+    disk: float | None
 
 
 def report(rounds: int) -> Iterator[str]:
@@ -123,9 +127,10 @@ def _measure(cluster: Cluster, base: str, rounds: int) -> dict[str, list[Built]]
                 script = _BUILD.format(dockerfile=dockerfile, base=base)
                 times = in_container(cluster, namespace, _NAME, "job", script)
                 began, ended = map(float, times.split())
+                disk = None if kind is NODE else _disk(cluster, namespace)
                 _delete(cluster, namespace)
                 if number > 0:  # the first round fills the caches, and the daemon of the node
-                    rows[kind].append(Built(started, ended - began))
+                    rows[kind].append(Built(started, ended - began, disk))
     return rows
 
 
@@ -147,6 +152,10 @@ def _run(cluster: Cluster, namespace: str, profile: str) -> float:
     return timestamp(found[0]) - requested
 
 
+def _disk(cluster: Cluster, namespace: str) -> float:
+    return int(in_container(cluster, namespace, _NAME, "dind", _DISK).split()[0]) / 1024
+
+
 def _delete(cluster: Cluster, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods/{_NAME}"
     cluster.client.delete(path).raise_for_status()
@@ -156,13 +165,14 @@ def _delete(cluster: Cluster, namespace: str) -> None:
 def build_table(rows: Mapping[str, Sequence[Built]]) -> Iterator[str]:
     """Every kind of job, with its build next to that on a fresh store."""
     fresh = rows[FRESH]
-    heads = ("", "job starts", "docker build", "times a fresh store")
+    heads = ("", "job starts", "docker build", "times a fresh store", "store")
     cells = [
         (
             name,
             f"{spread([each.started for each in built]):.2f}",
             f"{spread([each.build for each in built]):.2f}",
             f"{_times(built, fresh):.2f}" if built is not fresh else "",
+            f"{spread(disks):.0f} MiB" if (disks := [b.disk for b in built if b.disk]) else "",
         )
         for name, built in rows.items()
     ]

@@ -40,7 +40,7 @@ def test_every_annotation_and_reason_is_listed() -> None:
         '| `defaultProfile` | The profile of pods that name none. | a string | `"default"` |',
         (
             "| `resources.limits.memory` | Bytes; builds run within it. "
-            '| a Kubernetes quantity (such as 500m, 2 or 4Gi) | `"4Gi"` |'
+            '| a quantity of bytes (such as 512Mi or 4Gi) | `"4Gi"` |'
         ),
         (
             "| `daemon.defaultAddressPools[].size` | Prefix length of each subnet. "

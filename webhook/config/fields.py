@@ -152,6 +152,13 @@ Quantity = Annotated[
     Accepts("a Kubernetes quantity (such as 500m, 2 or 4Gi)"),
     AfterValidator(_amount),
 ]
+Bytes = Annotated[
+    Annotated[str, Field(pattern=quantity.BYTES_PATTERN)]
+    | Annotated[int, Field(ge=0)]
+    | Annotated[float, Field(ge=0)],
+    Accepts("a quantity of bytes (such as 512Mi or 4Gi)"),
+    AfterValidator(_amount),
+]
 GroupId = Annotated[int, Field(ge=1, le=2**31 - 1), Accepts("a whole number from 1 to 2147483647")]
 Seconds = Annotated[int, Field(ge=1, le=600), Accepts("a whole number from 1 to 600")]
 PrefixLength = Annotated[int, Field(ge=1, le=128), Accepts("a whole number from 1 to 128")]

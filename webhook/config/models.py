@@ -20,6 +20,7 @@ from webhook.config.daemon import Daemon, not_in_mode_node
 from webhook.config.fields import (
     AnnotationKey,
     ApiVersion,
+    Bytes,
     CSIDriver,
     GroupId,
     Image,
@@ -79,10 +80,8 @@ class ResourceList(Model):
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
     cpu: Quantity | None = Field(default=None, description="Cores.")
-    memory: Quantity | None = Field(default=None, description="Bytes; builds run within it.")
-    ephemeral_storage: Quantity | None = Field(
-        default=None, description="Bytes on the node's disk."
-    )
+    memory: Bytes | None = Field(default=None, description="Bytes; builds run within it.")
+    ephemeral_storage: Bytes | None = Field(default=None, description="Bytes on the node's disk.")
 
     def amounts(self) -> dict[str, str]:
         """What is set, by resource name, as a container's `resources` holds it."""
@@ -412,10 +411,10 @@ class Maximum(Model):
     cpu: Quantity | None = Field(
         default=None, description="Bound of `dind.io/cpu`; without it there is none."
     )
-    memory: Quantity | None = Field(
+    memory: Bytes | None = Field(
         default=None, description="Bound of `dind.io/memory`; without it there is none."
     )
-    storage: Quantity | None = Field(
+    storage: Bytes | None = Field(
         default=None, description="Bound of `dind.io/storage`; without it there is none."
     )
 

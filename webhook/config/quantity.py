@@ -6,11 +6,11 @@ Source: apimachinery, pkg/api/resource. Signs are not accepted: every quantity h
 import re
 from decimal import Decimal
 
+_NUMBER = r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})"
 #: As a regular expression that JSON Schema, Go and Python all read alike.
-PATTERN = (
-    r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})"
-    r"(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
-)
+PATTERN = _NUMBER + r"(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
+#: Of bytes: without parts of a byte, such as 512m, which is a mistake for 512Mi.
+BYTES_PATTERN = _NUMBER + r"(Ki|Mi|Gi|Ti|Pi|Ei|[kMGTPE]|[eE]\+?[0-9]{1,2})?$"
 _QUANTITY = re.compile(PATTERN)
 _LARGEST = Decimal(2**63 - 1)
 _SUFFIXES = {

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from webhook.config import quantity
 from webhook.config.base import Located, Model, located
-from webhook.config.fields import Duration, Quantity, StorageClassName, StoreDirectory
+from webhook.config.fields import Bytes, Duration, StorageClassName, StoreDirectory
 
 
 class VolumeClaimSpec(Model):
@@ -45,7 +45,7 @@ class Persistent(Model):
         default="/var/lib/dind-webhook",
         description="Directory on the node for the stores, and for nothing else. It is created.",
     )
-    keep: Quantity | None = Field(
+    keep: Bytes | None = Field(
         default=None,
         description="Bytes that a store may hold between jobs; a larger one is removed. It also "
         "bounds the build cache. Default: half of `storage.sizeLimit`.",
@@ -65,8 +65,8 @@ class Persistent(Model):
     @classmethod
     def _keeps_something(cls, keep: str | float | None) -> str | float | None:
         """Reject what would remove every store after its first job."""
-        if keep is not None and quantity.parse(str(keep)) == 0:
-            raise ValueError("needs an amount above 0")
+        if keep is not None and quantity.parse(str(keep)) < 1:
+            raise ValueError("needs at least one byte")
         return keep
 
     @field_validator("share", mode="before")
@@ -88,7 +88,7 @@ class Persistent(Model):
 class Storage(Model):
     """The image store, a volume at /var/lib/docker."""
 
-    size_limit: Quantity = Field(
+    size_limit: Bytes = Field(
         default="20Gi",
         description="Bytes; a pod that exceeds it is evicted. With `volumeClaimTemplate`: the size "
         "of the PVC. With `persistent`, the chart's reclaimer deletes the pod.",

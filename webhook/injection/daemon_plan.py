@@ -1,6 +1,7 @@
 """The injected container and its volumes: what a pod gets, or should still have."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -9,15 +10,14 @@ from msgspec import Struct
 from webhook.config.paths import real
 from webhook.injection import client_config, daemon_files, node, node_store, sidecar
 from webhook.injection.client_config import ClientsPlan
-from webhook.injection.daemon_files import SecretFiles
 from webhook.injection.decisions import warning
-from webhook.injection.existing import ExistingInjection
+from webhook.injection.existing import ExistingInjection, VolumeNames
 from webhook.injection.mirror import mirror_mounts
 from webhook.injection.pod import Pod
 from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import SharedSocket
 from webhook.injection.socket_plan import SocketPlan
-from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
+from webhook.injection.volume_names import default_volume
 from webhook.injection.volumes import Volume
 
 # A hostPath, a namespace and a name. A look-alike must not choose how long the status is.
@@ -61,9 +61,8 @@ def plan_daemon(
     """
     profile = settings.profile
     taken = {volume.name for volume in pod.volumes}
-    token_volume = _name_volume(
-        pod, existing, taken, sidecar.ACCOUNT_DIRECTORY, default=sidecar.EMPTY_VOLUME
-    )
+    names = VolumeNames(pod, existing)
+    token_volume = names.choose(sidecar.ACCOUNT_DIRECTORY, sidecar.EMPTY_VOLUME, _is_empty)
     no_token = sidecar.no_token_volume(token_volume)
     warnings: list[str] = []
     store_path = None
@@ -71,13 +70,15 @@ def plan_daemon(
         container = node.container(profile, socket.directory, socket.volume, token_volume)
         volumes = [node.socket_volume(socket.volume, socket.directory), no_token]
     else:
-        store_path = _choose_store_path(pod, settings, existing)
+        store_path = _choose_store_path(pod, settings, existing, names)
         if store_path:
-            storage_volume = _name_store_volume(pod, store_path, existing)
+            storage_volume = names.choose(
+                node_store.DIRECTORY, sidecar.STORAGE_VOLUME, partial(_is_directory, store_path)
+            )
             storage = node_store.volume(storage_volume, store_path)
         else:
-            storage_volume = _name_volume(
-                pod, existing, taken, sidecar.STORAGE_DIRECTORY, default=sidecar.STORAGE_VOLUME
+            storage_volume = names.choose(
+                sidecar.STORAGE_DIRECTORY, sidecar.STORAGE_VOLUME, _is_own_store
             )
             storage = sidecar.storage_volume(storage_volume, profile.storage)
         mounts: list[dict[str, Any]] = []
@@ -87,9 +88,14 @@ def plan_daemon(
                 pod, settings, socket, plans, existing=existing, client_volume=clients.volume
             )
             mounts += _other_socket_mounts(socket, plans)
-        node_directories = _name_node_volumes(pod, profile.node_directories, existing)
-        files = daemon_files.secrets(profile, with_credentials=clients.has_credentials)
-        secrets = _name_secret_volumes(pod, files, existing)
+        node_directories = [
+            (names.choose(path, sidecar.NODE_DIRECTORY_VOLUME, partial(_is_directory, path)), path)
+            for path in dict.fromkeys(profile.node_directories)
+        ]
+        secrets = [
+            (names.choose(each.directory, each.volume, partial(_is_secret, each.secret)), each)
+            for each in daemon_files.secrets(profile, with_credentials=clients.has_credentials)
+        ]
         container = sidecar.container(
             profile,
             socket.directory,
@@ -128,7 +134,7 @@ def plan_daemon(
 
 
 def _choose_store_path(
-    pod: Pod, settings: Settings, existing: ExistingInjection | None
+    pod: Pod, settings: Settings, existing: ExistingInjection | None, names: VolumeNames
 ) -> str | None:
     """Choose the directory of the node with the image stores, None for a store of the pod's own.
 
@@ -141,39 +147,9 @@ def _choose_store_path(
         return _path_of_volume(pod, name) or path
     if existing.volume_at(sidecar.STORAGE_DIRECTORY):
         return None
-    mounted = _mounted_volumes(pod)
-    has_own = any(
-        is_volume_name(volume.name, sidecar.STORAGE_VOLUME)
-        for volume in pod.volumes
-        if (volume.empty_dir or volume.ephemeral) and volume.name not in mounted
-    )
-    return path if _left_store_volume(pod, path) or not has_own else None
-
-
-def _name_store_volume(pod: Pod, path: str, existing: ExistingInjection | None) -> str:
-    """Name the volume of the stores: one that is mounted, or lost its mount, or a new one."""
-    if existing and (
-        name := existing.volume_at(node_store.DIRECTORY) or _left_store_volume(pod, path)
-    ):
-        return name
-    return free_volume_name(sidecar.STORAGE_VOLUME, {volume.name for volume in pod.volumes})
-
-
-def _left_store_volume(pod: Pod, path: str | None) -> str | None:
-    """Name the volume of a directory of the node that no container mounts.
-
-    Another directory, which the user may have chosen, is not taken.
-    """
-    mounted = _mounted_volumes(pod)
-    for volume in reversed(pod.volumes):  # the injection's come after the job's
-        is_of_store = volume.host_path is not None and volume.host_path.path == path
-        if (
-            is_of_store
-            and volume.name not in mounted
-            and is_volume_name(volume.name, sidecar.STORAGE_VOLUME)
-        ):
-            return volume.name
-    return None
+    if names.without_mount(sidecar.STORAGE_VOLUME, partial(_is_directory, path)):
+        return path
+    return None if names.without_mount(sidecar.STORAGE_VOLUME, _is_own_store) else path
 
 
 def _path_of_volume(pod: Pod, name: str) -> str | None:
@@ -182,75 +158,21 @@ def _path_of_volume(pod: Pod, name: str) -> str | None:
     return next((path for path in paths if len(path) <= _LONGEST_PATH), None)
 
 
-def _mounted_volumes(pod: Pod) -> set[str]:
-    return {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
+def _is_empty(volume: Volume) -> bool:
+    return volume.empty_dir is not None
 
 
-def _name_volume(
-    pod: Pod,
-    existing: ExistingInjection | None,
-    taken: Collection[str],
-    path: str,
-    *,
-    default: str,
-) -> str:
-    """Name the volume for a path: one that is mounted there, or lost its mount, or a new one."""
-    if existing is not None:
-        if name := existing.volume_at(path):
-            return name
-        mounted = _mounted_volumes(pod)
-        for volume in reversed(pod.volumes):  # the injection's come after the job's
-            is_of_store = path == sidecar.STORAGE_DIRECTORY and volume.ephemeral is not None
-            is_left = (volume.empty_dir is not None or is_of_store) and volume.name not in mounted
-            if is_left and is_volume_name(volume.name, default):
-                return volume.name
-    return free_volume_name(default, taken)
+def _is_own_store(volume: Volume) -> bool:
+    return volume.empty_dir is not None or volume.ephemeral is not None
 
 
-def _name_node_volumes(
-    pod: Pod, directories: Sequence[str], existing: ExistingInjection | None
-) -> list[tuple[str, str]]:
-    """Name the volumes of the profile's nodeDirectories: pairs of name and directory.
-
-    Those of an earlier injection keep their names, also if they have lost their mounts.
-    """
-    taken = {volume.name for volume in pod.volumes}
-    left: dict[str, str] = {}
-    if existing is not None:
-        default = sidecar.NODE_DIRECTORY_VOLUME
-        volumes = [v for v in pod.volumes if is_volume_name(v.name, default)]
-        left = {v.host_path.path: v.name for v in volumes if v.host_path}
-        left |= {path: name for path in directories if (name := existing.volume_at(path))}
-    named = []
-    for directory in dict.fromkeys(directories):
-        name = left.get(directory) or free_volume_name(sidecar.NODE_DIRECTORY_VOLUME, taken)
-        taken.add(name)
-        named.append((name, directory))
-    return named
+def _is_directory(path: str | None, volume: Volume) -> bool:
+    """Tell a volume of this directory of the node; the user may have chosen another one."""
+    return volume.host_path is not None and volume.host_path.path == path
 
 
-def _name_secret_volumes(
-    pod: Pod, secrets: Sequence[SecretFiles], existing: ExistingInjection | None
-) -> list[tuple[str, SecretFiles]]:
-    """Name the volumes of the registries' Secrets.
-
-    Those of an earlier injection keep their names, also if they have lost their mounts.
-    """
-    taken = {volume.name for volume in pod.volumes}
-    named = []
-    for files in secrets:
-        name = existing.volume_at(files.directory) if existing else None
-        if existing and name is None:
-            name = next((v.name for v in pod.volumes if _is_left(v, files)), None)
-        name = name or free_volume_name(files.volume, taken)
-        taken.add(name)
-        named.append((name, files))
-    return named
-
-
-def _is_left(volume: Volume, files: SecretFiles) -> bool:
-    is_of_secret = volume.secret is not None and volume.secret.secret_name == files.secret
-    return is_of_secret and is_volume_name(volume.name, files.volume)
+def _is_secret(name: str, volume: Volume) -> bool:
+    return volume.secret is not None and volume.secret.secret_name == name
 
 
 def _mirror(

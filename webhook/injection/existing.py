@@ -1,6 +1,6 @@
 """What an earlier injection added to a pod."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from webhook.injection.annotations import STATUS
 from webhook.injection.pod import Container, Pod
 from webhook.injection.scripts import RELEASE_NAME, START_NAME, WAIT_NAME
 from webhook.injection.socket_address import socket_directory
-from webhook.injection.volume_names import default_volume, is_volume_name
+from webhook.injection.volume_names import default_volume, free_volume_name, is_volume_name
 from webhook.injection.volumes import Volume, VolumeMount
 
 _SCRIPT_NAME_AT = 3  # ["sh", "-c", SCRIPT, NAME, ...]
@@ -58,6 +58,38 @@ class ExistingInjection(Struct, frozen=True):
         """Name of the volume that it mounts at a path, None if it mounts none."""
         mounts = self.container.volume_mounts or ()
         return next((mount.name for mount in mounts if real(mount.mount_path) == path), None)
+
+
+class VolumeNames:
+    """Names the volumes of an injection: those of an earlier one keep their names."""
+
+    def __init__(self, pod: Pod, existing: ExistingInjection | None) -> None:
+        self._existing = existing
+        self._taken = {volume.name for volume in pod.volumes}
+        self._unmounted: Sequence[Volume] = ()
+        if existing is not None:
+            mounted = {m.name for c in pod.all_containers() for m in c.volume_mounts or ()}
+            # The injection's come after the job's.
+            self._unmounted = [v for v in reversed(pod.volumes) if v.name not in mounted]
+
+    def choose(self, path: str, default: str, is_kind: Callable[[Volume], bool]) -> str:
+        """Name a volume: one that is mounted at a path, or lost its mount, or a new one.
+
+        Args:
+            path: where the injected container mounts it.
+            default: its name, if the pod has no other volume of this name.
+            is_kind: tells a volume that an injection can have added from others.
+        """
+        name = self._existing.volume_at(path) if self._existing else None
+        name = name or self.without_mount(default, is_kind)
+        name = name or free_volume_name(default, self._taken)
+        self._taken.add(name)
+        return name
+
+    def without_mount(self, default: str, is_kind: Callable[[Volume], bool]) -> str | None:
+        """Name a volume of an earlier injection that no container mounts any more."""
+        names = (v.name for v in self._unmounted if is_kind(v) and is_volume_name(v.name, default))
+        return next(names, None)
 
 
 def injected_name(mode: Mode) -> str:

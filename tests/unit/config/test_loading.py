@@ -154,10 +154,24 @@ BAD = {
     ),
     "enum": (fast("{mode: pod}"), 'profiles.fast.mode: "pod" is not "sidecar" or "node"'),
     "quantity": (
+        fast("{resources: {limits: {cpu: two}}}"),
+        (
+            'profiles.fast.resources.limits.cpu: "two" is not a Kubernetes quantity (such as '
+            "500m, 2 or 4Gi)"
+        ),
+    ),
+    "bytes": (
         fast("{storage: {sizeLimit: 4 GB}}"),
         (
-            'profiles.fast.storage.sizeLimit: "4 GB" is not a Kubernetes quantity (such as '
-            "500m, 2 or 4Gi)"
+            'profiles.fast.storage.sizeLimit: "4 GB" is not a quantity of bytes (such as 512Mi '
+            "or 4Gi)"
+        ),
+    ),
+    "thousandths of a byte": (
+        fast("{resources: {limits: {memory: 512m}}}"),
+        (
+            'profiles.fast.resources.limits.memory: "512m" is not a quantity of bytes (such as '
+            "512Mi or 4Gi)"
         ),
     ),
     "quantity beyond Kubernetes": (
@@ -289,8 +303,8 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
     assert problems(json.dumps(FIVE_ERRORS)) == [
         'profiles.large.mode: "pod" is not "sidecar" or "node"',
         (
-            'profiles.large.storage.sizeLimit: "12Q" is not a Kubernetes quantity (such as '
-            "500m, 2 or 4Gi)"
+            'profiles.large.storage.sizeLimit: "12Q" is not a quantity of bytes (such as 512Mi '
+            "or 4Gi)"
         ),
         'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535',
         "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",

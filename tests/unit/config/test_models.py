@@ -214,7 +214,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "persistent store that keeps nothing": (
         profile(storage={"persistent": {"share": "trusted", "keep": 0}}),
-        "profiles.default.storage.persistent.keep: needs an amount above 0",
+        "profiles.default.storage.persistent.keep: needs at least one byte",
     ),
     "persistent store that keeps more than a job may use": (
         profile(storage={"persistent": {"share": "trusted", "keep": "40Gi"}}),
