@@ -21,7 +21,7 @@ ORDER = (
     ("examples/README.md", [0]),
     ("docs/users/troubleshooting.md", [0, 1]),
     ("docs/users/migrating.md", [0, 1, 2, 3]),
-    ("docs/administrators/install.md", [1, 2, 4, 5]),
+    ("docs/administrators/install.md", [1, 2, 4, 5, 6]),
     ("docs/administrators/runbook.md", [8]),
     ("docs/contributors/cluster.md", [0]),
     ("docs/administrators/runbook.md", [2, 0, 1, 5]),

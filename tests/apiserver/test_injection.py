@@ -1,18 +1,13 @@
 """A pod goes in, the API server calls the service, the pod comes out injected."""
 
 import json
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import trustme
+from apiserver.late import late_webhook
 from kube.controlplane import ControlPlane
 from kube.pods import as_sent_again, names, sees_socket
-from kube.recorder import Recorder
-from kube.registration import registered
 from service.running import RunningService
 
 pytestmark = pytest.mark.apiserver
@@ -238,39 +233,6 @@ def test_a_stored_pod_sent_again_gains_nothing(
 LATE_CONTAINER = {"name": "late", "image": "alpine:3"}
 
 
-@contextmanager
-def _late_webhook(control_plane: ControlPlane, patch: list[dict[str, Any]]) -> Iterator[Recorder]:
-    """Another webhook, called after ours, that patches every pod with the label `late`."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    with Recorder(context, patch) as server:
-        configuration = {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": "late"},  # configurations are called in the order of their names
-            "webhooks": [
-                {
-                    "name": "late.example.com",
-                    "clientConfig": server.client_config(authority.cert_pem.bytes()),
-                    "rules": [
-                        {
-                            "apiGroups": [""],
-                            "apiVersions": ["v1"],
-                            "resources": ["pods"],
-                            "operations": ["CREATE"],
-                        }
-                    ],
-                    "sideEffects": "None",
-                    "admissionReviewVersions": ["v1"],
-                    "objectSelector": {"matchLabels": {"late": "true"}},
-                }
-            ],
-        }
-        with registered(control_plane, configuration):
-            yield server
-
-
 def test_a_container_that_another_webhook_adds_later_gets_the_socket_too(
     control_plane: ControlPlane,
     injector: RunningService,
@@ -284,13 +246,13 @@ def test_a_container_that_another_webhook_adds_later_gets_the_socket_too(
 
     patch = [{"op": "add", "path": "/spec/containers/-", "value": LATE_CONTAINER}]
 
-    with _late_webhook(control_plane, patch) as late_webhook:
+    with late_webhook(control_plane, patch) as late:
         stored = control_plane.create_pod(namespace, pod).json()
 
-    assert late_webhook.take() == ["/"]
+    assert late.take() == ["/"]
     assert injector.decisions() - before == 2
-    app, late = stored["spec"]["containers"]
-    assert sees_socket(late)
+    app, added = stored["spec"]["containers"]
+    assert sees_socket(added)
     assert app == alone["spec"]["containers"][0]
     assert stored["spec"]["initContainers"] == alone["spec"]["initContainers"]
     assert stored["spec"]["volumes"] == alone["spec"]["volumes"]
@@ -318,7 +280,7 @@ def test_fields_that_another_webhook_drops_are_restored(
     pod["metadata"]["labels"] = {"late": "true"}
     patch = [{"op": "remove", "path": f"/spec/initContainers/0/{field}"} for field in fields]
 
-    with _late_webhook(control_plane, patch):
+    with late_webhook(control_plane, patch):
         answer = control_plane.create_pod(namespace, pod)
 
     assert answer.is_success, answer.text

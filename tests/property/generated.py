@@ -186,6 +186,7 @@ def _annotations(names: list[str], *, hostile: bool) -> SearchStrategy[Any]:
     chosen = st.sampled_from(names).map(lambda name: name.replace(",", " "))
     fields: dict[str, SearchStrategy[Any]] = {
         "example.com/a~b": st.just("x"),
+        "sidecar.istio.io/inject": st.just("true"),
         "dind.io/status": st.just("mine"),
     }
     if hostile:
@@ -212,6 +213,7 @@ def _annotations(names: list[str], *, hostile: bool) -> SearchStrategy[Any]:
     )
 
 
+POD_ANNOTATIONS = {"sidecar.istio.io/inject": "false", "example.com/note": "of the profile"}
 PROFILES: SearchStrategy[Json] = object_of(
     {
         "mode": st.just("sidecar"),
@@ -248,6 +250,7 @@ PROFILES: SearchStrategy[Json] = object_of(
         "startTimeout": st.sampled_from([1, 600]),
         "mirrorMounts": st.booleans(),
         "placement": st.sampled_from(["initContainer", "container"]),
+        "podAnnotations": st.sampled_from([{}, POD_ANNOTATIONS]),
         "registryCredentials": st.sampled_from(
             [
                 None,

@@ -29,7 +29,7 @@ def differences(before: Json, after: Json, settings: Settings) -> list[str]:
     own += [each["name"] for each in mounts if each["mountPath"] in OUR_PATHS]
     host = _socket_volumes(old["spec"])
     found = [
-        *_annotations(old["metadata"], new["metadata"]),
+        *_annotations(old["metadata"], new["metadata"], settings),
         *_containers(old["spec"], new["spec"], settings, host),
         *_volumes(old["spec"], new["spec"], own, host),
         *_rest_of_spec(old["spec"], new["spec"], settings),
@@ -52,11 +52,11 @@ def _is_last(settings: Settings) -> bool:
     return profile.mode is Mode.SIDECAR and profile.placement is Placement.CONTAINER
 
 
-def _annotations(old: Json, new: Json) -> list[str]:
+def _annotations(old: Json, new: Json, settings: Settings) -> list[str]:
     before, after = old.pop("annotations", None) or {}, new.pop("annotations")
     before.pop("dind.io/status", None)
     after.pop("dind.io/status")
-    return [] if before == after else ["annotations"]
+    return [] if {**settings.profile.pod_annotations, **before} == after else ["annotations"]
 
 
 def _socket_volumes(spec: Json) -> set[str]:

@@ -126,7 +126,10 @@ class RunningService(ServiceUnderTest):
 
 @contextmanager
 def running_service(
-    directory: Path, certificates: CertificateDirectory, *arguments: str | Path
+    directory: Path,
+    certificates: CertificateDirectory,
+    *arguments: str | Path,
+    code: Path | None = None,
 ) -> Iterator[RunningService]:
     """Run the service while the block runs.
 
@@ -134,8 +137,9 @@ def running_service(
         directory: directory for its log.
         certificates: what it serves.
         arguments: more of `dind-webhook serve`.
+        code: directory with the packages of another version; None: the installed one.
     """
-    process = start(directory, certificates.path, *arguments)
+    process = start(directory, certificates.path, *arguments, code=code)
     try:
         until(lambda: bool(serving_lines(process)), "the service to serve")
         (line,) = serving_lines(process)
@@ -147,13 +151,18 @@ def running_service(
         process.stop()
 
 
-def start(directory: Path, tls_dir: Path, *arguments: str | Path) -> ServerProcess:
+def start(
+    directory: Path, tls_dir: Path, *arguments: str | Path, code: Path | None = None
+) -> ServerProcess:
     """Start `dind-webhook serve` on loopback ports of the system's choice."""
     flags: Sequence[str | Path] = [
         *("--tls-dir", tls_dir, "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"),
         *("--poll-interval", "0.05", "--quiet-period", "0.2"),
     ]
-    return ServerProcess([COMMAND, "serve", *flags, *arguments], directory)
+    if code is None:
+        return ServerProcess([COMMAND, "serve", *flags, *arguments], directory)
+    command = [sys.executable, "-m", "webhook", "serve", *flags, *arguments]
+    return ServerProcess(command, directory, {"PYTHONPATH": str(code)})
 
 
 def serving_lines(process: ServerProcess) -> list[dict[str, Any]]:

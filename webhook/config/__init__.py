@@ -2,6 +2,7 @@
 
 from webhook.config.daemon import AddressPool, Daemon
 from webhook.config.expiry import expired_certificates
+from webhook.config.job import RegistryCredentials
 from webhook.config.loading import ConfigError, parse_config, read_config_file
 from webhook.config.models import (
     Config,
@@ -11,7 +12,6 @@ from webhook.config.models import (
     Placement,
     Policy,
     Profile,
-    RegistryCredentials,
     ResourceList,
     Resources,
     SecretReference,

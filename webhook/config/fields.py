@@ -20,6 +20,9 @@ from webhook.config.paths import (
 from webhook.config.wording import shown
 
 NOT_ACCEPTED = "not_accepted"
+_LONGEST_DOMAIN = 253
+_LONGEST_QUALIFIED_NAME = _LONGEST_DOMAIN + len("/") + 63
+_DOMAIN_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
 _OBJECT_NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 
 
@@ -113,6 +116,22 @@ def store_directory(text: str) -> str:
     return text
 
 
+def _annotation(key: str) -> str:
+    """Reject what the API server rejects in every pod, and what has a meaning of its own."""
+    prefix, slash, _ = key.rpartition("/")
+    if slash and len(prefix) > _LONGEST_DOMAIN:
+        raise ValueError(f"{shown(key)} has a prefix of {len(prefix)} characters (accepted: 253)")
+    if prefix == "dind.io":
+        raise ValueError(
+            f"{shown(key)} is an annotation of dind-webhook (accepted: those of other programs)"
+        )
+    if key.startswith("kubernetes.io/config."):
+        raise ValueError(
+            f"{shown(key)} marks static pods of the kubelet (accepted: other annotations)"
+        )
+    return key
+
+
 ApiVersion = Annotated[
     Literal["dind.io/v1alpha1"], Accepts("a supported version (supported: dind.io/v1alpha1)")
 ]
@@ -202,6 +221,17 @@ SeccompProfile = Annotated[
     # No part of the path begins with a dot, as the API server demands of `..`.
     Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", max_length=255),
     Accepts("the relative path of a file (such as dind-seccomp.json)"),
+]
+AnnotationKey = Annotated[
+    str,
+    # Kubernetes, IsQualifiedName: a DNS subdomain of at most 253 characters, and a name of 63.
+    Field(
+        pattern=rf"^({_DOMAIN_LABEL}(\.{_DOMAIN_LABEL})*/)?"
+        r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        max_length=_LONGEST_QUALIFIED_NAME,
+    ),
+    Accepts("the key of an annotation (such as sidecar.istio.io/inject)"),
+    AfterValidator(_annotation),
 ]
 CSIDriver = Annotated[
     str,

@@ -7,7 +7,6 @@ Rules that span several keys of one mapping stand on the last of these keys, so 
 elsewhere hides none of them.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Self, TypeVar
@@ -19,6 +18,7 @@ from webhook.config.base import Located, Model, by_name, located
 from webhook.config.certificates import CERTIFICATES_READ, Certificates
 from webhook.config.daemon import Daemon, not_in_mode_node
 from webhook.config.fields import (
+    AnnotationKey,
     ApiVersion,
     Bytes,
     CSIDriver,
@@ -33,26 +33,21 @@ from webhook.config.fields import (
     Seconds,
     SecretName,
     SocketDirectory,
-    VariableName,
 )
 from webhook.config.image import is_allowed
+from webhook.config.job import JobCertificates, RegistryCredentials
 from webhook.config.paths import is_clear_of, is_within, real
 from webhook.config.registries import Registry, RegistryHost, check_names
 from webhook.config.storage import Storage
 from webhook.config.wording import shown
 
 _MOST_NAMES = 20  # that a message lists
-_MOST_VARIABLES = 20  # of jobCertificates, in each container
 # A pod carries all files of its profile. etcd takes objects of 1.5 MiB, and the kernel 2 MiB of
 # arguments and variables (execve(2)).
 _MOST_REGISTRIES = 100
-# `docker` reads those that begin with DOCKER_, and the linker those that begin with LD_. The others
-# are a directory, a script, options or a URL: with the path of a certificate, programs break.
-_NO_CERTIFICATES = re.compile(
-    "DOCKER_.*|LD_.*|HOME|PATH|PWD|OLDPWD|SHELL|IFS|ENV|BASH_ENV|TMPDIR|TMP|TEMP|KUBECONFIG|GIT_DIR"
-    "|SSL_CERT_DIR|PYTHONHOME|NODE_OPTIONS|JAVA_TOOL_OPTIONS|JAVA_HOME|RUBYOPT|PERL5OPT"
-    "|(?i:[a-z]+_proxy)"
-)
+_MOST_ANNOTATIONS = 100
+# Bytes. Kubernetes takes 256 KiB of annotations in a pod, its own included (ValidateAnnotations).
+_LARGEST_ANNOTATIONS = 64 * 1024
 _NO_SIDECAR = "not accepted in mode node, which has no sidecar to write the files"
 Value = TypeVar("Value")
 
@@ -169,53 +164,10 @@ class Socket(Model):
     )
 
 
-class JobCertificates(Model):
-    """How the containers that get the socket also get the CA certificates of their profile."""
-
-    file: bool = Field(
-        default=False,
-        description="Write `caCertificates` to the file `ca.crt` in the socket's directory.",
-    )
-    environment: tuple[VariableName, ...] = Field(
-        default=(),
-        max_length=_MOST_VARIABLES,
-        description="Variables that are set to the path of this file in containers that lack them, "
-        "such as NODE_EXTRA_CA_CERTS. Most others, such as SSL_CERT_FILE, make a program trust "
-        "these certificates only. Not accepted: names that hold something else, such as all that "
-        "begin with DOCKER_.",
-    )
-
-    @field_validator("environment")
-    @classmethod
-    def _name_no_certificates(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Reject variables for which the path of a certificate breaks the container."""
-        problems = [
-            ((index,), f"{name} does not name a file of certificates (such as SSL_CERT_FILE)")
-            for index, name in enumerate(names)
-            if _NO_CERTIFICATES.fullmatch(name)
-        ]
-        if problems:
-            raise located(problems)
-        return names
-
-
 class SecretReference(Model):
     """A Secret in the pod's own namespace, by name."""
 
     name: SecretName = Field(description="The Secret's name.")
-
-
-class RegistryCredentials(Model):
-    """A Secret in the pod's own namespace with which the job's containers use registries."""
-
-    secret_name: SecretName = Field(
-        description="The Secret's name; its type is kubernetes.io/dockerconfigjson."
-    )
-    containers: tuple[Name, ...] = Field(
-        default=(),
-        description="Names of the containers that get the credentials, if they get the socket. "
-        "Empty: those that `dind.io/containers` lists; without that annotation, none.",
-    )
 
 
 class Profile(Model):
@@ -302,6 +254,23 @@ class Profile(Model):
         description="Credentials with which `docker` in the job's containers pulls from and pushes "
         "to registries.",
     )
+    pod_annotations: dict[AnnotationKey, str] = Field(
+        default={},
+        max_length=_MOST_ANNOTATIONS,
+        json_schema_extra=by_name,
+        description="Annotations that an injected pod gets, for other programs such as service "
+        "meshes and autoscalers: at most 64 KiB. An annotation that the pod has keeps its value.",
+    )
+
+    @field_validator("pod_annotations")
+    @classmethod
+    def _fit_into_pods(cls, annotations: dict[str, str]) -> dict[str, str]:
+        size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+        if size > _LARGEST_ANNOTATIONS:
+            raise ValueError(
+                f"keys and values have {size} bytes (accepted: at most {_LARGEST_ANNOTATIONS})"
+            )
+        return annotations
 
     @field_validator("seccomp_profile")
     @classmethod

@@ -1,6 +1,7 @@
 """What an earlier injection added to a pod."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +23,8 @@ _LONGEST_DIRECTORY = 95  # characters; with /docker.sock, the longest address of
 _LONGEST_VOLUME = 63  # characters; a DNS label
 
 _STORAGE = (sidecar.STORAGE_DIRECTORY, node_store.DIRECTORY)
+
+StatusFields = TypeVar("StatusFields", bound=Struct)
 
 
 class _Status(Struct):
@@ -141,10 +144,19 @@ def find_existing_injection(pod: Pod) -> ExistingInjection | None:
 
 
 def _mode_of_status(status: str | None) -> Mode | None:
-    """The mode that an earlier injection wrote on the pod; users may write the annotation, too."""
+    """The mode that an earlier injection wrote on the pod."""
+    found = read_status(status or "", _Status)
+    return found.mode if found else None
+
+
+def read_status(text: str, kind: type[StatusFields]) -> StatusFields | None:
+    """Read fields of the annotation dind.io/status, None if they are not there.
+
+    Users may write the annotation, too.
+    """
     try:
-        return msgspec.json.decode(status or "", type=_Status).mode
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from webhook import __version__
-from webhook.config import Isolation, Mode
+from webhook.config import Isolation, Mode, Profile
 from webhook.config.image import LONGEST
 from webhook.injection import bounds
 from webhook.injection.annotations import STATUS
@@ -15,7 +15,7 @@ from webhook.injection.certificate_variables import set_certificate_variables
 from webhook.injection.client_config import plan_clients
 from webhook.injection.daemon_plan import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
-from webhook.injection.existing import ExistingInjection
+from webhook.injection.existing import ExistingInjection, read_status
 from webhook.injection.host_socket import find_host_volumes, is_host_docker, mounted_host_paths
 from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.pod import Pod
@@ -98,7 +98,7 @@ def inject(
     names = [plan.candidate.container.name for plan in plans]
     patch += _patch_pod(pod, settings, mode)
     status = InjectionStatus(__version__, mode, settings.name, image, names, daemon.store_path)
-    patch += _patch_status(pod, status)
+    patch += _patch_annotations(pod, settings.profile, status, is_injected=existing is not None)
     if len(patch) > bounds.PATCH_OPERATIONS:
         text = f"the patch for the pod has {len(patch):,} operations "
         text += f"(accepted: up to {bounds.PATCH_OPERATIONS:,})"
@@ -173,11 +173,24 @@ def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:
     return patch
 
 
-def _patch_status(pod: Pod, status: InjectionStatus) -> list[Operation]:
-    """Write the decision on the pod."""
-    value = msgspec.json.encode(status).decode()
+def _patch_annotations(
+    pod: Pod, profile: Profile, status: InjectionStatus, *, is_injected: bool
+) -> list[Operation]:
+    """Write the decision on the pod, and the profile's annotations that the pod does not have."""
+    wanted = {
+        key: text for key, text in profile.pod_annotations.items() if key not in pod.annotations
+    }
+    if not (is_injected and _says_the_same(pod.annotations.get(STATUS, ""), status)):
+        wanted[STATUS] = msgspec.json.encode(status).decode()
     if pod.metadata.annotations is None:
-        return [add("/metadata/annotations", {STATUS: value})]
-    if pod.annotations.get(STATUS) == value:
-        return []
-    return [add(f"/metadata/annotations/{escaped(STATUS)}", value)]
+        return [add("/metadata/annotations", wanted)]
+    return [add(f"/metadata/annotations/{escaped(key)}", text) for key, text in wanted.items()]
+
+
+def _says_the_same(text: str, status: InjectionStatus) -> bool:
+    """Compare with the status on the pod, which keeps the version that has injected it.
+
+    During an upgrade, a replica of another version may be called again. It may not know all fields.
+    """
+    found = read_status(text, InjectionStatus)
+    return found is not None and msgspec.structs.replace(found, version=status.version) == status

@@ -9,6 +9,7 @@
   (include "dind-webhook.userNamespaceProblems" . | fromJsonArray)
   (include "dind-webhook.registryCacheProblems" . | fromJsonArray)
   (include "dind-webhook.reclaimerProblems" . | fromJsonArray)
+  (include "dind-webhook.prePullProblems" . | fromJsonArray)
 -}}
 {{- if $problems -}}
 {{- fail (printf "\n\n%s\n" (join "\n" $problems)) -}}

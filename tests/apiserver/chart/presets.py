@@ -30,6 +30,7 @@ READER = {"rbac.reader.create": "true"}
 CALLED = {"webhook.clientCA.configMapName": '"api-server-ca"'}
 ISSUED = {"certificates.mode": '"cert-manager"'}
 STORES = {"reclaimer.hostPaths": '["/mnt/stores"]'}
+PRE_PULL = {"imagePrePull.enabled": "true"}
 CACHED = {"registryCache.enabled": "true"}
 CACHED_PERSISTENTLY = {**CACHED, "registryCache.storage.persistent": "true"}
 

@@ -17,6 +17,7 @@ from apiserver.chart.presets import (
     NODE,
     NODE_CHECK,
     ONLY_FOR_CI_APP,
+    PRE_PULL,
     PRIVATE,
     PROVIDED,
     SCALED,
@@ -173,6 +174,10 @@ LABELLED = '{"dind.io/user-namespaces": "true"}'
                 "config.profiles.default.storage.persistent": '{"share": "trusted"}',
             },
             "storage.persistent.hostPath, reclaimer.hostPaths: /var/lib/dind-webhook/old is in /v",
+        ),
+        (
+            {**PRE_PULL, "config.defaultProfile": '"ci"'},
+            "imagePrePull.enabled: there is no image to pull, because config.profiles is empty",
         ),
         (
             {**CACHED, "registryCache.upstreams": '{"docker.io": null}'},

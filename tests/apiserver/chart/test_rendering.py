@@ -16,10 +16,10 @@ from apiserver.chart.helm import (
     one,
     settings,
 )
-from apiserver.chart.presets import DIGEST, ISSUED, MONITORED, NODE, NODE_CHECK, PROVIDED
+from apiserver.chart.presets import DIGEST, ISSUED, MONITORED, NODE, NODE_CHECK, PRE_PULL, PROVIDED
 
 from webhook import __version__
-from webhook.config import Isolation
+from webhook.config import Isolation, Profile
 from webhook.injection.scripts import CHECK_NODE, START
 from webhook.injection.sidecar import security_context
 
@@ -273,6 +273,42 @@ def test_a_node_is_checked_in_a_container_like_the_sidecar(helm: Helm) -> None:
     assert check["securityContext"] == security_context(
         Isolation.USER_NAMESPACE, None, has_local_apparmor_profile=False
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "images"),
+    [
+        ({}, [Profile().image]),
+        (
+            {"profiles": {"large": {}, "old": {"image": "docker:28-dind"}}},
+            ["docker:28-dind", Profile().image],
+        ),
+        ({"profiles": {"default": {"image": "docker:28-dind"}}}, ["docker:28-dind"]),
+        (
+            {"defaultProfile": "a", "profiles": {"a": {"image": "a:1"}, "b": {"image": "a:1"}}},
+            ["a:1"],
+        ),
+    ],
+    ids=json.dumps,
+)
+def test_each_image_of_the_profiles_is_pulled_once(
+    helm: Helm, config: Object, images: list[str]
+) -> None:
+    spec = _pod_specs(helm.objects(*settings({**PRE_PULL, "config": json.dumps(config)})))[
+        f"{FULLNAME}-pre-pull"
+    ]
+
+    assert [container["image"] for container in spec["initContainers"]] == images
+    (waiting,) = spec["containers"]
+    assert waiting["image"] == images[0]
+
+
+def test_the_image_of_the_added_node_profile_is_pulled(helm: Helm) -> None:
+    rendered = helm.objects(*settings({**PRE_PULL, **NODE, "node.image": '"docker:28-dind"'}))
+
+    pulled = _pod_specs(rendered)[f"{FULLNAME}-pre-pull"]["initContainers"]
+
+    assert [container["image"] for container in pulled] == ["docker:28-dind", Profile().image]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from apiserver.check.conftest import (
 from apiserver.product import Installed
 from kube.waiting import until
 
+from webhook import __version__
+
 pytestmark = [
     pytest.mark.apiserver("helm", "kube-controller-manager", "kube-scheduler"),
     pytest.mark.timeout(240),
@@ -52,6 +54,7 @@ failurePolicy  ok      Fail: no opted-in pod starts without Docker
 caBundle       ok      CA valid until TIME
 Service        ok      dind-system/ci-dind-webhook, port 443
 endpoints      ok      2 ready
+version        ok      VERSION
 certificate    ok      POD: trusted, valid until TIME
 certificate    ok      POD: trusted, valid until TIME
 rotation       ok      a pod of dind-certs is ready
@@ -63,7 +66,8 @@ userNamespace  ok      RuntimeClass dind-userns; 1 node has the label dind.io/us
 def test_a_healthy_installation_has_no_problems(run: Run) -> None:
     result = run("check")
 
-    assert steady(re.sub(r"\n {21,}", " ", result.stdout)) == HEALTHY
+    expected = HEALTHY.replace("VERSION", __version__)
+    assert steady(re.sub(r"\n {21,}", " ", result.stdout)) == expected
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -338,6 +342,25 @@ def test_no_ready_pod_is_found(healthy: Installed, run: Run) -> None:
             "broken endpoints: no pod is ready: there is none",
         )
         assert run("check").returncode == 2
+
+
+def test_pods_of_two_versions_are_named(healthy: Installed, run: Run) -> None:
+    client = healthy.cluster.client
+    pod = healthy.node.ready("webhook")[0].name
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}"
+
+    def label(version: str) -> None:
+        labels = {"app.kubernetes.io/version": version}
+        change = {"metadata": {"labels": labels}}
+        client.patch(path, json=change, headers=MERGE).raise_for_status()
+
+    label("0.0.9")
+    try:
+        found = _problems(run)
+    finally:
+        label(__version__)
+    sentence = f"pods of several versions: 0.0.9 (1), {__version__} (1)"
+    assert found == (1, [f"warning version: {sentence}"])
 
 
 def test_a_missing_rotation_is_found(unrepaired: Installed, run: Run) -> None:

@@ -239,7 +239,7 @@ BAD = {
             "mode, image, imagePullSecrets, resources, storage, daemon, registries, "
             "caCertificates, jobCertificates, socket, startTimeout, waitResources, mirrorMounts, "
             "mirrorCSIDrivers, runtimeClassName, isolation, seccompProfile, nodeDirectories, "
-            "placement, registryCredentials)"
+            "placement, registryCredentials, podAnnotations)"
         ),
     ),
     "an anchor": (
@@ -313,7 +313,7 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
             "mode, image, imagePullSecrets, resources, storage, daemon, registries, "
             "caCertificates, jobCertificates, socket, startTimeout, waitResources, mirrorMounts, "
             "mirrorCSIDrivers, runtimeClassName, isolation, seccompProfile, nodeDirectories, "
-            "placement, registryCredentials)"
+            "placement, registryCredentials, podAnnotations)"
         ),
     ]
 

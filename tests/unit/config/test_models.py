@@ -325,6 +325,59 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(socket={"gid": 0}),
         "profiles.default.socket.gid: 0 is not a whole number from 1 to 2147483647",
     ),
+    "annotation of the webhook": (
+        profile(podAnnotations={"dind.io/profile": "large"}),
+        (
+            'profiles.default.podAnnotations: key "dind.io/profile" is an annotation of '
+            "dind-webhook (accepted: those of other programs)"
+        ),
+    ),
+    "annotation of static pods": (
+        profile(podAnnotations={"kubernetes.io/config.mirror": "hash"}),
+        (
+            'profiles.default.podAnnotations: key "kubernetes.io/config.mirror" marks static pods '
+            "of the kubelet (accepted: other annotations)"
+        ),
+    ),
+    "annotation that Kubernetes rejects": (
+        profile(podAnnotations={"istio.io/a/b": "false"}),
+        (
+            'profiles.default.podAnnotations: key "istio.io/a/b" is not the key of an annotation '
+            "(such as sidecar.istio.io/inject)"
+        ),
+    ),
+    "annotation without a name": (
+        profile(podAnnotations={"": "false"}),
+        (
+            'profiles.default.podAnnotations: key "" is not the key of an annotation '
+            "(such as sidecar.istio.io/inject)"
+        ),
+    ),
+    "annotation with a long prefix": (
+        profile(podAnnotations={f"{'a.' * 126}ab/name": "false"}),
+        (
+            f'profiles.default.podAnnotations: key "{"a." * 28}... has a prefix of 254 characters '
+            "(accepted: 253)"
+        ),
+    ),
+    "annotation that is no string": (
+        profile(podAnnotations={"sidecar.istio.io/inject": False}),
+        (
+            'profiles.default.podAnnotations["sidecar.istio.io/inject"]: false is not a string '
+            '(in quotes it is: "false")'
+        ),
+    ),
+    "annotations that leave a pod no room for its own": (
+        profile(podAnnotations={"example.com/note": "é" * 2**15}),
+        (
+            "profiles.default.podAnnotations: keys and values have 65552 bytes (accepted: at most "
+            "65536)"
+        ),
+    ),
+    "more annotations than an injection adds": (
+        profile(podAnnotations={f"example.com/{number}": "" for number in range(101)}),
+        "profiles.default.podAnnotations: has too many items (accepted: at most 100)",
+    ),
 }
 
 
@@ -390,6 +443,31 @@ def test_invalid_dockerd_flags_are_rejected(fields: dict[str, Any]) -> None:
 def test_invalid_profile_fields_are_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         config(profile(**fields))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cluster-autoscaler.kubernetes.io/safe-to-evict",
+        "note",
+        "A_b.c",
+        "Example.com/x",
+        f"{'a.' * 126}a/{'n' * 63}",
+        "my.dind.io/x",
+    ],
+)
+def test_annotations_of_other_programs_are_accepted(key: str) -> None:
+    annotations = {key: "any\nvalue"}
+    assert config(profile(podAnnotations=annotations)).profiles["default"].pod_annotations == (
+        annotations
+    )
+
+
+def test_all_problems_of_annotations_are_found_at_once() -> None:
+    annotations = {"dind.io/inject": "true", "a b": "", "example.com/number": 1}
+    with pytest.raises(ConfigError) as caught:
+        config(profile(podAnnotations=annotations))
+    assert len(caught.value.problems) == 3
 
 
 def test_numbers_are_quantities_too() -> None:

@@ -46,6 +46,42 @@ def test_injected_pods_get_an_empty_patch(config: dict[str, Any]) -> None:
     assert decision.patch == []
 
 
+@MODES
+@pytest.mark.parametrize("other", [{}, {"addedLater": ["x"]}], ids=["same", "more"])
+def test_pods_of_another_version_keep_their_status(
+    config: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """During an upgrade, the API server may call a replica of each version for one pod."""
+    once = injected(pod(), config)
+    annotations = once["metadata"]["annotations"]
+    status = json.loads(annotations["dind.io/status"])
+    annotations["dind.io/status"] = json.dumps({**status, "version": "0.0.1", **other})
+    decision = decided(once, config)
+    assert isinstance(decision, Injected)
+    assert decision.reason is Reason.ALREADY_INJECTED
+    assert decision.patch == []
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["", "{}", "[]", '{"version": "0.0.1", "mode": 1}', '{"more": ' + "[" * 10_000],
+    ids=lambda status: status[:12],
+)
+def test_status_that_cannot_be_read_is_written_again(status: str) -> None:
+    once = injected(pod())
+    expected = once["metadata"]["annotations"]["dind.io/status"]
+    once["metadata"]["annotations"]["dind.io/status"] = status
+    assert injected(once)["metadata"]["annotations"]["dind.io/status"] == expected
+
+
+def test_status_without_an_injection_is_written_again() -> None:
+    raw = pod()
+    status = json.loads(injected(raw)["metadata"]["annotations"]["dind.io/status"])
+    raw["metadata"]["annotations"]["dind.io/status"] = json.dumps({**status, "version": "9"})
+    after = injected(raw)
+    assert json.loads(after["metadata"]["annotations"]["dind.io/status"]) == status
+
+
 @pytest.mark.parametrize(
     ("first", "second", "name"), [(NODE, {}, "dind-wait"), ({}, NODE, "dind")], ids=["node", "dind"]
 )

@@ -1,5 +1,6 @@
 """Checks the pods behind a webhook: their Service, readiness, certificates and rotation."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from webhook.cluster.probe import Address, Handshake, handshakes
 from webhook.injection.decisions import listed
 
 _CERTIFICATES = "app.kubernetes.io/component=certificates"
+_VERSION = "app.kubernetes.io/version"
 _INSTANCE = "app.kubernetes.io/instance"
 _DEFAULT_PORT = 443
 
@@ -37,6 +39,8 @@ def check_replicas(
     slices = cluster.endpoint_slices(reference.namespace, reference.name)
     addresses = _ready_addresses(slices, port)
     yield _check_endpoints(addresses, pods, reference)
+    if pods:
+        yield _check_versions(pods, reference)
     yield from _check_certificates(configuration, addresses, reference, now)
     yield from _check_rotation(cluster, configuration, reference)
 
@@ -89,6 +93,17 @@ def _check_endpoints(
     if unready:
         return Finding(name, Status.WARNING, f"{message}; {listed(unready)}", fix)
     return Finding(name, Status.OK, message)
+
+
+def _check_versions(pods: Sequence[V1Pod], reference: ServiceReference) -> Finding:
+    """Name the versions of the pods: two of them during an upgrade, and if it does not go on."""
+    counts = Counter((pod.metadata.labels or {}).get(_VERSION) or "unknown" for pod in pods)
+    if len(counts) == 1:
+        return Finding("version", Status.OK, *counts)
+    message = listed([f"{version} ({count})" for version, count in sorted(counts.items())])
+    fix = "Until an upgrade is complete, both answer. kubectl -n "
+    fix += f"{reference.namespace} rollout status deployment shows what it waits for."
+    return Finding("version", Status.WARNING, f"pods of several versions: {message}", fix)
 
 
 def _check_certificates(

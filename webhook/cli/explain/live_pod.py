@@ -37,7 +37,7 @@ from webhook.config.wording import printable
 from webhook.injection import Admission, Injected, Outcome, Reason, decide
 from webhook.injection.annotations import STATUS
 from webhook.injection.decisions import listed
-from webhook.injection.existing import ExistingInjection, find_existing_injection
+from webhook.injection.existing import ExistingInjection, find_existing_injection, read_status
 from webhook.injection.inject import InjectionStatus
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
@@ -108,10 +108,8 @@ def _explain_injected(case: _Case, existing: ExistingInjection) -> Explanation:
         ("state", container_state(case.pod, existing.container.name)),
     ]
     profile = None
-    try:
-        text = case.template.pod.annotations.get(STATUS, "")
-        status = msgspec.json.decode(text, type=InjectionStatus)
-    except msgspec.DecodeError:
+    status = read_status(case.template.pod.annotations.get(STATUS, ""), InjectionStatus)
+    if status is None:
         notes.append(("hint", f"annotation {STATUS} is missing or cannot be read"))
     else:
         profile = printable(status.profile)
