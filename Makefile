@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 
 # The quick levels: Python only, no Go tool.
 QUICK := tests/unit tests/golden tests/property tests/contract tests/cli tests/examples \
-	tests/security tests/fuzz -m "not apiserver and not environments and not fuzz"
+	tests/security tests/fuzz -m "not apiserver and not environments and not tools and not fuzz"
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo unit test test-node test-native-node test-virtual-node soak lint docs site coverage bench \
