@@ -19,12 +19,13 @@ PAGES = ("Dockerfile", "README.md", "docs/**/*.md", "charts/**/*.md")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _UNRELEASED = "Unreleased"
 # An image with a tag, the file of a chart or a wheel, a chart in a registry, a label of the image,
-# and the sentence that names the appVersion.
+# a tag, and the sentence that names the appVersion.
 _MENTION = re.compile(
     r"(?:"
     r"dind[-_]webhook(?::|-v?)"
     r"|charts/dind-webhook[^\n]*? --version[ =]v?"
     r'|image\.version[= ]"?'
+    r"|refs/tags/v|push origin v"
     r"|appVersion, here "
     r")(\d+\.\d+\.\d+)"
 )

@@ -60,9 +60,11 @@ def test_every_place_that_differs_is_named_at_once(checkout: Path) -> None:
         "helm install dind-webhook oci://ghcr.io/OWNER/charts/dind-webhook --version 1.2.3",
         "helm install dind-webhook dist/release/dind-webhook-1.2.3.tgz",
         "pip install dind_webhook-1.2.3-py3-none-any.whl",
+        "cosign verify --certificate-identity $REPOSITORY/release.yml@refs/tags/v1.2.3",
+        "git push origin v1.2.3",
         'LABEL org.opencontainers.image.version="1.2.3"',
     ],
-    ids=["image", "chart in a registry", "chart", "wheel", "label"],
+    ids=["image", "chart in a registry", "chart", "wheel", "identity", "tag", "label"],
 )
 @pytest.mark.parametrize("file", ["README.md", "Dockerfile"])
 def test_commands_that_name_another_version_are_found(checkout: Path, file: str, text: str) -> None:
