@@ -6,14 +6,14 @@ PYTEST := $(BIN)/python -m pytest
 
 # The quick levels: Python only, no Go tool.
 QUICK := tests/unit tests/golden tests/property tests/contract tests/cli tests/examples \
-	tests/security tests/fuzz -m "not apiserver and not environments and not fuzz"
+	tests/security tests/fuzz -m "not apiserver and not environments and not tools and not fuzz"
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo unit test test-node test-native-node test-virtual-node soak lint docs site coverage bench \
-	bench-create bench-node cluster cluster-down audit sbom lock clean
+	bench-create bench-node cluster cluster-down audit sbom release-dry-run lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## install dind-webhook, kubectl-dind and dind-certs into .venv/bin
 
@@ -92,6 +92,9 @@ audit: install ## look for known vulnerabilities of the pinned packages (exit st
 
 sbom: install ## write the bill of materials of the image to dist/sbom.cdx.json
 	$(BIN)/python -m tools.sbom
+
+release-dry-run: install ## build what a release consists of, and check the version
+	@$(BIN)/python -m tools.release
 
 lock: ## write the hashed requirements from pyproject.toml (needs uv)
 	tools/lock

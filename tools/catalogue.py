@@ -102,6 +102,9 @@ GROUPS = {
     ),
     "kubeconform": Group("github.com/yannh/kubeconform", ("main.version={version}",)),
     "helm-unittest": Group("github.com/helm-unittest/helm-unittest"),
+    "actionlint": Group(
+        "github.com/rhysd/actionlint", ("github.com/rhysd/actionlint.version={version}",)
+    ),
     "vale": Group(
         "github.com/vale-cli/vale/v3",
         ("main.version={version}",),
@@ -154,6 +157,7 @@ TOOLS = {
     "helm-unittest": Tool(
         "helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", "1 minute"
     ),
+    "actionlint": Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "1 minute"),
     "vale": Tool("vale", "github.com/vale-cli/vale/v3/cmd/vale", "1 minute"),
     "docker-compose": Tool("compose", "github.com/docker/compose/v5/cmd", "1 minute"),
     "registry": Tool(
