@@ -296,6 +296,15 @@ def test_pods_of_several_files_are_explained(tmp_path: Path) -> None:
     ]
 
 
+def test_text_has_a_bound_and_counts_every_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhook.cli.explain.rendering._MOST_PODS", 2)
+    status, output = explained("---\n".join([POD, POD, POD.replace('"true"', "'yes'")]))
+    assert status == 2
+    assert output.startswith("3 pods: 2 injected, 0 skipped, 1 denied\n")
+    assert output.count("\nCHECK") == 2
+    assert output.endswith("\npods that are not shown: 1; -o json explains all of them\n")
+
+
 @pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("label", ["true", "false"])
 def test_the_table_is_as_wide_as_the_terminal(

@@ -11,6 +11,7 @@ from webhook.cli.table import Line, prose, table
 from webhook.config.wording import printable
 from webhook.injection import Outcome
 
+_MOST_PODS = 1000  # tables; each takes milliseconds
 _STYLES = {
     Answer.OK: "green",
     Answer.SKIPPED: "yellow",
@@ -31,9 +32,11 @@ def draw(
         counts = Counter(explanation.outcome for explanation in explanations)
         found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
         texts.append(f"{len(explanations)} pods: {found}")
-    for number, explanation in enumerate(explanations, 1):
+    for number, explanation in enumerate(explanations[:_MOST_PODS], 1):
         report(f"writing pod {number} of {len(explanations)}")
         texts.append("\n".join(_lines(explanation)))
+    if (hidden := len(explanations) - _MOST_PODS) > 0:
+        texts.append(f"pods that are not shown: {hidden}; -o json explains all of them")
     if others:
         rows = [(other.subject.name, prose(other.note)) for other in others]
         texts.append(f"Not explained:\n\n{table(('OBJECT', 'WHY'), rows)}")
