@@ -40,7 +40,17 @@ for _kind, _pattern in (
 
 
 class DocumentError(ValueError):
-    """The text is not YAML, holds what JSON cannot, or is over a bound; str() says where."""
+    """The text is not YAML, holds what JSON cannot, or is over a bound; str() says where.
+
+    Attributes:
+        line: of the place, from 1; None if the problem has no place.
+        column: of the place, from 1.
+    """
+
+    def __init__(self, problem: str, line: int | None = None, column: int = 1) -> None:
+        super().__init__(problem if line is None else f"line {line}, column {column}: {problem}")
+        self.line = line
+        self.column = column
 
 
 class Bounds(Struct, frozen=True):
@@ -117,7 +127,7 @@ def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
         place = text.find(chr(error.character))
         line, column = text.count("\n", 0, place), place - (text.rfind("\n", 0, place) + 1)
         problem = f"the character {chr(error.character)!r} is not allowed"
-        raise DocumentError(f"line {line + 1}, column {column + 1}: {problem}") from None
+        raise DocumentError(problem, line + 1, column + 1) from None
 
 
 def _check_events(text: str, bounds: Bounds) -> list[tuple[int, int]]:
@@ -227,7 +237,7 @@ class _Builder:
 
 
 def _error(mark: Any, problem: str) -> DocumentError:  # noqa: ANN401 - PyYAML's
-    return DocumentError(f"line {mark.line + 1}, column {mark.column + 1}: {problem}")
+    return DocumentError(problem, mark.line + 1, mark.column + 1)
 
 
 def _too_deep(found: Any, bounds: Bounds) -> DocumentError:  # noqa: ANN401 - PyYAML's

@@ -91,21 +91,31 @@ def read_manifest(path: str) -> Manifest:
     """
     source = "standard input" if path == "-" else path
     try:
-        text = decode(_read(path))
-        data = parse_json(text)
-        if data is None:
-            documents = parse_yaml(text.replace("\r\n", "\n"), BOUNDS)
-        else:
-            documents = [Document("", text, "", 0, data)]
-        parts = [
-            (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
-            for document in documents
-        ]
-    except (DocumentError, _ObjectError) as error:
+        return parse_manifest(_read(path), source)
+    except (DocumentError, ObjectError) as error:
         raise BadInput(f"{source}: {printable(str(error))}") from error
+
+
+def parse_manifest(content: bytes, source: str, bounds: Bounds = BOUNDS) -> Manifest:
+    """Parse the content of a file; `source` is its name for messages.
+
+    Raises:
+        DocumentError: it cannot be parsed, or is over a bound.
+        ObjectError: it is not made of Kubernetes objects.
+    """
+    text = decode(content)
+    data = parse_json(text)
+    if data is None:
+        documents = parse_yaml(text.replace("\r\n", "\n"), bounds)
+    else:
+        documents = [Document("", text, "", 0, data)]
+    parts = [
+        (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
+        for document in documents
+    ]
     manifest = Manifest(source, data is not None, "\r\n" in text, parts)
     if not manifest.objects:
-        raise BadInput(f"{source}: no Kubernetes object")
+        raise ObjectError("", (), "no Kubernetes object")
     return manifest
 
 
@@ -140,7 +150,7 @@ def metadata_map(data: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class _ObjectError(ValueError):
+class ObjectError(ValueError):
     """What is wrong with an object, and where; the message lacks the file's name."""
 
     def __init__(self, where: str, path: KeyPath, problem: str) -> None:
@@ -188,7 +198,7 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
     supported = [known for known, holder in POD_PATHS if holder == kind]
     if supported and "." not in group:  # not a custom resource
         problem = f"unknown version {quoted(version)} of {kind} (supported: {', '.join(supported)})"
-        raise _ObjectError(where, (*path, "apiVersion"), problem)
+        raise ObjectError(where, (*path, "apiVersion"), problem)
     _require_strings(data, path, where)
     note = _NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
     return msgspec.structs.replace(found, note=_CONTROLLERS.get(group, note))
@@ -207,10 +217,10 @@ def _template(
     try:
         decoded = msgspec.convert({**pod, "metadata": pod.get("metadata") or {}}, Pod)
     except msgspec.ValidationError as error:
-        raise _ObjectError(where, within, str(error)) from error
+        raise ObjectError(where, within, str(error)) from error
     if not decoded.containers:
         problem = "at least one container is required"
-        raise _ObjectError(where, (*within, "spec", "containers"), problem)
+        raise ObjectError(where, (*within, "spec", "containers"), problem)
     return Template(pod_path, pod, decoded)
 
 
@@ -236,8 +246,8 @@ def _require(value: Any, kind: type[T], expected: str, path: KeyPath, where: str
     if isinstance(value, kind) and value != "":
         return value
     if value is None:
-        raise _ObjectError(where, path, "required field is missing")
-    raise _ObjectError(where, path, f"expected {expected}, got {shown(value)}")
+        raise ObjectError(where, path, "required field is missing")
+    raise ObjectError(where, path, f"expected {expected}, got {shown(value)}")
 
 
 def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
@@ -248,4 +258,4 @@ def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
                 problem = f"expected a string, got {shown(value)}"
                 if isinstance(value, bool | int | float):
                     problem += f'; put it in quotes: "{json.dumps(value)}"'
-                raise _ObjectError(where, (*path, "metadata", kind, key), problem)
+                raise ObjectError(where, (*path, "metadata", kind, key), problem)
