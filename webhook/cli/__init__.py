@@ -31,6 +31,9 @@ COMMANDS = {
     "logs": Command("webhook.cli.inside.command", "Print the log of a pod's daemon."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
+    "explain-page": Command(
+        "webhook.cli.page.command", "Serve a page that explains pasted pods.", hidden=True
+    ),
     "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),
     "reclaim-stores": Command(
         "webhook.cli.reclaim_stores", "Remove image stores of a node.", hidden=True
