@@ -115,11 +115,14 @@ def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
     try:
         starts = _check_events(text, bounds)
         begins = [0, *(begin for begin, _ in starts[1:]), len(text)]
-        nodes = yaml.compose_all(text, Loader=_Loader)
-        return [
-            _document(text, (begins[index], start, begins[index + 1]), _Builder(bounds).build(node))
-            for index, ((_, start), node) in enumerate(zip(starts, nodes, strict=True))
-        ]
+        documents: list[Document] = []
+        line = counted = 0
+        for index, node in enumerate(yaml.compose_all(text, Loader=_Loader)):
+            begin, start, stop = begins[index], starts[index][1], begins[index + 1]
+            line += text.count("\n", counted, start)
+            counted = start
+            data = _Builder(bounds).build(node)
+            documents.append(_document(text, (begin, start, stop), line, data))
     except yaml.MarkedYAMLError as error:
         words = ", ".join(word for word in (error.context, error.problem) if word)
         raise _error(error.problem_mark or error.context_mark, words) from None
@@ -128,6 +131,7 @@ def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
         line, column = text.count("\n", 0, place), place - (text.rfind("\n", 0, place) + 1)
         problem = f"the character {chr(error.character)!r} is not allowed"
         raise DocumentError(problem, line + 1, column + 1) from None
+    return documents
 
 
 def _check_events(text: str, bounds: Bounds) -> list[tuple[int, int]]:
@@ -167,10 +171,9 @@ def _check_plain(event: Any) -> None:  # noqa: ANN401 - PyYAML's
         raise _error(event.start_mark, problem)
 
 
-def _document(text: str, marks: tuple[int, int, int], data: object) -> Document:
+def _document(text: str, marks: tuple[int, int, int], line: int, data: object) -> Document:
     begin, start, stop = marks
     end = stop - _length_of_comments(text[start:stop])
-    line = text.count("\n", 0, start)
     return Document(text[begin:start], text[start:end], text[end:stop], line, data)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from apiserver.chart.helm import CI_VALUES, FULLNAME, NAMESPACE, Helm, Object, settings
-from apiserver.chart.presets import CACHED
+from apiserver.chart.presets import CACHED, PAGE
 from kube.controlplane import ControlPlane
 
 pytestmark = pytest.mark.apiserver("helm")
@@ -50,7 +50,7 @@ def test_the_namespace_may_be_restricted(prepared: ControlPlane, helm: Helm) -> 
     """The strictest Pod Security level takes every pod, but for a node's daemon."""
     namespace = "restricted"
     prepared.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-    rendered = helm.objects(*settings(CACHED))
+    rendered = helm.objects(*settings({**CACHED, **PAGE}))
     pods = [item["spec"]["template"] for item in rendered if item["kind"] == "Deployment"]
     pods += [item for item in rendered if item["kind"] == "Pod"]
     for account in {pod["spec"].get("serviceAccountName") for pod in pods} - {None}:
@@ -65,7 +65,7 @@ def test_the_namespace_may_be_restricted(prepared: ControlPlane, helm: Helm) -> 
         )
         assert answer.is_success, answer.text
 
-    assert len(pods) == 4
+    assert len(pods) == 5
 
 
 def test_a_serving_pod_gets_no_token(cluster: ControlPlane, helm: Helm) -> None:

@@ -84,10 +84,10 @@ def create_page_app(
     async def show() -> Response:
         return _page(Form())
 
-    @app.post("/", max_body_size=BODY_LIMIT)
+    @app.post("/")
     async def explain(request: Request) -> Response:
         started = service.last_request = time.perf_counter()
-        form = parse_form(request.headers.get("content-type", ""), await request.body())
+        form = parse_form(request.headers.get("content-type", ""), await _body(request))
         response = await _explained(form, workers, settings)
         service.log.info(
             "explained",
@@ -109,6 +109,24 @@ def create_page_app(
 
     _add_error_handlers(app)
     return app
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body, at most `BODY_LIMIT`; FastAPI's own limit answers without a page.
+
+    Raises:
+        FormError: it is too large.
+    """
+    length = request.headers.get("content-length", "0")
+    body = bytearray()
+    if int(length) <= BODY_LIMIT:  # uvicorn accepts digits only
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_LIMIT:
+                break
+        else:
+            return bytes(body)
+    raise FormError(TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 async def _explained(form: Form, workers: Workers, settings: Settings) -> Response:
@@ -145,8 +163,6 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return _page(Form(), error.status_code, error=TOO_LARGE)
         message = "There is no such page. The form below is the only one."
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             message = f"The method must be GET or POST, not {request.method}."
