@@ -7,9 +7,7 @@ from service.reviews import review
 from service.running import CertificateDirectory, running_service
 
 
-def test_serve_loads_no_other_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_serve_loads_no_other_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python writes every import of the process to its log."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     with running_service(tmp_path, CertificateDirectory(tmp_path / "tls")) as service:
