@@ -1,6 +1,7 @@
 """The processes that answer questions, and how many there are."""
 
 import asyncio
+import sys
 
 import pytest
 from cli.running import POD
@@ -39,7 +40,7 @@ def test_slow_workers_are_killed(workers: Workers, monkeypatch: pytest.MonkeyPat
 def test_failed_workers_are_logged_without_the_text(
     workers: Workers, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
 
     with pytest.raises(WorkerError):
         asyncio.run(workers.answer(QUESTION))
