@@ -12,7 +12,7 @@ TESTS = Path(__file__).parent
 
 # Quick levels first; other directories follow. Tests with a marker of SLOW come last.
 LEVELS = ("unit", "golden", "property", "contract", "cli", "examples", "security")
-SLOW = ("tools", "environments", "fuzz", "apiserver", "node", "vm")
+SLOW = ("browser", "tools", "environments", "fuzz", "apiserver", "node", "vm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,7 +11,10 @@ import pytest
 
 from tools.build import ToolMissing, ensure
 from tools.catalogue import CONTROL_PLANE
+from tools.chromium import find_chromium
 from tools.environments import python_of
+
+PARTS = ("browser", "environments", "node", "vm")  # markers without arguments
 
 
 def prepare(item: pytest.Item) -> None:
@@ -36,7 +39,7 @@ def _parts(item: pytest.Item) -> Iterator[str]:
         yield from (*CONTROL_PLANE, *marker.args)
     if marker := item.get_closest_marker("tools"):
         yield from marker.args
-    yield from (name for name in ("environments", "node", "vm") if item.get_closest_marker(name))
+    yield from (name for name in PARTS if item.get_closest_marker(name))
 
 
 @functools.cache
@@ -51,6 +54,8 @@ def _failure(part: str) -> Exception | None:
 
 def _prepare(part: str) -> None:
     match part:
+        case "browser":
+            find_chromium()
         case "environments":
             python_of("runtime")
             python_of("supply")

@@ -40,7 +40,17 @@ for _kind, _pattern in (
 
 
 class DocumentError(ValueError):
-    """The text is not YAML, holds what JSON cannot, or is over a bound; str() says where."""
+    """The text is not YAML, holds what JSON cannot, or is over a bound; str() says where.
+
+    Attributes:
+        line: of the place, from 1; None if the problem has no place.
+        column: of the place, from 1.
+    """
+
+    def __init__(self, problem: str, line: int | None = None, column: int = 1) -> None:
+        super().__init__(problem if line is None else f"line {line}, column {column}: {problem}")
+        self.line = line
+        self.column = column
 
 
 class Bounds(Struct, frozen=True):
@@ -105,11 +115,14 @@ def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
     try:
         starts = _check_events(text, bounds)
         begins = [0, *(begin for begin, _ in starts[1:]), len(text)]
-        nodes = yaml.compose_all(text, Loader=_Loader)
-        return [
-            _document(text, (begins[index], start, begins[index + 1]), _Builder(bounds).build(node))
-            for index, ((_, start), node) in enumerate(zip(starts, nodes, strict=True))
-        ]
+        documents: list[Document] = []
+        line = counted = 0
+        for index, node in enumerate(yaml.compose_all(text, Loader=_Loader)):
+            begin, start, stop = begins[index], starts[index][1], begins[index + 1]
+            line += text.count("\n", counted, start)
+            counted = start
+            data = _Builder(bounds).build(node)
+            documents.append(_document(text, (begin, start, stop), line, data))
     except yaml.MarkedYAMLError as error:
         words = ", ".join(word for word in (error.context, error.problem) if word)
         raise _error(error.problem_mark or error.context_mark, words) from None
@@ -117,7 +130,8 @@ def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
         place = text.find(chr(error.character))
         line, column = text.count("\n", 0, place), place - (text.rfind("\n", 0, place) + 1)
         problem = f"the character {chr(error.character)!r} is not allowed"
-        raise DocumentError(f"line {line + 1}, column {column + 1}: {problem}") from None
+        raise DocumentError(problem, line + 1, column + 1) from None
+    return documents
 
 
 def _check_events(text: str, bounds: Bounds) -> list[tuple[int, int]]:
@@ -157,10 +171,9 @@ def _check_plain(event: Any) -> None:  # noqa: ANN401 - PyYAML's
         raise _error(event.start_mark, problem)
 
 
-def _document(text: str, marks: tuple[int, int, int], data: object) -> Document:
+def _document(text: str, marks: tuple[int, int, int], line: int, data: object) -> Document:
     begin, start, stop = marks
     end = stop - _length_of_comments(text[start:stop])
-    line = text.count("\n", 0, start)
     return Document(text[begin:start], text[start:end], text[end:stop], line, data)
 
 
@@ -227,7 +240,7 @@ class _Builder:
 
 
 def _error(mark: Any, problem: str) -> DocumentError:  # noqa: ANN401 - PyYAML's
-    return DocumentError(f"line {mark.line + 1}, column {mark.column + 1}: {problem}")
+    return DocumentError(problem, mark.line + 1, mark.column + 1)
 
 
 def _too_deep(found: Any, bounds: Bounds) -> DocumentError:  # noqa: ANN401 - PyYAML's

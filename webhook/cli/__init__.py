@@ -34,6 +34,9 @@ COMMANDS = {
     "version": Command("webhook.cli.version", "Print the versions of command and webhook."),
     "completion": Command("webhook.cli.completion", "Print a shell's completion script."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
+    "explain-page": Command(
+        "webhook.cli.page.command", "Serve a page that explains pasted pods.", hidden=True
+    ),
     "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),
     "reclaim-stores": Command(
         "webhook.cli.reclaim_stores", "Remove image stores of a node.", hidden=True

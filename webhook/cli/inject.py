@@ -3,40 +3,27 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 import click
-import jsonpatch
-from msgspec import Struct
 
 from webhook.cli.group import BadInput
 from webhook.cli.kubeconfig import current_namespace
 from webhook.cli.manifests.admission import AssumedCluster, NotSent
-from webhook.cli.manifests.objects import (
-    KeyPath,
-    Manifest,
-    Object,
-    Template,
-    namespace_labels,
+from webhook.cli.manifests.injecting import (
+    InjectedObject,
+    document_patch,
+    inject_object,
+    patched_data,
 )
+from webhook.cli.manifests.objects import Manifest, namespace_labels
 from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
 from webhook.cli.manifests.sources import read_manifests
 from webhook.cli.options import input_options, read_config
 from webhook.cli.progress import progress
-from webhook.injection import Decision, Denied, Injected, Reason, Skipped, decide
-from webhook.injection.patch import escaped
+from webhook.injection import Denied, Injected, Reason, Skipped
 
 EX_DENIED = 2
-
-Operations = list[dict[str, Any]]
-
-
-class _Result(Struct, frozen=True):
-    """The decision about an object's pod; None if it has none. The patch is the object's."""
-
-    found: Object
-    decision: Decision | NotSent | None
-    patch: Operations
 
 
 @click.command()
@@ -72,7 +59,7 @@ def inject(  # noqa: PLR0917 - click passes options by name
         manifests = read_manifests(sources, recursive=recursive, report=report)
         cluster = AssumedCluster(config, home, namespace_label, namespace_labels(manifests))
         results = {
-            id(found): _decided(found, cluster)
+            id(found): inject_object(found, cluster)
             for manifest in manifests
             for found in manifest.objects
         }
@@ -84,44 +71,15 @@ def inject(  # noqa: PLR0917 - click passes options by name
         lines = [json.dumps(result.patch, ensure_ascii=False) for result in results.values()]
         click.echo("\n".join(lines))
         return
-    patches = {key: result.patch for key, result in results.items() if result.patch}
     with progress() as report:
         texts = []
         for manifest in manifests:
             report(f"writing {manifest.source}")
-            texts.append(_written(manifest, patches, output))
+            texts.append(_written(manifest, results, output))
     click.echo(_joined(texts), nl=False)
 
 
-def _decided(found: Object, cluster: AssumedCluster) -> _Result:
-    if found.template is None:
-        return _Result(found, None, [])
-    admission = cluster.admission(found, found.template)
-    if isinstance(admission, NotSent):
-        return _Result(found, admission, [])
-    decision = decide(admission, cluster.config)
-    patch = _patch(found.template, decision) if isinstance(decision, Injected) else []
-    return _Result(found, decision, patch)
-
-
-def _patch(template: Template, injected: Injected) -> Operations:
-    """Turn the pod's patch into the object's."""
-    if not injected.patch:
-        return []
-    patch = [*injected.patch]
-    if template.data.get("metadata") is None:  # the pod's patch expects metadata
-        patch.insert(0, {"op": "add", "path": "/metadata", "value": {}})
-    if template.pod.volumes and not template.data["spec"].get("volumes"):  # only PVC templates
-        patch.insert(0, {"op": "add", "path": "/spec/volumes", "value": []})
-    return _below(template.path, patch)
-
-
-def _below(path: KeyPath, patch: Operations) -> Operations:
-    prefix = "".join(f"/{escaped(str(key))}" for key in path)
-    return [{**operation, "path": prefix + operation["path"]} for operation in patch]
-
-
-def _summary(result: _Result) -> list[str]:
+def _summary(result: InjectedObject) -> list[str]:
     """Say what happened to an object: a line for each warning, then the outcome."""
     warnings: Sequence[str] = ()
     match result.decision:
@@ -147,20 +105,15 @@ def _summary(result: _Result) -> list[str]:
     return [f"{result.found.name}: {line}" for line in (*lines, outcome)]
 
 
-def _written(manifest: Manifest, patches: dict[int, Operations], output: str | None) -> str:
+def _written(manifest: Manifest, results: dict[int, InjectedObject], output: str | None) -> str:
     as_json = output == "json" or (output is None and manifest.is_json)
     texts = []
     for document, objects in manifest.documents:
-        patch = [
-            operation
-            for found in objects
-            for operation in _below(found.path, patches.get(id(found), []))
-        ]
+        patch = document_patch(results[id(found)] for found in objects)
         if as_json == manifest.is_json and not patch:
             texts.append(document.head + document.body + document.tail)
             continue
-        copied = json.loads(json.dumps(patch))  # operations may change what earlier ones added
-        data = jsonpatch.JsonPatch(copied).apply(document.data, in_place=True)
+        data = patched_data(document, patch)
         if as_json:
             texts.append(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n" if data else "")
         elif manifest.is_json:

@@ -182,19 +182,31 @@ async def serve(options: Options, log: Logger) -> None:
         tls=None,
     )
     service.metrics.incomplete_requests.set_function(lambda: len(webhook.incomplete))
-    signals = _signals()
+    signals = stop_signals()
     async with webhook.listening(), admin.listening():
         log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
-        loops = [asyncio.create_task(server.main_loop()) for server in (webhook, admin)]
-        await signals.get()
-        log.info("stopping")
-        service.draining = True
-        second_signal = asyncio.create_task(signals.get())
-        drained = asyncio.create_task(_drain(service, options, webhook, admin))
-        await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*loops, second_signal, drained):
-            task.cancel()
+        times = (options.quiet_period, options.stop_deadline)
+        await run_until_stopped(service, signals, *times, webhook, admin)
     log.info("stopped")
+
+
+async def run_until_stopped(
+    service: Service,
+    signals: asyncio.Queue[signal.Signals],
+    quiet_period: float,
+    stop_deadline: float,
+    *servers: Server,
+) -> None:
+    """Run servers until a signal, then drain them; a second signal cuts that short."""
+    loops = [asyncio.create_task(server.main_loop()) for server in servers]
+    await signals.get()
+    service.log.info("stopping")
+    service.draining = True
+    second_signal = asyncio.create_task(signals.get())
+    drained = asyncio.create_task(_drain(service, quiet_period, stop_deadline, *servers))
+    await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
+    for task in (*loops, second_signal, drained):
+        task.cancel()
 
 
 def _prepare(
@@ -232,7 +244,7 @@ def _lifespan(followed: list[Followed[Any, Any]], interval: float, log: Logger) 
     return lifespan
 
 
-def _signals() -> asyncio.Queue[signal.Signals]:
+def stop_signals() -> asyncio.Queue[signal.Signals]:
     """Return a queue that gets every SIGTERM and SIGINT."""
     queue: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -240,15 +252,17 @@ def _signals() -> asyncio.Queue[signal.Signals]:
     return queue
 
 
-async def _drain(service: Service, options: Options, *servers: Server) -> None:
-    await _quiet(service, options)
+async def _drain(
+    service: Service, quiet_period: float, stop_deadline: float, *servers: Server
+) -> None:
+    await _quiet(service, quiet_period, stop_deadline)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(GRACE_SECONDS):
             for server in servers:
                 await server.shutdown()
 
 
-async def _quiet(service: Service, options: Options) -> None:
+async def _quiet(service: Service, quiet_period: float, stop_deadline: float) -> None:
     """Wait until no request came for the quiet period, or for the deadline.
 
     Endpoints take a moment to lose a pod that stops; until then the API server goes on calling.
@@ -257,7 +271,7 @@ async def _quiet(service: Service, options: Options) -> None:
     while True:
         now = time.perf_counter()
         quiet = now - max(started, service.last_request)
-        remaining = min(options.quiet_period - quiet, options.stop_deadline - (now - started))
+        remaining = min(quiet_period - quiet, stop_deadline - (now - started))
         if remaining <= 0:
             return
         await asyncio.sleep(remaining)

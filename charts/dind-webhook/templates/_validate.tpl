@@ -10,6 +10,7 @@
   (include "dind-webhook.registryCacheProblems" . | fromJsonArray)
   (include "dind-webhook.reclaimerProblems" . | fromJsonArray)
   (include "dind-webhook.prePullProblems" . | fromJsonArray)
+  (include "dind-webhook.explainPageProblems" . | fromJsonArray)
 -}}
 {{- if $problems -}}
 {{- fail (printf "\n\n%s\n" (join "\n" $problems)) -}}

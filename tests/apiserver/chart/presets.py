@@ -31,6 +31,12 @@ CALLED = {"webhook.clientCA.configMapName": '"api-server-ca"'}
 ISSUED = {"certificates.mode": '"cert-manager"'}
 STORES = {"reclaimer.hostPaths": '["/mnt/stores"]'}
 PRE_PULL = {"imagePrePull.enabled": "true"}
+PAGE = {"explainPage.enabled": "true"}
+PAGE_INGRESS = {
+    **PAGE,
+    "explainPage.ingress.enabled": "true",
+    "explainPage.ingress.host": '"docker.example.com"',
+}
 CACHED = {"registryCache.enabled": "true"}
 CACHED_PERSISTENTLY = {**CACHED, "registryCache.storage.persistent": "true"}
 

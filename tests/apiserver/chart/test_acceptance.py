@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from apiserver.chart.helm import CI_VALUES, FULLNAME, NAMESPACE, Helm, Object, settings
-from apiserver.chart.presets import CACHED, PRE_PULL
+from apiserver.chart.presets import CACHED, PAGE, PRE_PULL
 from kube.controlplane import ControlPlane
 
 pytestmark = pytest.mark.apiserver("helm")
@@ -50,7 +50,7 @@ def test_the_namespace_may_be_restricted(prepared: ControlPlane, helm: Helm) -> 
     """The strictest Pod Security level takes every pod, but for a node's daemon."""
     namespace = "restricted"
     prepared.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-    rendered = helm.objects(*settings({**CACHED, **PRE_PULL}))
+    rendered = helm.objects(*settings({**CACHED, **PAGE, **PRE_PULL}))
     kinds = ("Deployment", "DaemonSet")
     pods = [item["spec"]["template"] for item in rendered if item["kind"] in kinds]
     pods += [item for item in rendered if item["kind"] == "Pod"]

@@ -150,6 +150,18 @@ LABELLED = '{"dind.io/user-namespaces": "true"}'
             "certificates.certManager.issuerRef: has no effect if certificates.mode is self",
         ),
         (
+            {"explainPage.ingress.enabled": "true", "explainPage.ingress.host": '"a.example.com"'},
+            "explainPage.ingress.enabled: has no effect if explainPage.enabled is false",
+        ),
+        (
+            {"explainPage.enabled": "true", "explainPage.ingress.enabled": "true"},
+            "explainPage.ingress.host: required if explainPage.ingress.enabled is true",
+        ),
+        (
+            {"explainPage.from": "[{}]", "networkPolicy.enabled": "false"},
+            "explainPage.from: requires networkPolicy.enabled",
+        ),
+        (
             {**NODE_CHECK, "userNamespaces.nodeCheck.nodeSelector": LABELLED},
             "userNamespaces.nodeCheck.nodeSelector: cannot contain dind.io/user-namespaces",
         ),

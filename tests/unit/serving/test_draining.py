@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from pathlib import Path
 
 import pytest
 from service.application import Application
@@ -14,7 +13,7 @@ from unit.serving.connections import POST, listening, run, until
 
 from webhook.injection import Endpoint
 from webhook.serving import limits
-from webhook.serving.server import Options, _quiet
+from webhook.serving.server import _quiet
 
 WHOLE = request(review())
 REQUESTS = {
@@ -98,8 +97,7 @@ def test_the_servers_shutdown_closes_connections_without_a_request(
 
 
 def wait_quiet(application: Application, quiet: float, deadline: float) -> None:
-    options = Options(tls_dir=Path("unused"), quiet_period=quiet, stop_deadline=deadline)
-    asyncio.run(_quiet(application.service, options))
+    asyncio.run(_quiet(application.service, quiet, deadline))
 
 
 def test_a_request_restarts_the_quiet_period(application: Application) -> None:

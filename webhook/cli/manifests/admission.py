@@ -1,6 +1,6 @@
 """Whether the API server would send a manifest's pod to the webhook."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -47,6 +47,7 @@ class AssumedCluster(Struct, frozen=True):
     namespace: str  # of objects that name none
     label: str | None = None  # dind.io/inject of every namespace; None: see `labels`
     labels: Mapping[str, str | None] = {}  # of the namespaces that are known
+    excluded: Collection[str] = EXCLUDED_NAMESPACES  # for whose pods the webhook is never called
 
     def namespace_of(self, found: Object) -> str:
         """Return the namespace in which an object's pods are created."""
@@ -64,7 +65,7 @@ class AssumedCluster(Struct, frozen=True):
     def admission(self, found: Object, template: Template) -> Admission | NotSent:
         """Return what the API server would send, or why it would send nothing."""
         namespace = self.namespace_of(found)
-        if namespace in EXCLUDED_NAMESPACES:
+        if namespace in self.excluded:
             return excluded(namespace)
         annotations = template.pod.annotations
         endpoint = route(annotations, self.label_of(namespace))

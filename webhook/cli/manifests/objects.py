@@ -116,23 +116,33 @@ def read_manifest(path: str) -> Manifest:
         BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
     """
     source = "standard input" if path == "-" else printable(path)
-    text = ""
+    content = _read(path)
     try:
-        text = decode(_read(path))
-        data = parse_json(text)
-        if data is None:
-            documents = parse_yaml(text.replace("\r\n", "\n"), BOUNDS)
-        else:
-            documents = [Document("", text, "", 0, data)]
-        parts = [
-            (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
-            for document in documents
-        ]
-    except (DocumentError, _ObjectError) as error:
-        raise BadInput(f"{source}: {printable(str(error))}{_hint(text)}") from error
+        return parse_manifest(content, source)
+    except (DocumentError, ObjectError) as error:
+        raise BadInput(f"{source}: {printable(str(error))}{_hint(content)}") from error
+
+
+def parse_manifest(content: bytes, source: str, bounds: Bounds = BOUNDS) -> Manifest:
+    """Parse the content of a file; `source` is its name for messages.
+
+    Raises:
+        DocumentError: it cannot be parsed, or is over a bound.
+        ObjectError: it is not made of Kubernetes objects.
+    """
+    text = decode(content)
+    data = parse_json(text)
+    if data is None:
+        documents = parse_yaml(text.replace("\r\n", "\n"), bounds)
+    else:
+        documents = [Document("", text, "", 0, data)]
+    parts = [
+        (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
+        for document in documents
+    ]
     manifest = Manifest(source, data is not None, "\r\n" in text, parts)
     if not manifest.objects:
-        raise BadInput(f"{source}: no Kubernetes object")
+        raise ObjectError("", (), "no Kubernetes object")
     return manifest
 
 
@@ -141,8 +151,9 @@ def render_first(what: str) -> str:
     return f"render it first: helm template {printable(what)} | dind-webhook explain -f -"
 
 
-def _hint(text: str) -> str:
+def _hint(content: bytes) -> str:
     """Say what a text that is no manifest seems to be."""
+    text = content.decode(errors="replace")
     if _TEMPLATE.search(text):
         return f"; this looks like a Helm template: {render_first('CHART')}"
     if _RUNNER.search(text):
@@ -181,7 +192,7 @@ def metadata_map(data: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class _ObjectError(ValueError):
+class ObjectError(ValueError):
     """What is wrong with an object, and where; the message lacks the file's name."""
 
     def __init__(self, where: str, path: KeyPath, problem: str) -> None:
@@ -229,7 +240,7 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
     supported = [known for known, holder in POD_PATHS if holder == kind]
     if supported and "." not in group:  # not a custom resource
         problem = f"unknown version {quoted(version)} of {kind} (supported: {', '.join(supported)})"
-        raise _ObjectError(where, (*path, "apiVersion"), problem)
+        raise ObjectError(where, (*path, "apiVersion"), problem)
     _require_strings(data, path, where)
     return msgspec.structs.replace(found, note=_note(data, kind, group))
 
@@ -258,10 +269,10 @@ def _template(
     try:
         decoded = msgspec.convert({**pod, "metadata": pod.get("metadata") or {}}, Pod)
     except msgspec.ValidationError as error:
-        raise _ObjectError(where, within, str(error)) from error
+        raise ObjectError(where, within, str(error)) from error
     if not decoded.containers:
         problem = "at least one container is required"
-        raise _ObjectError(where, (*within, "spec", "containers"), problem)
+        raise ObjectError(where, (*within, "spec", "containers"), problem)
     return Template(pod_path, pod, decoded)
 
 
@@ -287,8 +298,8 @@ def _require(value: Any, kind: type[T], expected: str, path: KeyPath, where: str
     if isinstance(value, kind) and value != "":
         return value
     if value is None:
-        raise _ObjectError(where, path, "required field is missing")
-    raise _ObjectError(where, path, f"expected {expected}, got {shown(value)}")
+        raise ObjectError(where, path, "required field is missing")
+    raise ObjectError(where, path, f"expected {expected}, got {shown(value)}")
 
 
 def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
@@ -299,4 +310,4 @@ def _require_strings(data: dict[str, Any], path: KeyPath, where: str) -> None:
                 problem = f"expected a string, got {shown(value)}"
                 if isinstance(value, bool | int | float):
                     problem += f'; put it in quotes: "{json.dumps(value)}"'
-                raise _ObjectError(where, (*path, "metadata", kind, key), problem)
+                raise ObjectError(where, (*path, "metadata", kind, key), problem)
