@@ -32,6 +32,9 @@ COMMANDS = {
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
     "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),
+    "export-metrics": Command(
+        "webhook.cli.export_metrics", "Export metrics of a pod's daemon.", hidden=True
+    ),
     "reclaim-stores": Command(
         "webhook.cli.reclaim_stores", "Remove image stores of a node.", hidden=True
     ),
