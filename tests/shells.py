@@ -27,6 +27,7 @@ _TOOLS = (
         "mkdir",
         "mount",
         "mv",
+        "readlink",
         "rm",
         "rmdir",
         "sed",
