@@ -29,6 +29,7 @@ _TOOLS = (
         "mkdir",
         "mount",
         "mv",
+        "readlink",
         "rm",
         "rmdir",
         "sed",

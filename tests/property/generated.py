@@ -237,6 +237,7 @@ PROFILES: SearchStrategy[Json] = object_of(
                 {},
                 {"mtu": 1400, "extraArgs": ["--debug"]},
                 {"proxy": {"https": "http://proxy.example"}},
+                {"metrics": {"port": 9400}},
             ]
         ),
         "socket": object_of(
@@ -279,6 +280,8 @@ def configs(draw: DrawFn, *, hostile: bool) -> Json:
         if profile.get("mode") == "node":
             profile.pop("registryCredentials", None)
             profile.pop("daemon", None)
+        if profile.get("placement") == "container" and "metrics" in profile.get("daemon", {}):
+            profile.pop("placement")
         if profile.get("isolation") and "persistent" in profile.get("storage", {}):
             profile.pop("storage")
     policy: Json = {"annotations": EVERY_ANNOTATION, "images": ["**"]}

@@ -85,7 +85,11 @@ def _containers(old: Json, new: Json, settings: Settings, host: set[str]) -> lis
         pairs = list(zip(before, after, strict=True))
     else:
         injected, *after_inits = after_inits
-        untouched = True
+        if settings.profile.mode is Mode.SIDECAR and settings.profile.daemon.metrics:
+            exporter, *after_inits = after_inits
+            untouched = exporter["name"] == "dind-metrics"
+        else:
+            untouched = True
         pairs = list(zip([*(before_inits or ()), *before], [*after_inits, *after], strict=True))
     shared = injected["volumeMounts"][0]["name"]
     clients = {

@@ -1,10 +1,13 @@
 """dind-wait.sh against real sockets, under every shell."""
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import shells
 
-from webhook.injection.scripts import CHECK_NODE, WAIT
+from webhook.injection.scripts import CHECK_NODE, WAIT, WAIT_AND_MEASURE
 
 # Asks for the version as the real client does, and words its errors as that one does.
 DOCKER = f"""#!{sys.executable} -IS
@@ -47,10 +50,15 @@ def path() -> Iterator[Path]:
 
 
 def begin(
-    shell: shells.Shell, seconds: str, path: Path, *more: str, user: int | None = None
+    shell: shells.Shell,
+    seconds: str,
+    path: Path,
+    *more: str,
+    user: int | None = None,
+    script: str = WAIT,
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*shell.command, "-c", WAIT, "dind-wait", seconds, f"unix://{path}", *more],
+        [*shell.command, "-c", script, "dind-wait", seconds, f"unix://{path}", *more],
         env={"PATH": str(shell.path)},
         stderr=subprocess.PIPE,
         text=True,
@@ -232,3 +240,68 @@ def test_a_pod_without_its_user_namespace_is_named(shell: shells.Shell, path: Pa
         "dind-wait: this node cannot run a Docker daemon in a user namespace: the pod has none, "
         "although hostUsers is false (Kubernetes 1.33, containerd 2.0 and Linux 6.3 are needed)"
     )
+
+
+def seconds_since_start(pid: int) -> float:
+    """The age of a process."""
+    started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return uptime - started / os.sysconf("SC_CLK_TCK")
+
+
+def test_the_time_to_ready_is_measured_from_the_start_of_the_container(
+    shell: shells.Shell, path: Path, tmp_path: Path
+) -> None:
+    """Its process is the one whose standard error the link names; its name may have spaces."""
+    program = tmp_path / "a) b"
+    program.symlink_to(shutil.which("sleep") or "")
+    with subprocess.Popen([program, "60"]) as container:
+        log = tmp_path / "log"
+        log.symlink_to(f"/proc/{container.pid}/fd/2")
+        time.sleep(1.2)
+        with daemon(path, "200 OK"):
+            least = seconds_since_start(container.pid)
+            assert ended(begin(shell, "60", path, str(log), script=WAIT_AND_MEASURE)) == (0, [])
+            most = seconds_since_start(container.pid)
+        container.kill()
+
+    written = (path.parent / "dind-ready-seconds").read_text()
+    assert re.fullmatch(r"[0-9]+\.[0-9][0-9]\n", written)
+    assert least - 0.02 <= float(written) <= most + 0.02
+    assert [file.name for file in path.parent.iterdir() if "ready" in file.name] == [
+        "dind-ready-seconds"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("clock", "written"),
+    [
+        (("12.08", 1000), "2.08"),
+        (("0.93", 4), "0.89"),
+        (("100.00", 9999), "0.01"),
+        (("9000000.50", 899999000), "10.50"),
+    ],
+)
+def test_hundredths_of_a_second_are_not_octal_numbers(
+    shell: shells.Shell, path: Path, tmp_path: Path, clock: tuple[str, int], written: str
+) -> None:
+    uptime, ticks = clock
+    (tmp_path / "1" / "fd").mkdir(parents=True)
+    (tmp_path / "1" / "stat").write_text(f"1 (dockerd) S {' '.join(['0'] * 18)} {ticks} 0\n")
+    (tmp_path / "uptime").write_text(f"{uptime} 1.00\n")
+    (tmp_path / "log").symlink_to(tmp_path / "1" / "fd" / "2")
+    script = WAIT_AND_MEASURE.replace("/proc/uptime", str(tmp_path / "uptime"))
+    with daemon(path, "200 OK"):
+        assert ended(begin(shell, "60", path, str(tmp_path / "log"), script=script)) == (0, [])
+    assert (path.parent / "dind-ready-seconds").read_text() == f"{written}\n"
+
+
+def test_a_time_that_cannot_be_measured_does_not_fail_the_hook(
+    shell: shells.Shell, path: Path
+) -> None:
+    with daemon(path, "200 OK"):
+        process = begin(shell, "60", path, "/nowhere/log", script=WAIT_AND_MEASURE)
+        assert ended(process) == (
+            0,
+            ["dind-wait: cannot write how long the daemon took to answer"],
+        )

@@ -38,6 +38,9 @@ COMMANDS = {
         "webhook.cli.page.command", "Serve a page that explains pasted pods.", hidden=True
     ),
     "label-node": Command("webhook.cli.label_node", "Label a node that was checked.", hidden=True),
+    "export-metrics": Command(
+        "webhook.cli.export_metrics", "Export metrics of a pod's daemon.", hidden=True
+    ),
     "reclaim-stores": Command(
         "webhook.cli.reclaim_stores", "Remove image stores of a node.", hidden=True
     ),

@@ -1,6 +1,6 @@
 """The configuration file, and the value types that it shares with the core."""
 
-from webhook.config.daemon import AddressPool, Daemon
+from webhook.config.daemon import AddressPool, Daemon, Metrics
 from webhook.config.expiry import expired_certificates
 from webhook.config.job import RegistryCredentials
 from webhook.config.loading import ConfigError, parse_config, read_config_file
@@ -12,12 +12,11 @@ from webhook.config.models import (
     Placement,
     Policy,
     Profile,
-    ResourceList,
-    Resources,
     SecretReference,
     Socket,
 )
 from webhook.config.registries import EVERY_REGISTRY, Mirror, Registry
+from webhook.config.resources import ResourceList, Resources
 from webhook.config.schema import json_schema
 from webhook.config.storage import Persistent, Storage
 
@@ -29,6 +28,7 @@ __all__ = [
     "Daemon",
     "Isolation",
     "Maximum",
+    "Metrics",
     "Mirror",
     "Mode",
     "Persistent",

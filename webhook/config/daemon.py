@@ -8,9 +8,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from webhook import __version__
 from webhook.config.base import Located, Model, by_name, located
 from webhook.config.certificates import LARGEST_FILE
-from webhook.config.fields import Accepts, Flag, Mtu, Network, PrefixLength, VariableName
+from webhook.config.fields import (
+    Accepts,
+    Flag,
+    Image,
+    Mtu,
+    Network,
+    PrefixLength,
+    UnprivilegedPort,
+    VariableName,
+)
+from webhook.config.resources import ExporterResources
 from webhook.config.urls import check_url
 
 #: What a proxy is not asked for: this pod, the cluster's names, and private networks, in which
@@ -134,6 +145,22 @@ class Proxy(Model):
         return {**found, "noProxy": ",".join(self.no_proxy)}
 
 
+class Metrics(Model):
+    """The exporter: a native sidecar beside the daemon, with metrics of what runs in it."""
+
+    image: Image = Field(
+        default=f"dind-webhook:{__version__}",
+        description="An image of dind-webhook; the chart sets its own. Pin it by digest.",
+    )
+    port: UnprivilegedPort = Field(
+        default=9323,
+        description="The port of /metrics, on all addresses of the pod.",
+    )
+    resources: ExporterResources = Field(
+        default=ExporterResources(), description="The exporter's resources."
+    )
+
+
 class Daemon(Model):
     """dockerd's settings."""
 
@@ -155,6 +182,11 @@ class Daemon(Model):
         default={},
         description="The content of /etc/docker/daemon.json. It replaces that of the image. Keys "
         "that contradict a flag are rejected.",
+    )
+    metrics: Metrics | None = Field(
+        default=None,
+        description="Export metrics of the daemon: its start, pulls, builds, cache hits and disk "
+        "use. `{}` sets the defaults. Without it, pods have no exporter.",
     )
 
     @field_validator("env")
@@ -185,12 +217,29 @@ class Daemon(Model):
             raise ValueError(f"{size} bytes of JSON (accepted: at most {LARGEST_FILE})")
         return config
 
+    @field_validator("metrics")
+    @classmethod
+    def _has_a_port_of_its_own(
+        cls, metrics: Metrics | None, info: ValidationInfo
+    ) -> Metrics | None:
+        """Reject the port at which dockerd would serve metrics of its own."""
+        flags = [flag.partition("=") for flag in info.data.get("extra_args", ())]
+        addresses = [address for name, _, address in flags if name == "--metrics-addr"]
+        addresses.append(str(info.data.get("config", {}).get("metrics-addr", "")))
+        if metrics and any(each.endswith(f":{metrics.port}") for each in addresses):
+            text = (
+                f"{metrics.port} is the port of dockerd's own metrics, by metrics-addr; use another"
+            )
+            raise located([(("port",), text)])
+        return metrics
+
     def of_the_node(self) -> list[Located]:
         """Problems of the keys that have no effect on the node's daemon."""
         found = (
             ("proxy", self.proxy.variables(), "node.env"),
             ("env", self.env, "node.env"),
             ("config", self.config, "node.files"),
+            ("metrics", self.metrics is not None, "node.extraArgs with --metrics-addr"),
         )
         return [((key,), not_in_mode_node(instead)) for key, value, instead in found if value]
 

@@ -161,6 +161,9 @@ Bytes = Annotated[
 ]
 GroupId = Annotated[int, Field(ge=1, le=2**31 - 1), Accepts("a whole number from 1 to 2147483647")]
 Seconds = Annotated[int, Field(ge=1, le=600), Accepts("a whole number from 1 to 600")]
+UnprivilegedPort = Annotated[
+    int, Field(ge=1024, le=65535), Accepts("a whole number from 1024 to 65535")
+]
 PrefixLength = Annotated[int, Field(ge=1, le=128), Accepts("a whole number from 1 to 128")]
 Mtu = Annotated[
     Literal["auto"] | Annotated[int, Field(ge=576, le=65535)],

@@ -59,10 +59,11 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
     for term in spec.node_terms():
         conditions += len(term.match_fields or ())
         conditions += sum(1 + len(each.values or ()) for each in term.match_expressions or ())
-    mounts = variables = words = 0
+    mounts = variables = words = ports = 0
     for container in containers:
         mounts += len(container.volume_mounts or ())
         variables += len(container.env or ())
+        ports += len(container.ports or ())
         words += len(container.command or ()) + len(container.args or ())
         words += len(container.post_start())
     problems = _exceeded(
@@ -70,6 +71,7 @@ def exceeded(pod: Pod, *, factor: int = 1) -> list[Problem]:
         (conditions, "requirements and values in node affinity", ITEMS),
         (mounts, "volumeMounts in all containers", MOUNTS),
         (variables, "environment variables in all containers", VARIABLES),
+        (ports, "ports of all containers", ITEMS),
         (words, "words in command, args and postStart of all containers", WORDS),
     )
     if problems:

@@ -10,7 +10,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from webhook.config import Config, Isolation, Mode, Placement
-from webhook.injection import bounds
+from webhook.injection import bounds, exporter
 from webhook.injection.annotations import PREFIX, parse_annotations
 from webhook.injection.decisions import (
     Decision,
@@ -27,6 +27,7 @@ from webhook.injection.existing import (
     find_existing_injection,
     injected_name,
 )
+from webhook.injection.exporter import is_exporter
 from webhook.injection.inject import inject
 from webhook.injection.optin import INJECT, MIRROR_POD, Endpoint, opt_in
 from webhook.injection.own_daemon import OwnDaemons, find_own_daemons, warn_of_daemons
@@ -223,11 +224,29 @@ def _check_fit(case: Case) -> Answer:
         text = f"container {quoted(injected_name(case.existing.mode))} is the injected container "
         text += f"of mode {case.existing.mode}, and the pod's mode is {profile.mode}"
         problems.append(Problem(Reason.NAME_TAKEN, text))
+    if profile.mode is Mode.SIDECAR and profile.daemon.metrics is not None:
+        problems += _exporter_problems(pod, profile.daemon.metrics.port)
     warnings = warn_of_daemons(case.own_daemons.possible)
     injection = inject(pod, settings, case.existing, warnings)
     if isinstance(injection, Denied):
         return Denied([*problems, *injection.problems])
     return Denied(problems) if problems else Fits(injection)
+
+
+def _exporter_problems(pod: Pod, port: int) -> list[Problem]:
+    """Find containers with the name or the port of the exporter."""
+    problems = []
+    others = [c for c in pod.init_containers if not is_exporter(c)]
+    for container in (*others, *pod.containers):
+        if container.name == exporter.NAME:
+            text = f"container name {quoted(exporter.NAME)} is reserved for the exporter of the "
+            text += "daemon's metrics"
+            problems.append(Problem(Reason.NAME_TAKEN, text))
+        if container.declares_port(port):
+            text = f"container {quoted(container.name)} declares port {port}, which is that of the "
+            text += "daemon's metrics"
+            problems.append(Problem(Reason.PORT_TAKEN, text))
+    return problems
 
 
 CHECKS: tuple[Check, ...] = (

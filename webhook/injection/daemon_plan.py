@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from webhook.config.paths import real
-from webhook.injection import client_config, daemon_files, node, node_store, sidecar
+from webhook.injection import client_config, daemon_files, exporter, node, node_store, sidecar
 from webhook.injection.client_config import ClientsPlan
 from webhook.injection.decisions import warning
 from webhook.injection.existing import ExistingInjection, VolumeNames
@@ -32,12 +32,14 @@ class DaemonPlan(Struct, frozen=True):
         volumes: those that it mounts and the pod does not have.
         warnings: for the user.
         store_path: directory of the node with the image stores; None if the pod has its own.
+        exporter: the container with the daemon's metrics, None without `daemon.metrics`.
     """
 
     container: dict[str, Any]
     volumes: Sequence[dict[str, Any]]
     warnings: Sequence[str]
     store_path: str | None = None
+    exporter: dict[str, Any] | None = None
 
 
 def plan_daemon(
@@ -130,7 +132,12 @@ def plan_daemon(
         text = "the pod has another volume {}: the socket's volume is {}"
         warnings.insert(0, warning(text, default, socket.volume))
     missing = [v for v in volumes if v["name"] not in taken]
-    return DaemonPlan(container, missing, warnings, store_path)
+    metrics = None
+    if profile.daemon.metrics and not (socket.is_on_node or socket.daemon_starts_last):
+        metrics = exporter.container(
+            profile.daemon.metrics, socket.directory, socket.volume, token_volume
+        )
+    return DaemonPlan(container, missing, warnings, store_path, metrics)
 
 
 def _choose_store_path(

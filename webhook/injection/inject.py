@@ -16,6 +16,7 @@ from webhook.injection.client_config import plan_clients
 from webhook.injection.daemon_plan import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
 from webhook.injection.existing import ExistingInjection, read_status
+from webhook.injection.exporter import add_exporter
 from webhook.injection.host_socket import find_host_volumes, is_host_docker, mounted_host_paths
 from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.pod import Pod
@@ -92,6 +93,8 @@ def inject(
         patch.append(_add_container(pod, daemon.container, is_last=socket.daemon_starts_last))
     else:
         patch += restore(existing, daemon.container, socket)
+    if daemon.exporter:
+        patch += add_exporter(pod, daemon.exporter, existing)
     patch += append("/spec/volumes", daemon.volumes, list_exists=pod.spec.volumes is not None)
     image = (existing.container.image if existing else None) or settings.profile.image
     image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log

@@ -83,6 +83,13 @@ class Lifecycle(Struct, rename="camel", gc=False):
         }
 
 
+class ContainerPort(Struct, rename="camel", gc=False):
+    """A port that a container declares."""
+
+    container_port: int = 0
+    protocol: str | None = None
+
+
 class Container(Struct, rename="camel", gc=False):
     """A container or an init container."""
 
@@ -92,6 +99,7 @@ class Container(Struct, rename="camel", gc=False):
     command: list[str] | None = None
     args: list[str] | None = None
     env: list[EnvVar] | None = None
+    ports: list[ContainerPort] | None = None
     volume_mounts: list[VolumeMount] | None = None
     resources: ContainerResources | None = None
     security_context: dict[str, Any] | None = None
@@ -104,6 +112,13 @@ class Container(Struct, rename="camel", gc=False):
             for index, variable in enumerate(self.env or ())
             if variable.name in _DOCKER_VARIABLES
         }
+
+    def declares_port(self, number: int) -> bool:
+        """Tell whether it declares that it listens on a TCP port."""
+        return any(
+            port.container_port == number and (port.protocol or "TCP") == "TCP"
+            for port in self.ports or ()
+        )
 
     def is_privileged(self) -> bool:
         """Tell whether it is privileged."""

@@ -171,6 +171,13 @@ class Reason(enum.Enum):
         "Rename that container.",
     )
 
+    PORT_TAKEN = (
+        "port-taken",
+        Outcome.DENIED,
+        "A container of the pod declares the port on which the daemon's metrics are.",
+        "Let that container listen on another port, or choose a profile without daemon.metrics.",
+    )
+
     def __init__(self, slug: str, outcome: Outcome, sentence: str, fix: str) -> None:
         self.slug = slug
         self.outcome = outcome

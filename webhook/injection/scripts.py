@@ -11,6 +11,8 @@ def read_script(name: str, package: str = "webhook.injection") -> str:
 
 START = read_script("dind-start.sh")
 WAIT = read_script("dind-wait.sh")
+#: For profiles with `daemon.metrics`.
+WAIT_AND_MEASURE = f"{WAIT}\n{read_script('dind-ready.sh')}"
 #: For profiles with `storage.persistent`.
 START_WITH_STORE = f"{read_script('dind-store.sh')}\n{START}"
 RELEASE = read_script("dind-release.sh")
@@ -19,6 +21,7 @@ CHECK_NODE = read_script("dind-check-node.sh")
 SCRIPTS = {
     "dind-start.sh": START,
     "dind-wait.sh": WAIT,
+    "dind-wait.sh, dind-ready.sh": WAIT_AND_MEASURE,
     "dind-store.sh, dind-start.sh": START_WITH_STORE,
     "dind-release.sh": RELEASE,
     "dind-check-node.sh": CHECK_NODE,

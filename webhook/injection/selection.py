@@ -7,6 +7,7 @@ from msgspec import Struct
 from webhook.config import Mode
 from webhook.config.paths import real
 from webhook.injection.existing import injected_name
+from webhook.injection.exporter import is_exporter
 from webhook.injection.pod import Container, EnvVar, Pod
 from webhook.injection.socket_address import DOCKER_HOST
 
@@ -32,7 +33,7 @@ class Candidate(Struct, frozen=True, gc=False):
 def select_containers(
     pod: Pod, mode: Mode, names: Collection[str] | None, *, with_init_containers: bool
 ) -> list[Candidate]:
-    """The containers that get the socket, init containers first; never the injected one.
+    """The containers that get the socket, init containers first; never an injected one.
 
     Args:
         pod: the pod.
@@ -49,7 +50,7 @@ def select_containers(
                 is_selected = field == "containers" or container.restart_policy != "Always"
             else:
                 is_selected = container.name in names
-            if is_selected and container.name != injected:
+            if is_selected and container.name != injected and not is_exporter(container):
                 pointer = f"/spec/{field}/{index}"
                 paths = [real(mount.mount_path) for mount in container.volume_mounts or ()]
                 variables = container.docker_variables()

@@ -17,6 +17,7 @@ from webhook.injection.scripts import (
     START_NAME,
     START_WITH_STORE,
     WAIT,
+    WAIT_AND_MEASURE,
     WAIT_NAME,
 )
 from webhook.injection.socket_address import socket_address
@@ -69,6 +70,7 @@ def container(
     """
     native = profile.placement is Placement.INIT_CONTAINER
     in_user_namespace = profile.isolation is Isolation.USER_NAMESPACE
+    has_exporter = profile.daemon.metrics is not None
     release = {"exec": {"command": ["sh", "-c", RELEASE, RELEASE_NAME]}}
     if store_path:
         environment = [*environment, *node_store.environment(store_path)]
@@ -95,7 +97,7 @@ def container(
             "postStart": {
                 "exec": {
                     "command": [
-                        *("sh", "-c", WAIT, WAIT_NAME),
+                        *("sh", "-c", WAIT_AND_MEASURE if has_exporter else WAIT, WAIT_NAME),
                         str(profile.start_timeout),
                         socket_address(directory),
                         _CONTAINER_LOG,

@@ -107,8 +107,8 @@ tolerations:
 {{- end -}}
 {{- end -}}
 
-{{/* The configuration file, with the profile `node` if node.enabled is true, and with the mirrors of the registry
-caches. */}}
+{{/* The configuration file, with the profile `node` if node.enabled is true, with the mirrors of the registry
+caches, and with the image of the exporters. */}}
 {{- define "dind-webhook.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- if .Values.node.enabled -}}
@@ -119,7 +119,23 @@ caches. */}}
 {{- $_ := set $config "profiles" $profiles -}}
 {{- end -}}
 {{- include "dind-webhook.useRegistryCaches" (list . $config) -}}
+{{- range $profile := $config.profiles -}}
+{{- with dig "daemon" dict ($profile | default dict) -}}
+{{- if kindIs "map" .metrics -}}
+{{- $_ := set .metrics "image" (.metrics.image | default (include "dind-webhook.image" $)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* Whether a profile has an exporter: `true`, or empty. */}}
+{{- define "dind-webhook.hasExporters" -}}
+{{- range $profile := (include "dind-webhook.config" . | fromYaml).profiles -}}
+{{- if dig "daemon" "metrics" "" ($profile | default dict) -}}
+true
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Namespaces for whose pods the webhook is never called, as a JSON list. */}}

@@ -10,10 +10,11 @@ from prometheus_client import generate_latest
 from tools import chart
 from tools.chart import CHART, Undocumented
 from webhook import __version__
+from webhook.exporter.metrics import DaemonMetrics
 from webhook.serving.metrics import Metrics
 from webhook.stores.metrics import StoreMetrics
 
-METRIC = re.compile(r"\bdind_(?:webhook|image)_[a-z_]+")
+METRIC = re.compile(r"\bdind_(?:webhook|image|build|daemon|disk|exporter)_[a-z_]+")
 
 
 @pytest.mark.parametrize("path", chart.generated(), ids=lambda path: path.name)
@@ -30,8 +31,12 @@ def test_the_chart_has_the_version_of_the_code() -> None:
 @pytest.mark.parametrize(
     "file", ["files/dashboard.json", "templates/monitoring/prometheusrule.yaml"]
 )
-def test_only_metrics_that_exist_are_shown(file: str) -> None:
-    registries = (Metrics().registry, StoreMetrics().registry)
+def test_only_metrics_that_exist_are_shown(file: str, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    ready.write_text("1.00\n")
+    exporter = DaemonMetrics(ready)
+    exporter.disk.labels("images").set(1)
+    registries = (Metrics().registry, StoreMetrics().registry, exporter.registry)
     metrics = "".join(generate_latest(registry).decode() for registry in registries)
     exist = {line.split("{")[0].split(" ")[0] for line in metrics.splitlines()}
 

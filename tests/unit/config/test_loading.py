@@ -81,7 +81,7 @@ BAD = {
         fast("{daemon: {foo: 1}}"),
         (
             "profiles.fast.daemon.foo: unknown key (accepted: defaultAddressPools, mtu, extraArgs, "
-            "proxy, env, config)"
+            "proxy, env, config, metrics)"
         ),
     ),
     "misspelt key": (

@@ -65,7 +65,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(daemon={"mirrors": []}),
         (
             "profiles.default.daemon.mirrors: unknown key (accepted: defaultAddressPools, mtu, "
-            "extraArgs, proxy, env, config)"
+            "extraArgs, proxy, env, config, metrics)"
         ),
     ),
     "name of a profile": (
@@ -124,6 +124,38 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         (
             'profiles.default.isolation: "user-namespace" is not "privileged", "userNamespace" or '
             '"runtimeClass"'
+        ),
+    ),
+    "an exporter beside a daemon that is no native sidecar": (
+        profile(placement="container", daemon={"metrics": {}}),
+        (
+            "profiles.default.placement: container is not accepted with daemon.metrics, whose "
+            "exporter is a native sidecar (accepted: initContainer)"
+        ),
+    ),
+    "an exporter with a port that needs privileges": (
+        profile(daemon={"metrics": {"port": 80}}),
+        "profiles.default.daemon.metrics.port: 80 is not a whole number from 1024 to 65535",
+    ),
+    "an exporter with the port of dockerd's metrics, by a flag": (
+        profile(daemon={"metrics": {}, "extraArgs": ["--metrics-addr=0.0.0.0:9323"]}),
+        (
+            "profiles.default.daemon.metrics.port: 9323 is the port of dockerd's own metrics, by "
+            "metrics-addr; use another"
+        ),
+    ),
+    "an exporter with the port of dockerd's metrics, in daemon.json": (
+        profile(daemon={"metrics": {"port": 9400}, "config": {"metrics-addr": "127.0.0.1:9400"}}),
+        (
+            "profiles.default.daemon.metrics.port: 9400 is the port of dockerd's own metrics, by "
+            "metrics-addr; use another"
+        ),
+    ),
+    "an exporter with the memory of none": (
+        profile(daemon={"metrics": {"resources": {"limits": {"memory": "8Mi"}}}}),
+        (
+            "profiles.default.daemon.metrics.resources.limits.memory: 8Mi is below the default "
+            "requests.memory, 80Mi"
         ),
     ),
     "request above its limit": (

@@ -422,6 +422,7 @@ BAD = {
                 "proxy": {"http": "http://a"},
                 "env": {"A": "b"},
                 "config": {"debug": True},
+                "metrics": {},
             },
         },
         [
@@ -431,6 +432,7 @@ BAD = {
                 ("daemon.proxy", "node.env"),
                 ("daemon.env", "node.env"),
                 ("daemon.config", "node.files"),
+                ("daemon.metrics", "node.extraArgs with --metrics-addr"),
                 ("registries", "node.files"),
                 ("caCertificates", "node.files"),
             ]
@@ -536,7 +538,11 @@ EVERY_KEY = {
             "nodeDirectories": ["/lib/modules"],
             "registryCredentials": {"secretName": "a"},
         },
-        "user": {"isolation": "userNamespace", "seccompProfile": "a.json"},
+        "user": {
+            "isolation": "userNamespace",
+            "seccompProfile": "a.json",
+            "daemon": {"metrics": {"image": "a", "port": 9400}},
+        },
         "node": {"mode": "node", "socket": {"directory": "/var/run/dind"}},
     },
     "policy": {

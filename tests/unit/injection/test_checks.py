@@ -76,6 +76,11 @@ CASES: dict[Reason, tuple[Json, Json, Endpoint]] = {
         {"profiles": {"default": {"mode": "node"}}},
         Endpoint.POD,
     ),
+    Reason.PORT_TAKEN: (
+        pod(container(ports=[{"containerPort": 9323}])),
+        {"profiles": {"default": {"daemon": {"metrics": {}}}}},
+        Endpoint.POD,
+    ),
 }
 
 

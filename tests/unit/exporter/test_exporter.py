@@ -1,0 +1,211 @@
+"""What the exporter counts, and what it serves."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from cli.running import run
+from prometheus_client import generate_latest
+from unit.exporter.daemons import api
+
+from webhook.exporter import exporter
+from webhook.exporter.build_history import Build, HistoryError
+from webhook.exporter.docker_api import DiskUse, DockerError
+from webhook.exporter.exporter import Exporter
+from webhook.exporter.metrics import DaemonMetrics
+from webhook.logs import configure_logging
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> DaemonMetrics:
+    return DaemonMetrics(tmp_path / "dind-ready-seconds")
+
+
+@pytest.fixture
+def made(metrics: DaemonMetrics) -> Exporter:
+    return Exporter("/nowhere", metrics, configure_logging())
+
+
+def samples(metrics: DaemonMetrics) -> dict[str, float]:
+    text = generate_latest(metrics.registry).decode()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def build(ref: str, *, ago: float = -60, succeeded: bool = True) -> Build:
+    completed = time.time_ns() - int(ago * 10**9)
+    return Build(ref, succeeded, completed, 2.5, steps=6, cached_steps=2)
+
+
+def test_builds_are_counted_once(
+    monkeypatch: pytest.MonkeyPatch, made: Exporter, metrics: DaemonMetrics
+) -> None:
+    """After a reconnection, and after a trace was added, the daemon sends a build again."""
+    builds = [build("a"), build("b", succeeded=False), build("a")]
+    monkeypatch.setattr(exporter, "finished_builds", lambda _: iter(builds))
+    made.follow_builds()
+    made.follow_builds()
+    found = samples(metrics)
+    assert found['dind_build_duration_seconds_count{result="success"}'] == 1
+    assert found['dind_build_duration_seconds_sum{result="success"}'] == 2.5
+    assert found['dind_build_duration_seconds_count{result="failure"}'] == 1
+    assert found['dind_build_steps_total{cached="true"}'] == 4
+    assert found['dind_build_steps_total{cached="false"}'] == 8
+
+
+def test_builds_of_earlier_jobs_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch, made: Exporter, metrics: DaemonMetrics
+) -> None:
+    """The history is in the image store, which may be used again."""
+    monkeypatch.setattr(exporter, "finished_builds", lambda _: iter([build("old", ago=60)]))
+    made.follow_builds()
+    assert samples(metrics)['dind_build_duration_seconds_count{result="success"}'] == 0
+
+
+def test_the_memory_of_builds_is_bounded(monkeypatch: pytest.MonkeyPatch, made: Exporter) -> None:
+    monkeypatch.setattr(exporter, "_MOST_BUILDS", 2)
+    monkeypatch.setattr(exporter, "finished_builds", lambda _: map(build, "abcd"))
+    made.follow_builds()
+    assert list(made._counted) == ["c", "d"]
+
+
+def test_pulls_go_on_after_the_last_one(
+    monkeypatch: pytest.MonkeyPatch, made: Exporter, metrics: DaemonMetrics
+) -> None:
+    asked = []
+
+    def pulls(_: str, since: int) -> Iterator[int]:
+        asked.append(since)
+        return iter([since + 5, since + 7])
+
+    monkeypatch.setattr(exporter, "pulls", pulls)
+    made.follow_pulls()
+    made.follow_pulls()
+    assert samples(metrics)["dind_image_pulls_total"] == 4
+    assert asked[1] == asked[0] + 7
+
+
+class _EndError(Exception):
+    """Ends a loop."""
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.5, 60), (30, 300)])
+def test_reading_the_disk_use_takes_a_bounded_share_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+    made: Exporter,
+    metrics: DaemonMetrics,
+    took: float,
+    pause: float,
+) -> None:
+    clock = iter([100, 100 + took])
+    monkeypatch.setattr(exporter, "disk_use", lambda _: DiskUse(1, 2, 3, 4))
+
+    def sleep(seconds: float) -> None:
+        assert seconds == pause
+        raise _EndError
+
+    fake = SimpleNamespace(monotonic=lambda: next(clock), sleep=sleep)
+    monkeypatch.setattr("webhook.exporter.exporter.time", fake)
+    with pytest.raises(_EndError):
+        made.follow_disk_use()
+    found = samples(metrics)
+    kinds = ("images", "containers", "volumes", "build_cache")
+    assert [found[f'dind_disk_bytes{{kind="{kind}"}}'] for kind in kinds] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("error", [DockerError("gone"), HistoryError("gone")])
+def test_failures_are_counted_and_logged_once(
+    monkeypatch: pytest.MonkeyPatch,
+    made: Exporter,
+    metrics: DaemonMetrics,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    made._log = configure_logging(sys.stderr)
+    pauses = iter([None, None])
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 5
+        if next(pauses, 0) is not None:
+            raise _EndError
+
+    def follow() -> None:
+        raise error
+
+    monkeypatch.setattr("webhook.exporter.exporter.time", SimpleNamespace(sleep=sleep))
+    with pytest.raises(_EndError):
+        made._repeat("builds", follow)
+    assert samples(metrics)['dind_exporter_errors_total{source="builds"}'] == 3
+    assert capsys.readouterr().err.count("request to the daemon failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1.24\n", 1.24),
+        ("0.05\n", 0.05),
+        ("", None),
+        ("soon\n", None),
+        ("-1.00\n", None),
+        ("nan\n", None),
+        ("1e99\n", None),
+        ("9" * 10_000, None),
+        ("\ud800", None),
+    ],
+)
+def test_only_a_time_is_taken_for_the_time_to_ready(
+    tmp_path: Path, metrics: DaemonMetrics, text: str, seconds: float | None
+) -> None:
+    """The job can write the file, too."""
+    (tmp_path / "dind-ready-seconds").write_text(text, errors="surrogatepass")
+    assert samples(metrics).get("dind_daemon_ready_seconds") == seconds
+
+
+def test_a_start_that_was_not_measured_has_no_time(tmp_path: Path, metrics: DaemonMetrics) -> None:
+    assert "dind_daemon_ready_seconds" not in samples(metrics)
+    (tmp_path / "dind-ready-seconds").mkdir()
+    assert "dind_daemon_ready_seconds" not in samples(metrics)
+
+
+@pytest.fixture
+def socket_path() -> Iterator[Path]:
+    """A short path: a socket's has at most 107 bytes."""
+    with TemporaryDirectory() as directory:
+        yield Path(directory) / "docker.sock"
+
+
+def test_the_command_serves_metrics_until_sigterm(socket_path: Path) -> None:
+    (socket_path.parent / "dind-ready-seconds").write_text("2.50\n")
+    command = [sys.executable, "-m", "webhook", "export-metrics", "--port=0"]
+    with api(socket_path) as daemon, ExitStack() as at_end:
+        daemon.answers["/v1.44/system/df"] = b'{"LayersSize": 12}'
+        process = at_end.enter_context(
+            subprocess.Popen([*command, f"unix://{socket_path}"], stderr=subprocess.PIPE)
+        )
+        at_end.callback(process.kill)
+        assert process.stderr
+        port = json.loads(process.stderr.readline())["port"]
+        url, wanted = f"http://127.0.0.1:{port}/metrics", 'dind_disk_bytes{kind="images"} 12.0'
+        deadline = time.monotonic() + 30
+        while wanted not in (text := httpx.get(url, trust_env=False).text):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert "dind_daemon_ready_seconds 2.5\n" in text
+
+
+@pytest.mark.parametrize("address", ["/var/run/docker.sock", "tcp://daemon:2375", "unix://a"])
+def test_other_addresses_are_rejected(address: str) -> None:
+    result = run("export-metrics", address)
+    assert result.exit_code == 64
+    assert "is not the address of a socket (accepted: unix:///PATH)" in result.stderr

@@ -1,0 +1,48 @@
+"""`dind-webhook export-metrics`: the container `dind-metrics` of pods with `daemon.metrics`."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from webhook.cli.group import BadUsage
+from webhook.exporter.exporter import Exporter
+from webhook.exporter.metrics import DaemonMetrics
+from webhook.logs import configure_logging
+from webhook.stores.serving import AdminServer
+
+READY_FILE = "dind-ready-seconds"  # beside the socket; dind-ready.sh writes it
+_SCHEME = "unix://"
+_END = (signal.SIGTERM, signal.SIGINT)
+
+
+@click.command()
+@click.argument("address", metavar="unix:///PATH")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9323,
+    show_default=True,
+    help="Port of /healthz and /metrics. 0: any free port.",
+)
+def export_metrics(address: str, port: int) -> None:
+    """Export metrics of the Docker daemon at a socket, until SIGTERM."""
+    path = address.removeprefix(_SCHEME)
+    if not address.startswith(f"{_SCHEME}/"):
+        raise BadUsage(f"{address!r} is not the address of a socket (accepted: unix:///PATH).")
+    log = configure_logging()
+    metrics = DaemonMetrics(Path(path).parent / READY_FILE)
+    try:
+        server = AdminServer(port, metrics.registry, lambda: True)
+    except OSError as error:
+        click.echo(f"dind-webhook: cannot listen on port {port}: {error.strerror}", err=True)
+        sys.exit(os.EX_CONFIG)
+    for number in _END:
+        signal.signal(number, lambda *_: sys.exit(0))
+    server.start()
+    log.info("started", socket=path, port=server.port)
+    Exporter(path, metrics, log).start()
+    while True:
+        signal.pause()
