@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
@@ -91,14 +91,16 @@ def history(path: Path, messages: Iterable[bytes]) -> Iterator[None]:
 def silent(path: Path) -> Iterator[None]:
     """Something else than a daemon: it accepts connections and closes them."""
     with socket.create_server(str(path), family=socket.AF_UNIX) as listener:
-        ended = threading.Event()
 
         def serve() -> None:
-            while not ended.is_set():
-                client, _ = listener.accept()
-                client.close()
+            with suppress(OSError):  # the listener was shut down
+                while True:
+                    listener.accept()[0].close()
 
-        thread = threading.Thread(target=serve, daemon=True)
+        thread = threading.Thread(target=serve)
         thread.start()
-        yield
-        ended.set()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
