@@ -245,6 +245,7 @@ def small_disk(cluster: Cluster, directory: str) -> Iterator[None]:
     cluster.on_node("umount", "--lazy", directory)
 
 
+@pytest.mark.timeout(2000)
 def test_twenty_jobs_at_once_build_on_stores_of_their_own_which_shrink_to_the_limit_of_the_node(
     warm: Product, cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
