@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cli.inside.api_server import KUBECONFIG, World, made, served
 from cli.running import PROGRAMS, run
 
 from tools.build import ensure
@@ -63,6 +64,16 @@ def test_words_that_make_no_sense_are_no_error(words: list[str]) -> None:
 
 def test_pods_are_not_completed_without_a_cluster(tmp_path: Path) -> None:
     assert _completed("explain", "--kubeconfig", str(tmp_path / "missing"), "") == [":4"]
+
+
+@pytest.mark.parametrize("command", ["explain", "ps", "images", "df", "top", "logs"])
+def test_pods_are_completed(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    with served(World(made())) as port:
+        path.write_text(KUBECONFIG.format(port=port))
+        words = [command, "--kubeconfig", str(path), "--namespace", "ci"]
+        assert _completed(*words, "jo") == ["job", ":4"]
+        assert _completed(*words, "other") == [":4"]
 
 
 def test_completing_commands_imports_none_of_them() -> None:

@@ -14,7 +14,6 @@ _FILES = 0
 _NO_FILES = 4
 _DIRECTORIES = 16
 
-
 _PROGRAM = "dind-webhook"
 
 

@@ -18,7 +18,6 @@ from msgspec import Struct
 
 _OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
-
 KUBECTL = "kubectl dind"
 _PLUGIN = "kubectl-dind"  # which kubectl runs
 

@@ -80,6 +80,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif url.path.endswith("/log"):
             world.queries.append(parse_qs(url.query))
             self._send(200, world.log)
+        elif url.path.endswith("/namespaces/ci/pods"):
+            self._send(200, {"items": [world.pod]})
         elif world.pod is None:
             self._send(404, {"kind": "Status", "message": "not found"})
         else:

@@ -10,11 +10,13 @@ import click
 import msgspec
 from msgspec import Struct
 
+from webhook.cli.completion import complete_pods
 from webhook.cli.inside import daemon
 from webhook.cli.inside.access import PodAccess
 from webhook.cli.inside.content import Consumer, Store, as_data
 from webhook.cli.inside.daemon import Daemon, find_daemon
 from webhook.cli.inside.watching import open_display, watch
+from webhook.cli.json_output import output_option
 from webhook.cli.options import access_options, combined, pod_name
 from webhook.cli.table import Line, table
 from webhook.config.wording import printable
@@ -27,19 +29,12 @@ _EXEC_RIGHTS = (
 _LOG_RIGHTS = "this command needs a role in the namespace with get on pods and pods/log"
 
 _pod_options = combined(
-    click.argument("pod"),
+    click.argument("pod", shell_complete=complete_pods),
     click.option(
         "-n", "--namespace", metavar="NAME", help="Namespace of POD. Unset: the context's."
     ),
     access_options,
-    click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Output format.",
-    ),
+    output_option,
 )
 _watch_options = combined(
     click.option(
