@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from cli.running import run
+from kubernetes.client import V1ObjectMeta, V1Service, V1ServiceSpec
 
 from certs.certificates import certificates_in
 from certs.issuing import issue_ca
@@ -154,6 +155,11 @@ def test_the_namespace_is_the_contexts(
     context: str | None, namespace: str, kubeconfig: Path
 ) -> None:
     assert LiveCluster(kubeconfig, context).namespace_of_context == namespace
+
+
+def test_a_service_without_a_selector_selects_no_pods(kubeconfig: Path) -> None:
+    service = V1Service(metadata=V1ObjectMeta(namespace="ci", name="a"), spec=V1ServiceSpec())
+    assert LiveCluster(kubeconfig, None).pods_of_service(service) == []
 
 
 @pytest.mark.parametrize("argument", ["deployment/a", "pod/a/b", "pod/"])

@@ -11,7 +11,7 @@ from webhook.documents import Bounds, DocumentError, decode, parse_yaml
 
 _BOUNDS = Bounds(depth=20, values=200_000)
 _LARGEST = 8 * 1024 * 1024  # bytes
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _DEFAULT = "default"
 
 
@@ -34,8 +34,8 @@ def current_namespace(kubeconfig: Path | None, context: str | None) -> str:
         return printable(namespace) if namespace and isinstance(namespace, str) else _DEFAULT
     if context is not None:
         raise BadInput(f"the kubeconfig has no context {shown(context)}")
-    if not files and os.environ.get("KUBERNETES_SERVICE_HOST") and _SERVICE_ACCOUNT.is_file():
-        return _SERVICE_ACCOUNT.read_text(encoding="utf-8").strip()
+    if not files and os.environ.get("KUBERNETES_SERVICE_HOST") and POD_NAMESPACE.is_file():
+        return POD_NAMESPACE.read_text(encoding="utf-8").strip()
     return _DEFAULT
 
 

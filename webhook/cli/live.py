@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from kubernetes import client, config
+from kubernetes import client
 
 from webhook.cli.group import BadInput
+from webhook.cli.kubeconfig import POD_NAMESPACE, current_namespace
 from webhook.cluster.client import ClusterError, RejectedError, connect, fetch, uses_service_account
 from webhook.config.wording import printable
 
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 STRICT_LEVELS = ("baseline", "restricted")
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_VERSION = "app.kubernetes.io/version"
 
 
 class Unavailable(click.ClickException):
@@ -97,6 +98,12 @@ class LiveCluster:
         """List the pods of a namespace by their labels."""
         request = partial(self._core.list_namespaced_pod, namespace, label_selector=selector)
         return self._list(f"pods in namespace {namespace}", request)
+
+    def pods_of_service(self, service: client.V1Service) -> list[client.V1Pod]:
+        """List the pods that a Service selects; none without a selector."""
+        labels = service.spec.selector or {}
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        return self.pods(service.metadata.namespace, selector) if selector else []
 
     def pod(self, namespace: str, name: str) -> client.V1Pod | None:
         """Read a pod."""
@@ -181,6 +188,12 @@ def is_ready(pod: client.V1Pod) -> bool:
     return any((c.type, c.status) == ("Ready", "True") for c in conditions)
 
 
+def version_label(pod: client.V1Pod) -> str | None:
+    """Return the version that the chart has written on a pod."""
+    label: str | None = (pod.metadata.labels or {}).get(_VERSION)
+    return label
+
+
 def pod_state(pod: client.V1Pod) -> str:
     """Say how a pod that is not ready is doing."""
     if pod.metadata.deletion_timestamp is not None:
@@ -220,10 +233,7 @@ def container_state(pod: client.V1Pod, name: str) -> str:
 
 
 def _namespace_of_context(kubeconfig: Path | None, context: str | None) -> str:
-    """Return the namespace that kubectl would use."""
+    """Return the namespace that belongs to the credentials of `connect`."""
     if uses_service_account(kubeconfig, context):
-        return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
-    file = str(kubeconfig) if kubeconfig else None
-    contexts, current = config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
-    chosen = current if context is None else next(c for c in contexts if c["name"] == context)
-    return printable(chosen["context"].get("namespace") or "default")
+        return POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    return current_namespace(kubeconfig, context)

@@ -12,9 +12,8 @@ from kubernetes.client import V1Pod
 from webhook import __version__
 from webhook.cli.check.configuration import is_ours
 from webhook.cli.json_output import ReplicaOutput, VersionOutput
-from webhook.cli.live import LiveCluster, is_ready, pod_state
+from webhook.cli.live import LiveCluster, is_ready, pod_state, version_label
 
-_VERSION = "app.kubernetes.io/version"
 _CONTAINER = "webhook"
 
 
@@ -44,12 +43,8 @@ def _replicas(cluster: LiveCluster) -> Iterator[ReplicaOutput]:
     }
     for namespace, name in sorted(references):
         service = cluster.service(namespace, name)
-        labels = (service.spec.selector or {}) if service is not None else {}
-        if not labels:
-            continue
-        selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        for pod in cluster.pods(namespace, selector):
-            yield _replica(pod)
+        if service is not None:
+            yield from map(_replica, cluster.pods_of_service(service))
 
 
 def _replica(pod: V1Pod) -> ReplicaOutput:
@@ -57,7 +52,7 @@ def _replica(pod: V1Pod) -> ReplicaOutput:
     return ReplicaOutput(
         namespace=pod.metadata.namespace,
         pod=pod.metadata.name,
-        version=(pod.metadata.labels or {}).get(_VERSION),
+        version=version_label(pod),
         state="ready" if is_ready(pod) else pod_state(pod).removeprefix("is "),
         image=images.get(_CONTAINER) or next(iter(images.values()), None) or "",
     )

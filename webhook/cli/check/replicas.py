@@ -12,12 +12,11 @@ from certs.certificates import certificates_in, pem_of
 from certs.objects import FIELD_MANAGER
 from webhook.cli.check.configuration import ca_bundles, certificate_fix
 from webhook.cli.check.report import Finding, Status, check_validity
-from webhook.cli.live import LiveCluster, is_ready, pod_state
+from webhook.cli.live import LiveCluster, is_ready, pod_state, version_label
 from webhook.cluster.probe import Address, Handshake, handshakes
 from webhook.injection.decisions import listed
 
 _CERTIFICATES = "app.kubernetes.io/component=certificates"
-_VERSION = "app.kubernetes.io/version"
 _INSTANCE = "app.kubernetes.io/instance"
 _DEFAULT_PORT = 443
 
@@ -34,8 +33,7 @@ def check_replicas(
     yield finding
     if service is None or port is None:
         return
-    selector = ",".join(f"{key}={value}" for key, value in (service.spec.selector or {}).items())
-    pods = cluster.pods(reference.namespace, selector)
+    pods = cluster.pods_of_service(service)
     slices = cluster.endpoint_slices(reference.namespace, reference.name)
     addresses = _ready_addresses(slices, port)
     yield _check_endpoints(addresses, pods, reference)
@@ -97,7 +95,7 @@ def _check_endpoints(
 
 def _check_versions(pods: Sequence[V1Pod], reference: ServiceReference) -> Finding:
     """Name the versions of the pods: two of them during an upgrade, and if it does not go on."""
-    counts = Counter((pod.metadata.labels or {}).get(_VERSION) or "unknown" for pod in pods)
+    counts = Counter(version_label(pod) or "unknown" for pod in pods)
     if len(counts) == 1:
         return Finding("version", Status.OK, *counts)
     message = listed([f"{version} ({count})" for version, count in sorted(counts.items())])
