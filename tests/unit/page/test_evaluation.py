@@ -63,6 +63,13 @@ def test_helm_templates_get_a_hint() -> None:
     assert problem.hint.startswith("This looks like a Helm template.")
 
 
+def test_braces_alone_are_no_helm_template() -> None:
+    problem = evaluate(question("kind: Pod\nmetadata: {{name: a}: b\n")).problem
+
+    assert problem is not None
+    assert not problem.hint
+
+
 def test_objects_without_a_pod_are_listed() -> None:
     answer = evaluate(question(f"{PLAIN_POD}---\n" + f"{SERVICE}---\n" * 30))
 

@@ -151,10 +151,15 @@ def render_first(what: str) -> str:
     return f"render it first: helm template {printable(what)} | dind-webhook explain -f -"
 
 
+def is_helm_template(text: str) -> bool:
+    """Tell whether a text looks like a template that Helm has not rendered."""
+    return _TEMPLATE.search(text) is not None
+
+
 def _hint(content: bytes) -> str:
     """Say what a text that is no manifest seems to be."""
     text = content.decode(errors="replace")
-    if _TEMPLATE.search(text):
+    if is_helm_template(text):
         return f"; this looks like a Helm template: {render_first('CHART')}"
     if _RUNNER.search(text):
         return f"; this looks like a GitLab runner's configuration: {_RUNNER_LATER}"

@@ -20,6 +20,7 @@ from webhook.cli.manifests.objects import (
     Manifest,
     Object,
     ObjectError,
+    is_helm_template,
     namespace_labels,
     parse_manifest,
 )
@@ -127,7 +128,7 @@ def evaluate(question: Question) -> Answer:
 
 
 def _hint(text: str) -> str:
-    return _HELM if "{{" in text else ""
+    return _HELM if is_helm_template(text) else ""
 
 
 def _others(objects: Sequence[Object]) -> list[str]:
