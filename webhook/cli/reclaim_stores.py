@@ -3,6 +3,7 @@
 import posixpath
 import resource
 import signal
+import os
 import sys
 import threading
 import time
@@ -23,7 +24,6 @@ from webhook.stores.metrics import StoreMetrics
 from webhook.stores.reclaimer import Reclaimer
 from webhook.stores.serving import AdminServer
 
-EX_CONFIG = 78  # sysexits.h
 _END = (signal.SIGTERM, signal.SIGINT)
 _UNHEALTHY_SECONDS = 600.0
 _DESCRIPTORS = 2 * tree.MOST_LEVELS + 100
@@ -96,10 +96,10 @@ def reclaim_stores(
         server = AdminServer(admin_port, metrics.registry, health.is_good)
     except ConfigError as error:
         click.echo(f"dind-webhook: {error}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     except OSError as error:
         click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     try:
         pods = NodePods(connect(kubeconfig), node)
     except ClusterError as error:

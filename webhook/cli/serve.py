@@ -1,5 +1,6 @@
 """`dind-webhook serve`: the service."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,6 @@ from webhook.logs import configure_logging
 from webhook.serving import server
 from webhook.serving.clients import ClientCAError
 from webhook.serving.tls import CertificateError
-
-EX_CONFIG = 78  # sysexits.h
 
 
 def _option(flag: str, kind: Any, help_text: str, **more: Any) -> Decorator:  # noqa: ANN401 - click's
@@ -86,10 +85,10 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
         uvloop.run(server.serve(server.Options(**options), log))
     except (CertificateError, ClientCAError, ConfigError) as error:
         click.echo(f"dind-webhook: {error}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     except OSError as error:
         click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
 
 
 def _require_client_ca(client_ca: Path | None, client_name: str | None) -> None:

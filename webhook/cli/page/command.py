@@ -1,5 +1,6 @@
 """`dind-webhook explain-page`: what the chart's Deployment F-explain runs."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,6 @@ from webhook.cli.page import server
 from webhook.config import ConfigError
 from webhook.injection.optin import EXCLUDED_NAMESPACES
 from webhook.logs import configure_logging
-
-EX_CONFIG = 78  # sysexits.h
 
 
 @click.command()
@@ -74,7 +73,7 @@ def explain_page(
         )
     except ConfigError as error:
         click.echo(f"dind-webhook: {error}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     except OSError as error:
         click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
