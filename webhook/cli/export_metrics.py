@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from webhook.admin_server import AdminServer
 from webhook.cli.group import BadUsage
 from webhook.exporter.exporter import Exporter
 from webhook.exporter.metrics import DaemonMetrics
 from webhook.logs import configure_logging
-from webhook.stores.serving import AdminServer
 
 READY_FILE = "dind-ready-seconds"  # beside the socket; dind-ready.sh writes it
 _SCHEME = "unix://"

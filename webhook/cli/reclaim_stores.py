@@ -1,9 +1,9 @@
 """`dind-webhook reclaim-stores`: what the chart's DaemonSet F-reclaimer runs on each node."""
 
+import os
 import posixpath
 import resource
 import signal
-import os
 import sys
 import threading
 import time
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from webhook.admin_server import AdminServer
 from webhook.cli.group import BadUsage
 from webhook.cli.live import Unavailable
 from webhook.cluster.client import ClusterError, connect
@@ -22,7 +23,6 @@ from webhook.stores import tree
 from webhook.stores.configuration import ConfigurationFile
 from webhook.stores.metrics import StoreMetrics
 from webhook.stores.reclaimer import Reclaimer
-from webhook.stores.serving import AdminServer
 
 _END = (signal.SIGTERM, signal.SIGINT)
 _UNHEALTHY_SECONDS = 600.0

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from cli.running import run
 
+from webhook.admin_server import AdminServer
 from webhook.stores.metrics import StoreMetrics
-from webhook.stores.serving import AdminServer
 
 
 @pytest.mark.parametrize(

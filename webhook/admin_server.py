@@ -1,4 +1,4 @@
-"""The port for health checks and metrics."""
+"""A port for health checks and metrics of processes that run without an event loop."""
 
 import socket
 import threading
