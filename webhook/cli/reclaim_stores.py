@@ -18,9 +18,9 @@ from webhook.cluster.client import ClusterError, connect
 from webhook.cluster.node_pods import NodePods
 from webhook.config import ConfigError, quantity
 from webhook.config.fields import store_directory
+from webhook.following import ConfigurationFile
 from webhook.logs import Logger, configure_logging
 from webhook.stores import tree
-from webhook.stores.configuration import ConfigurationFile
 from webhook.stores.metrics import StoreMetrics
 from webhook.stores.reclaimer import Reclaimer
 
@@ -92,7 +92,7 @@ def reclaim_stores(
     metrics = StoreMetrics()
     health = _Health()
     try:
-        configuration = ConfigurationFile(config_file)
+        configuration = ConfigurationFile(config_file, metrics.configuration_reloads)
         server = AdminServer(admin_port, metrics.registry, health.is_good)
     except ConfigError as error:
         click.echo(f"dind-webhook: {error}", err=True)

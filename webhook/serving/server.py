@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from webhook import __version__
 from webhook.config import Config, parse_config, read_config_file
+from webhook.following import Followed
 from webhook.logs import Logger
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
@@ -24,7 +25,6 @@ from webhook.serving.clients import count_and_log, handshake_class, read_client_
 from webhook.serving.limits import IncompleteRequests, LimitedProtocol
 from webhook.serving.metrics import Metrics
 from webhook.serving.reload import (
-    Followed,
     follow,
     follow_certificate,
     follow_client_ca,

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from webhook.cluster.client import ClusterError
 from webhook.cluster.node_pods import NodePod, NodePods
+from webhook.following import ConfigurationFile
 from webhook.logs import Logger
 from webhook.stores import layout, rules, tree
-from webhook.stores.configuration import ConfigurationFile
 from webhook.stores.layout import Store
 from webhook.stores.measuring import Sizes
 from webhook.stores.metrics import StoreMetrics
@@ -62,7 +62,7 @@ class Reclaimer:
     def run_round(self) -> bool:
         """Do one round; False if the API server did not answer, which is logged."""
         began = time.monotonic()
-        self._configuration.reload(self._metrics, self._log)
+        self._configuration.followed.poll(self._log)
         self._failed = {}
         found = self._find()
         try:

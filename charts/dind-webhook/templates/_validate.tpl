@@ -195,3 +195,19 @@
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}
+
+{{- define "dind-webhook.explainPageProblems" -}}
+{{- $problems := list -}}
+{{- with .Values.explainPage -}}
+{{- if and .ingress.enabled (not .enabled) -}}
+{{- $problems = append $problems "explainPage.ingress.enabled: has no effect if explainPage.enabled is false; set explainPage.enabled to true" -}}
+{{- end -}}
+{{- if and .ingress.enabled (not .ingress.host) -}}
+{{- $problems = append $problems "explainPage.ingress.host: required if explainPage.ingress.enabled is true, such as docker.example.com" -}}
+{{- end -}}
+{{- if and .from (not $.Values.networkPolicy.enabled) -}}
+{{- $problems = append $problems "explainPage.from: requires networkPolicy.enabled, because a NetworkPolicy keeps other peers out; set it to true or remove the peers" -}}
+{{- end -}}
+{{- end -}}
+{{- $problems | toJson -}}
+{{- end -}}

@@ -3,6 +3,8 @@
 import pytest
 from cli.running import POD
 
+from webhook.cli.manifests.rewrite import RewriteError
+from webhook.cli.page import evaluation
 from webhook.cli.page.evaluation import MOST_DIFFED, Question, evaluate
 
 PLAIN_POD = POD.replace('  annotations:\n    dind.io/inject: "true"\n', "")
@@ -91,9 +93,15 @@ def test_long_texts_have_no_diff() -> None:
     assert "longer than 100 KiB" in section.note
 
 
-def test_documents_that_cannot_be_rewritten_lose_their_comments() -> None:
-    """A tag as a key is one that ruamel.yaml would write otherwise."""
-    odd = POD + "  ? !!str hostname\n  : a\n"
-    (section,) = evaluate(question(odd)).sections
+def test_documents_that_cannot_be_rewritten_lose_their_comments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> str:
+        raise RewriteError("ruamel.yaml would change its meaning")
 
+    monkeypatch.setattr(evaluation, "rewrite", fail)
+    (section,) = evaluate(question(f"# why\n{POD}")).sections
+
+    assert section.note == "The document is shown without its comments."
     assert any(line.startswith("+  - name: dind") for line in section.diff)
+    assert not any("# why" in line for line in section.diff)

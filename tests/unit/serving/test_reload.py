@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from service.memorylog import MemoryLog
 
 from webhook.config import ConfigError
+from webhook.following import Followed
 from webhook.serving.metrics import Metrics
-from webhook.serving.reload import Followed, follow
+from webhook.serving.reload import follow
 
 
 def followed(
@@ -25,11 +26,8 @@ def followed(
 
 
 def poll(file: Followed[str, str], log: MemoryLog, times: int) -> None:
-    async def scenario() -> None:
-        for _ in range(times):
-            await file.poll(log.logger)
-
-    asyncio.run(scenario())
+    for _ in range(times):
+        file.poll(log.logger)
 
 
 def test_only_changes_are_applied(log: MemoryLog) -> None:
@@ -82,10 +80,14 @@ def test_an_internal_error_in_one_file_does_not_stop_the_others(log: MemoryLog) 
         raise ZeroDivisionError
 
     async def scenario() -> None:
-        applied = asyncio.Event()
+        applied, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def apply(_: str) -> None:
+            loop.call_soon_threadsafe(applied.set)
+
         files = [
             followed(fail, Metrics()),
-            followed(lambda: "b", Metrics(), apply=lambda _: applied.set()),
+            followed(lambda: "b", Metrics(), apply=apply),
         ]
         following = asyncio.create_task(follow(files, 0.001, log.logger))
         await applied.wait()

@@ -12,7 +12,7 @@ from uuid import uuid4
 from service.memorylog import MemoryLog
 
 from webhook.cluster.node_pods import Namespace, NodePod, NodePods
-from webhook.stores.configuration import ConfigurationFile
+from webhook.following import ConfigurationFile
 from webhook.stores.metrics import StoreMetrics
 from webhook.stores.reclaimer import Reclaimer
 
@@ -86,7 +86,7 @@ class Node(NodePods):
         return Reclaimer(
             self,
             [str(self.directory)],
-            ConfigurationFile(self._file),
+            ConfigurationFile(self._file, self.metrics.configuration_reloads),
             node_limit=node_limit,
             metrics=self.metrics,
             log=self.log.logger,

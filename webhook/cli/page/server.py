@@ -11,10 +11,11 @@ from msgspec import Struct
 from webhook import __version__
 from webhook.cli.page.app import Settings, create_page_app
 from webhook.cli.page.workers import Workers
-from webhook.config import Config, parse_config, read_config_file
+from webhook.config import Config
+from webhook.following import ConfigurationFile
 from webhook.logs import Logger
 from webhook.serving.metrics import Metrics
-from webhook.serving.reload import Followed, follow
+from webhook.serving.reload import follow
 from webhook.serving.server import Server, run_until_stopped, stop_signals
 from webhook.serving.service import Service
 
@@ -41,37 +42,6 @@ class Options(Struct, frozen=True, kw_only=True):
     stop_deadline: float = 25.0
 
 
-class _Configuration:
-    """The content of the configuration file in force: the last valid one."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.content = None if path is None else self._valid(read_config_file(path))
-
-    def _valid(self, content: bytes) -> bytes:
-        parse_config(content, str(self.path))
-        return content
-
-    def _apply(self, content: bytes) -> None:
-        self.content = content
-
-    def followed(self, service: Service) -> list[Followed[bytes, bytes]]:
-        """Follow the file, if there is one."""
-        path = self.path
-        if path is None or self.content is None:
-            return []
-        return [
-            Followed(
-                "configuration",
-                read=lambda: read_config_file(path),
-                parse=self._valid,
-                apply=self._apply,
-                content=self.content,
-                results=service.metrics.configuration_reloads,
-            )
-        ]
-
-
 async def serve(options: Options, log: Logger) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
@@ -79,9 +49,12 @@ async def serve(options: Options, log: Logger) -> None:
         webhook.config.ConfigError: the configuration file is not valid.
         OSError: the address cannot be bound.
     """
-    configuration = _Configuration(options.config)
     service = Service(Config(), Metrics(), log)  # decides nothing: the workers do
-    followed = configuration.followed(service)
+    configuration = None
+    if options.config:
+        reloads = service.metrics.configuration_reloads
+        configuration = ConfigurationFile(options.config, reloads)
+    followed = [configuration.followed] if configuration else []
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -89,7 +62,7 @@ async def serve(options: Options, log: Logger) -> None:
         yield
         following.cancel()
 
-    settings = Settings(options.excluded, lambda: configuration.content)
+    settings = Settings(options.excluded, lambda: configuration.content if configuration else None)
     app = create_page_app(service, Workers(log), settings, lifespan)
     page = Server(app, service, options.host, options.port, tls=None)
     signals = stop_signals()
