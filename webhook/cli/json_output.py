@@ -30,7 +30,7 @@ class NoteOutput(Struct, frozen=True):
             "pod, also what was found, such as `image`."
         ),
     ]
-    text: Annotated[str, Meta(description="For people; its words may change.")]
+    text: Annotated[str, Meta(description="For users; the wording may change.")]
 
 
 class CheckOutput(Struct, frozen=True):
@@ -76,7 +76,7 @@ class OtherOutput(Struct, frozen=True, rename="camel"):
 
     name: Annotated[str, Meta(description="Kind and name of the object.")]
     namespace: Annotated[str, Meta(description="Namespace of the object.")]
-    note: Annotated[str, Meta(description="How it gets its pods; for people.")]
+    note: Annotated[str, Meta(description="How it gets its pods; for users.")]
     file: Annotated[str | None, Meta(description="As of `pods`.")]
 
 
@@ -104,7 +104,7 @@ class FindingOutput(Struct, frozen=True):
     status: Annotated[
         Literal["ok", "unknown", "warning", "broken"], Meta(description="Result of the check.")
     ]
-    message: Annotated[str, Meta(description="For people; its words may change.")]
+    message: Annotated[str, Meta(description="For users; the wording may change.")]
     fix: Annotated[str, Meta(description="What to do about it; empty: nothing.")]
 
 
@@ -143,7 +143,7 @@ class ReplicaOutput(Struct, frozen=True):
     version: Annotated[
         str | None, Meta(description="Its label `app.kubernetes.io/version`; null: none.")
     ]
-    state: Annotated[str, Meta(description="`ready`, or why it is not; for people.")]
+    state: Annotated[str, Meta(description="`ready`, or why it is not; for users.")]
     image: Annotated[str, Meta(description="Image of the container `webhook`.")]
 
 
@@ -158,7 +158,7 @@ class VersionOutput(Struct, frozen=True):
         Sequence[ReplicaOutput], Meta(description="Pods of the webhook; empty: none were found.")
     ] = ()
     note: Annotated[
-        str, Meta(description="Why something is missing, or what is remarkable; for people.")
+        str, Meta(description="Why something is missing, or what is remarkable; for users.")
     ] = ""
 
 
