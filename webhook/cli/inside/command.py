@@ -31,7 +31,10 @@ _LOG_RIGHTS = "this command needs a role in the namespace with get on pods and p
 _pod_options = combined(
     click.argument("pod", shell_complete=complete_pods),
     click.option(
-        "-n", "--namespace", metavar="NAME", help="Namespace of POD. Unset: the context's."
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help="Namespace of POD. Unset: the kubeconfig context's.",
     ),
     access_options,
     output_option,
