@@ -39,7 +39,7 @@ def test_every_annotation_and_reason_is_listed() -> None:
     [
         '| `defaultProfile` | The profile of pods that name none. | a string | `"default"` |',
         (
-            "| `resources.limits.memory` | Bytes; builds run within it. "
+            "| `resources.limits.memory` | Bytes. Builds run within those of the sidecar. "
             '| a quantity of bytes (such as 512Mi or 4Gi) | `"4Gi"` |'
         ),
         (

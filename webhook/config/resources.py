@@ -13,7 +13,9 @@ class ResourceList(Model):
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
     cpu: Quantity | None = Field(default=None, description="Cores.")
-    memory: Bytes | None = Field(default=None, description="Bytes; builds run within it.")
+    memory: Bytes | None = Field(
+        default=None, description="Bytes. Builds run within those of the sidecar."
+    )
     ephemeral_storage: Bytes | None = Field(default=None, description="Bytes on the node's disk.")
 
     def amounts(self) -> dict[str, str]:
