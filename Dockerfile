@@ -1,5 +1,5 @@
-# The image of dind-webhook: it serves the webhook (dind-webhook) and rotates its certificates
-# (dind-certs).
+# The image of dind-webhook: all programs of the chart, as commands of dind-webhook, and the rotation of
+# certificates (dind-certs).
 #
 #   docker build -t dind-webhook .
 #
