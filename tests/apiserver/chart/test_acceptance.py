@@ -66,7 +66,7 @@ def test_the_namespace_may_be_restricted(prepared: ControlPlane, helm: Helm) -> 
         )
         assert answer.is_success, answer.text
 
-    assert len(pods) == 5
+    assert len(pods) == 6
 
 
 def test_a_serving_pod_gets_no_token(cluster: ControlPlane, helm: Helm) -> None:
