@@ -116,8 +116,9 @@ def read_manifest(path: str) -> Manifest:
         BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
     """
     source = "standard input" if path == "-" else printable(path)
-    content = _read(path)
+    content = b""
     try:
+        content = _read(path)
         return parse_manifest(content, source)
     except (DocumentError, ObjectError) as error:
         raise BadInput(f"{source}: {printable(str(error))}{_hint(content)}") from error
