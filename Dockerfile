@@ -3,7 +3,7 @@
 #
 #   docker build -t dind-webhook .
 #
-# BASE is any glibc image with Python 3.11 or newer, pip and libgcc. Without a network, download the
+# BASE is any glibc image with Python 3.11 or newer, pip, libgcc and libstdc++. Without a network, download the
 # wheels into wheels/ first (pip download -r requirements/runtime.txt -r requirements/build.txt
 # -d wheels) and add --build-arg PIP_FLAGS="--no-index --find-links=wheels".
 ARG BASE=python:3.13-slim

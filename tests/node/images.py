@@ -72,6 +72,7 @@ _PYTHON_PACKAGES = (
     "libpython3.11-minimal",
     "libpython3.11-stdlib",
     "libssl3",
+    "libstdc++6",
     "libuuid1",
     "media-types",
     "python3-pip-whl",
