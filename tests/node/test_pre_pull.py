@@ -40,8 +40,8 @@ VALUES = {
     "imagePrePull": {"enabled": True},
     "config": {
         "profiles": {
-            # The kubelet would check the credentials for docker:29-dind, too, if it had pulled it under
-            # another name. So it is another image, whose daemon needs this flag.
+            # The kubelet would check the credentials for docker:29-dind, too, if it had pulled it
+            # under another name. So it is another image, whose daemon needs this flag.
             "pulled": {"image": IMAGE, "daemon": {"extraArgs": ["--iptables=false"]}},
         }
     },
@@ -57,7 +57,8 @@ def registry(product: Product) -> Iterator[str]:
         create(cluster, namespace, pod("registry", container, hostNetwork=True))
         await_phase(cluster, namespace, "registry", "Running")
         until(lambda: _answers(cluster), "the registry to answer", seconds=60)
-        cluster.ctr("images", "push", "--plain-http", IMAGE, f"docker.io/library/{DIND_WITHOUT_IPTABLES}")
+        local = f"docker.io/library/{DIND_WITHOUT_IPTABLES}"
+        cluster.ctr("images", "push", "--plain-http", IMAGE, local)
         yield namespace
 
 
