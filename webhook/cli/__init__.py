@@ -17,6 +17,7 @@ Exit codes:
   74  the output cannot be written
   77  the cluster does not let you read what is needed
   78  serve: no usable certificate, configuration file or address
+  130 interrupted by Ctrl-C
 """
 
 # A command's module is imported when the command is called.
