@@ -116,7 +116,7 @@ def read_manifest(path: str) -> Manifest:
         BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
     """
     source = "standard input" if path == "-" else printable(path)
-    content = _read(path)
+    content = _read(path, source)
     try:
         return parse_manifest(content, source)
     except (DocumentError, ObjectError) as error:
@@ -161,7 +161,7 @@ def _hint(content: bytes) -> str:
     return ""
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, source: str) -> bytes:
     try:
         if path == "-":
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -169,9 +169,9 @@ def _read(path: str) -> bytes:
             with Path(path).open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DocumentError(f"cannot be read: {error.strerror}") from error
+        raise BadInput(f"{source}: cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
-        raise DocumentError(f"larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
+        raise BadInput(f"{source}: larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
     return content
 
 
