@@ -98,7 +98,8 @@ def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON
 
     try:
         data = json.loads(text, object_pairs_hook=unique)
-        json.dumps(data, allow_nan=False)  # the same depth can be written
+        # It can be written: the same depth, and no half of a surrogate pair.
+        json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
         return None
     except RecursionError:

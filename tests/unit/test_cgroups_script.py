@@ -183,3 +183,13 @@ def test_a_missing_program_is_named() -> None:
 def test_other_output_is_an_error(output: bytes) -> None:
     with pytest.raises(ValueError, match=r"there are not two samples|is missing"):
         parse(output)
+
+
+@pytest.mark.parametrize("later", ["0." + "0" * 310 + "1", "9" * 400 + ".00"], ids=["tiny", "huge"])
+def test_impossible_times_are_no_samples(later: str) -> None:
+    """A rate of infinity is no JSON."""
+    first, second = "./cpu.stat:usage_usec 0", "./cpu.stat:usage_usec 99999999999999999999"
+    output = f"uptime 0.00\n{first}\nuptime {later}\n{second}\n"
+
+    with pytest.raises(ValueError, match="two samples"):
+        parse(output.encode())

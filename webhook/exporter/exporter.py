@@ -79,9 +79,11 @@ class Exporter:
         while True:
             try:
                 follow()
-            except (DockerError, HistoryError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever the daemon sends, it goes on
                 self._metrics.errors[source].inc()
-                if str(error) != reason:
-                    reason = str(error)
+                is_expected = isinstance(error, (DockerError, HistoryError))
+                text = str(error) if is_expected else f"{type(error).__name__}: {error}"
+                if text != reason:
+                    reason = text
                     self._log.warning("request to the daemon failed", source=source, reason=reason)
             time.sleep(_RETRY_SECONDS)

@@ -451,6 +451,7 @@ def test_other_answers_of_the_api_server_are_errors(
         ({"output": b"<html>"}, "printed something else than JSON"),
         ({"output": b'{"ID": 7}'}, "printed something else than JSON"),
         ({"output": b"\xff"}, "printed something else than JSON"),
+        ({"output": b'{"x":' * 10_000}, "printed something else than JSON"),
         ({"output": b" " * 5_000_000}, "its output is longer than 4194304 bytes"),
     ],
 )

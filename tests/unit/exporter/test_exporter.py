@@ -183,6 +183,51 @@ def socket_path() -> Iterator[Path]:
         yield Path(directory) / "docker.sock"
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"LayersSize": ' + b"9" * 400 + b"}", b'{"x":' * 10_000], ids=["huge", "deep"]
+)
+def test_no_answer_of_the_daemon_ends_a_thread(
+    monkeypatch: pytest.MonkeyPatch, metrics: DaemonMetrics, socket_path: Path, body: bytes
+) -> None:
+    def stop(_: float) -> None:
+        raise _EndError
+
+    monkeypatch.setattr(
+        exporter,
+        "time",
+        SimpleNamespace(sleep=stop, time_ns=time.time_ns, monotonic=time.monotonic),
+    )
+    with api(socket_path) as daemon:
+        daemon.answers["/v1.44/system/df"] = body
+        made = Exporter(str(socket_path), metrics, configure_logging())
+        with pytest.raises(_EndError):
+            made._repeat("disk", made.follow_disk_use)
+
+    assert samples(metrics)['dind_exporter_errors_total{source="disk"}'] == 1
+
+
+def test_impossible_builds_are_errors_too(
+    monkeypatch: pytest.MonkeyPatch, made: Exporter, metrics: DaemonMetrics
+) -> None:
+    def stop(_: float) -> None:
+        raise _EndError
+
+    impossible = Build(
+        "a",
+        succeeded=True,
+        completed=time.time_ns() + 10**9,
+        seconds=1.0,
+        steps=-7,
+        cached_steps=-5,
+    )
+    monkeypatch.setattr(exporter, "finished_builds", lambda _: iter([impossible]))
+    monkeypatch.setattr(exporter, "time", SimpleNamespace(sleep=stop))
+    with pytest.raises(_EndError):
+        made._repeat("builds", made.follow_builds)
+
+    assert samples(metrics)['dind_exporter_errors_total{source="builds"}'] == 1
+
+
 def test_the_command_serves_metrics_until_sigterm(socket_path: Path) -> None:
     (socket_path.parent / "dind-ready-seconds").write_text("2.50\n")
     command = [sys.executable, "-m", "webhook", "export-metrics", "--port=0"]

@@ -33,6 +33,7 @@ def bomb() -> str:
         ("# nothing\n", "no Kubernetes object"),
         ("a: \0", "line 1, column 4: the character '\\x00' is not allowed"),
         ("a: \x1b[31m", "line 1, column 4: the character '\\x1b' is not allowed"),
+        ('{"kind": "\\ud800"}', "while parsing a quoted scalar, found invalid Unicode"),
         (SERVICE, "no pod to explain (supported: Pod, "),
         ("[" * 5000, "nested too deep"),
         ("{" * 100_000, "nested too deep"),

@@ -9,7 +9,7 @@ from service.memorylog import MemoryLog
 
 from webhook.cli.page import workers as module
 from webhook.cli.page.evaluation import Answer, Question
-from webhook.cli.page.worker import TOO_MUCH
+from webhook.cli.page.worker import TOO_LONG, TOO_MUCH
 from webhook.cli.page.workers import RUNNING, WAITING, BusyError, WorkerError, Workers
 
 QUESTION = Question(POD, None, "default")
@@ -75,3 +75,15 @@ def test_questions_over_the_bound_are_rejected(
     assert answers.count(Answer()) == RUNNING + WAITING
     assert most == RUNNING
     assert asyncio.run(workers.answer(QUESTION)) == Answer()
+
+
+def test_a_long_value_that_many_pods_repeat_is_not_answered(workers: Workers) -> None:
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: %s}, spec: %s}"
+    values = [f'&long "{"&" * 500_000}"', *["*long"] * 49]
+    spec = "{containers: [{name: a, image: a}]}"
+    items = "".join(f"- {pod % (value, spec)}\n" for value in values)
+    text = f"apiVersion: v1\nkind: List\nitems:\n{items}"
+
+    answer = asyncio.run(workers.answer(Question(text, "true", "default")))
+
+    assert answer.problem == TOO_LONG.problem

@@ -10,7 +10,7 @@ SCRIPT = read_script("cgroups.sh", "webhook.cli.inside")
 
 _LINE = re.compile(r"\./(?:(?P<path>[^:]*)/)?(?P<file>[^:/]+):(?P<value>.*)")
 _NUMBER = re.compile(r"(?:\w+ )?(\d{1,20})")
-_UPTIME = re.compile(r"uptime (\d+\.\d+)")
+_UPTIME = re.compile(r"uptime (\d{1,12}\.\d{1,2})")
 _SECONDS = {"cpu.stat": 1e-6, "cpuacct.usage": 1e-9}  # in the unit of the file
 _MEMORY = ("memory.current", "memory.usage_in_bytes")
 

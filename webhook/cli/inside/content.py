@@ -92,6 +92,7 @@ def parse(output: bytes, kind: type[T]) -> list[T]:
 
     Raises:
         msgspec.MsgspecError: it is something else.
+        RecursionError: it is nested too deep.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     if lines and lines[0].lstrip().startswith(b"["):

@@ -151,7 +151,7 @@ class Daemon(Struct, frozen=True):
         where = self._where("docker")
         try:
             objects = parse(output, kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             message = printable(str(error))
             raise Unavailable(f"{where} printed something else than JSON: {message}") from error
         if len(objects) > _MOST_OBJECTS:

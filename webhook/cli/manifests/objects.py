@@ -116,9 +116,8 @@ def read_manifest(path: str) -> Manifest:
         BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
     """
     source = "standard input" if path == "-" else printable(path)
-    content = b""
+    content = _read(path, source)
     try:
-        content = _read(path)
         return parse_manifest(content, source)
     except (DocumentError, ObjectError) as error:
         raise BadInput(f"{source}: {printable(str(error))}{_hint(content)}") from error
@@ -167,7 +166,7 @@ def _hint(content: bytes) -> str:
     return ""
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, source: str) -> bytes:
     try:
         if path == "-":
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -175,9 +174,9 @@ def _read(path: str) -> bytes:
             with Path(path).open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DocumentError(f"cannot be read: {error.strerror}") from error
+        raise BadInput(f"{source}: cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
-        raise DocumentError(f"larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
+        raise BadInput(f"{source}: larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
     return content
 
 

@@ -14,12 +14,22 @@ from webhook.cli.page.evaluation import Answer, Problem, Question, evaluate
 
 CPU_SECONDS: Final = 5
 MEMORY_BYTES: Final = 256 * 1024 * 1024  # of address space; 45 MiB of it are the program
+# Aliases let fifty pods repeat a long value. The page escapes each `&` as five characters.
+LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes of JSON
 
 TOO_MUCH: Final = Answer(
     problem=Problem(
         "the text takes more time or memory than this page allows "
         f"(accepted: {CPU_SECONDS} seconds and {MEMORY_BYTES // 1024 // 1024} MiB)",
         "Paste fewer or smaller objects, or use the command: dind-webhook explain -f FILE",
+    )
+)
+
+TOO_LONG: Final = Answer(
+    problem=Problem(
+        "the result is longer than this page shows "
+        f"(accepted: {LONGEST_ANSWER // 1024 // 1024} MiB)",
+        "Paste fewer objects, or use the command: dind-webhook explain -f FILE",
     )
 )
 
@@ -32,6 +42,8 @@ def main() -> None:
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     try:
         answer = msgspec.json.encode(evaluate(question))
+        if len(answer) > LONGEST_ANSWER:
+            answer = msgspec.json.encode(TOO_LONG)
     except MemoryError:
         answer = msgspec.json.encode(TOO_MUCH)
     sys.stdout.buffer.write(answer)
