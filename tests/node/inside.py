@@ -37,6 +37,8 @@ def started_inside(
 ) -> Iterator["subprocess.Popen[str]"]:
     """Starts a command about a pod."""
     words = _words(cluster, namespace, command, name, *more)
+    # A shell starts background processes, such as these tests, with SIGINT ignored.
+    words = ["env", "--default-signal=INT", *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
         try:

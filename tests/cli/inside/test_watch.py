@@ -141,6 +141,8 @@ def test_a_wrong_interval_is_bad_usage(options: list[str], words: str) -> None:
 def test_an_interrupt_ends_the_watch(world: World, kubeconfig: Path) -> None:
     world.output = lines(CONTAINERS)
     words = [str(PROGRAMS / "kubectl-dind"), "ps", "job", f"--kubeconfig={kubeconfig}", *WATCH]
+    # A shell starts background processes, such as these tests, with SIGINT ignored.
+    words = ["env", "--default-signal=INT", *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
