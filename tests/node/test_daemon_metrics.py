@@ -48,10 +48,11 @@ def measured(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def scrape(cluster: Cluster, namespace: str, name: str) -> dict[str, float]:
-    """The samples of a pod's exporter, at the address of the pod."""
+    """The samples of a pod's exporter, at the address of the pod; it may still be starting."""
     address = status(cluster, namespace, name)["podIP"]
-    url = f"http://{address}:{PORT}/metrics"
-    text = in_container(cluster, namespace, name, "job", f"{STATIC_BUSYBOX} wget -qO- {url}")
+    get = f"{STATIC_BUSYBOX} wget -qO- http://{address}:{PORT}/metrics"
+    script = f"until {get} 2>/dev/null; do sleep 1; done"
+    text = in_container(cluster, namespace, name, "job", script)
     lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}
 

@@ -75,7 +75,7 @@ def test_jobs_need_no_registry_after_the_pre_pull(
         where = f"--namespace={registry}"
         cluster.kubectl("delete", where, "pod", "registry", "--force", "--grace-period=0")
         with new_namespace(cluster) as namespace:
-            manifest = using("pulled", job("job", "docker info >/dev/null && echo done"))
+            manifest = using("pulled", job("job", "docker info >/dev/null 2>&1 && echo done"))
             assert completed(cluster, namespace, manifest) == "done\n"
 
 
