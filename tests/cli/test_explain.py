@@ -261,7 +261,8 @@ def test_volume_claim_templates_count_as_volumes() -> None:
     }
     _, output = explained(json.dumps(stateful_set))
     warning = "the pod has another volume cache-dir: the socket's volume is dind-cache-dir"
-    assert f"\nWarning: {warning}" in output
+    assert f" Warning: {warning}" in " ".join(output.split())
+    assert max(map(len, output.splitlines())) <= 80
 
 
 def test_names_cannot_drive_the_terminal() -> None:

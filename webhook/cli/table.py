@@ -1,6 +1,7 @@
 """Tables as wide as the terminal, or of 80 columns without one."""
 
 import shutil
+import textwrap
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -28,14 +29,28 @@ def table(header: Sequence[str], lines: Sequence[Line]) -> str:
         made.add_column(title, overflow="fold")
     for line in lines[:_MOST_ROWS]:
         made.add_row(*map(_text, line))
-    width = max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
-    console = Console(width=width, color_system="standard", force_terminal=True)
+    console = Console(width=_width(), color_system="standard", force_terminal=True)
     with console.capture() as capture:
         console.print(made)
     written = [line.rstrip() for line in capture.get().splitlines()]
     if len(lines) > _MOST_ROWS:
         written.append(f"{len(lines) - _MOST_ROWS} more; -o json prints all of them")
     return "\n".join(written)
+
+
+def folded(text: str) -> str:
+    """Break a line that is wider than the terminal; what follows is indented."""
+    return textwrap.fill(
+        printable(text),
+        _width(),
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _width() -> int:
+    return max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
 
 
 def prose(*lines: str, style: str = "") -> Text:

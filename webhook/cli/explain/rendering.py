@@ -7,8 +7,7 @@ import click
 
 from webhook.cli.explain.explanation import Answer, Explanation, Other, Row
 from webhook.cli.json_output import CheckOutput, ExplainOutput, NoteOutput, OtherOutput, PodOutput
-from webhook.cli.table import Line, prose, table
-from webhook.config.wording import printable
+from webhook.cli.table import Line, folded, prose, table
 from webhook.injection import Outcome
 
 _MOST_PODS = 1000  # tables; each takes milliseconds
@@ -83,13 +82,13 @@ def _pod(explanation: Explanation) -> PodOutput:
 def _lines(explanation: Explanation) -> Iterator[str]:
     outcome = explanation.outcome
     title = f"{explanation.subject.name}: {outcome.value} ({explanation.detail})"
-    yield click.style(printable(title), fg=_COLOURS[outcome], bold=True)
-    yield printable(explanation.subject.place)
+    yield click.style(folded(title), fg=_COLOURS[outcome], bold=True)
+    yield folded(explanation.subject.place)
     if explanation.subject.file is not None:
-        yield printable(f"file {explanation.subject.file}")
+        yield folded(f"file {explanation.subject.file}")
     yield f"Decided by: {explanation.decided_by or 'all checks passed'}"
     for warning in explanation.warnings:
-        yield click.style(printable(f"Warning: {warning}"), fg="yellow")
+        yield click.style(folded(f"Warning: {warning}"), fg="yellow")
     yield ""
     yield table(("CHECK", "RESULT", "DETAIL"), [_line(row) for row in explanation.rows])
 
