@@ -104,6 +104,8 @@ def kubelet(directory: Path, control_group: str) -> dict[str, Any]:
         # Never removes images: the machine's disk may be fuller than a node's should be.
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
+        # Otherwise an image that a test has pulled is pulled again under its other names.
+        "imagePullCredentialsVerificationPolicy": "NeverVerify",
     }
 
 

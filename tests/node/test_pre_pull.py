@@ -9,7 +9,7 @@ from kube.waiting import until
 from node.cluster import Cluster
 from node.conftest import new_namespace
 from node.doing import using
-from node.images import DIND_WITHOUT_IPTABLES, REGISTRY
+from node.images import DIND, REGISTRY
 from node.injecting import job
 from node.pods import await_phase, completed, create, pod
 from node.product import Product
@@ -38,13 +38,7 @@ except OSError:
 """
 VALUES = {
     "imagePrePull": {"enabled": True},
-    "config": {
-        "profiles": {
-            # The kubelet would check the credentials for docker:29-dind, too, if it had pulled it
-            # under another name. So it is another image, whose daemon needs this flag.
-            "pulled": {"image": IMAGE, "daemon": {"extraArgs": ["--iptables=false"]}},
-        }
-    },
+    "config": {"profiles": {"pulled": {"image": IMAGE}}},
 }
 
 
@@ -57,8 +51,7 @@ def registry(product: Product) -> Iterator[str]:
         create(cluster, namespace, pod("registry", container, hostNetwork=True))
         await_phase(cluster, namespace, "registry", "Running")
         until(lambda: _answers(cluster), "the registry to answer", seconds=60)
-        local = f"docker.io/library/{DIND_WITHOUT_IPTABLES}"
-        cluster.ctr("images", "push", "--plain-http", IMAGE, local)
+        cluster.ctr("images", "push", "--plain-http", IMAGE, f"docker.io/library/{DIND}")
         yield namespace
 
 

@@ -275,9 +275,9 @@ def has_image(cluster: Cluster, namespace: str, name: str) -> bool:
 
 
 def size(cluster: Cluster, namespace: str) -> int:
-    """Bytes of all stores of a namespace."""
-    used = cluster.on_node("du", "-s", "-B1", f"{DIRECTORY}/{namespace}")
-    return int(used.split()[0])
+    """Bytes of all stores of a namespace; 0 if some are being removed."""
+    measure = f"used=$(du -s -B1 {DIRECTORY}/{namespace} 2>/dev/null) && echo $used || echo 0"
+    return int(cluster.on_node("sh", "-c", measure).split()[0])
 
 
 def delete(cluster: Cluster, namespace: str, name: str) -> None:

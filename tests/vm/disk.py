@@ -63,7 +63,10 @@ _FILES = {
     "containerd.toml": "etc/containerd/config.toml",
     **{
         unit: f"etc/systemd/system/{unit}"
-        for unit in ("agent.service", "containerd.service", "kubelet.service", "node.target")
+        for unit in (
+            *("limited.slice", "agent.service", "containerd.service", "kubelet.service"),
+            "node.target",
+        )
     },
 }
 # Units are those of _FILES only. Without systemd-run, the kubelet mounts by itself.
