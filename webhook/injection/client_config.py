@@ -19,7 +19,7 @@ from webhook.config import Mode
 from webhook.config.paths import normal
 from webhook.injection.daemon_files import CREDENTIALS_FILE, PROXIES_FILE, variable
 from webhook.injection.decisions import warning
-from webhook.injection.existing import ExistingInjection
+from webhook.injection.existing import ExistingInjection, VolumeNames
 from webhook.injection.patch import Operation, add
 from webhook.injection.pod import Pod
 from webhook.injection.selection import Candidate
@@ -68,8 +68,10 @@ def plan_clients(
     pod: Pod,
     settings: Settings,
     plans: Sequence[SocketPlan],
+    *,
     existing: ExistingInjection | None,
     mode: Mode,
+    names: VolumeNames,
 ) -> ClientsPlan:
     """Plan the configuration of the Docker clients.
 
@@ -80,13 +82,14 @@ def plan_clients(
             volumeMounts and variables.
         existing: what an earlier injection added.
         mode: where the daemon runs; without a sidecar, no container gets a configuration.
+        names: of the volumes that an earlier injection added, and of new ones.
     """
     selected = [plan.candidate for plan in plans]
-    names, warnings = _containers_with_credentials(settings, selected, mode)
+    with_credentials, warnings = _containers_with_credentials(settings, selected, mode)
     has_proxies = bool(settings.profile.daemon.proxy.of_clients())
-    if mode is Mode.NODE or not (has_proxies or names):
+    if mode is Mode.NODE or not (has_proxies or with_credentials):
         return ClientsPlan(warnings=warnings)
-    volume = _volume_name(pod, existing)
+    volume = _volume_name(pod, existing, names)
     volumes = {each.name: each for each in pod.volumes}
     operations: list[Operation] = []
     variables: list[dict[str, str]] = []
@@ -94,7 +97,7 @@ def plan_clients(
     for plan in plans:
         name = plan.candidate.container.name
         files = [PROXIES_FILE] if has_proxies else []
-        files += [CREDENTIALS_FILE] if name in names else []
+        files += [CREDENTIALS_FILE] if name in with_credentials else []
         if not files:
             continue
         if own := _own_configuration(plan, volume):
@@ -106,7 +109,7 @@ def plan_clients(
             text += "mounted below {}"
             warnings.append(warning(text, name, path))
             continue
-        has_credentials |= name in names
+        has_credentials |= name in with_credentials
         operations += _give_directory(plan, volume)
         keys = json.dumps({"cliPluginsExtraDirs": _plugin_directories(plan.candidate)})
         text = f"{' '.join([name, *files])}\n{keys}"
@@ -214,7 +217,7 @@ def _plugin_directories(candidate: Candidate) -> list[str]:
     return [_OWN_PLUGINS, *_PLUGINS_OF_SYSTEM, "/root/.docker/cli-plugins"]
 
 
-def _volume_name(pod: Pod, existing: ExistingInjection | None) -> str:
+def _volume_name(pod: Pod, existing: ExistingInjection | None, names: VolumeNames) -> str:
     """Name the volume: that of an earlier injection, which may have lost mounts, or a new one.
 
     A user's container may look like an injected one. Its volume of another kind must not be mounted
@@ -223,14 +226,10 @@ def _volume_name(pod: Pod, existing: ExistingInjection | None) -> str:
     volumes = {each.name: each for each in pod.volumes}
     if existing is not None:
         mounts = [(c, m) for c in pod.all_containers() for m in c.volume_mounts or ()]
-        mounted = {m.name for _, m in mounts}
-        names = [
-            existing.volume_at(CLIENTS) or "",
-            *[m.name for c, m in mounts if (m.mount_path, m.sub_path) == (DIRECTORY, c.name)],
-            *[name for name in reversed(volumes) if name not in mounted],
-        ]
-        for name in names:
+        mounted = [m.name for c, m in mounts if (m.mount_path, m.sub_path) == (DIRECTORY, c.name)]
+        for name in (existing.volume_at(CLIENTS) or "", *mounted):
             found = volumes.get(name)
             if is_volume_name(name, VOLUME) and (found is None or found.empty_dir is not None):
                 return name
-    return free_volume_name(VOLUME, volumes.keys())
+    left = names.without_mount(VOLUME, lambda volume: volume.empty_dir is not None)
+    return left or free_volume_name(VOLUME, volumes.keys())

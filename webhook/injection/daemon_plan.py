@@ -50,6 +50,7 @@ def plan_daemon(
     *,
     clients: ClientsPlan,
     existing: ExistingInjection | None,
+    names: VolumeNames,
 ) -> DaemonPlan:
     """Plan the injected container and its volumes.
 
@@ -59,11 +60,11 @@ def plan_daemon(
         socket: the shared volume.
         plans: of the containers that get the socket.
         clients: the configuration of their Docker clients.
-        existing: what an earlier injection added; its volumes keep their names.
+        existing: what an earlier injection added.
+        names: of its volumes and of new ones.
     """
     profile = settings.profile
     taken = {volume.name for volume in pod.volumes}
-    names = VolumeNames(pod, existing)
     token_volume = names.choose(sidecar.ACCOUNT_DIRECTORY, sidecar.EMPTY_VOLUME, _is_empty)
     no_token = sidecar.no_token_volume(token_volume)
     warnings: list[str] = []

@@ -15,7 +15,7 @@ from webhook.injection.certificate_variables import set_certificate_variables
 from webhook.injection.client_config import plan_clients
 from webhook.injection.daemon_plan import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
-from webhook.injection.existing import ExistingInjection, read_status
+from webhook.injection.existing import ExistingInjection, VolumeNames, read_status
 from webhook.injection.exporter import add_exporter
 from webhook.injection.host_socket import find_host_volumes, is_host_docker, mounted_host_paths
 from webhook.injection.patch import Operation, add, append, escaped, remove
@@ -84,10 +84,13 @@ def inject(
     if host_volumes:
         warnings += _remaining_host_mounts(pod, plans, host_volumes)
         patch += _remove_unused_volumes(pod, plans)
-    clients = plan_clients(pod, settings, plans, existing, mode)
+    volume_names = VolumeNames(pod, existing)
+    clients = plan_clients(pod, settings, plans, existing=existing, mode=mode, names=volume_names)
     patch += clients.operations
     warnings += clients.warnings
-    daemon = plan_daemon(pod, settings, socket, plans, clients=clients, existing=existing)
+    daemon = plan_daemon(
+        pod, settings, socket, plans, clients=clients, existing=existing, names=volume_names
+    )
     warnings += daemon.warnings
     if existing is None:
         patch.append(_add_container(pod, daemon.container, is_last=socket.daemon_starts_last))
