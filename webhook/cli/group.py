@@ -121,6 +121,19 @@ def _is_kubectl(ctx: click.Context) -> bool:
 
 
 @contextmanager
+def exits_if_not_usable(*errors: type[Exception]) -> Iterator[None]:
+    """Exit with 78 if a server cannot start: because of `errors`, or because it cannot listen."""
+    try:
+        yield
+    except errors as error:
+        click.echo(f"dind-webhook: {error}", err=True)
+        sys.exit(os.EX_CONFIG)
+    except OSError as error:
+        click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
+        sys.exit(os.EX_CONFIG)
+
+
+@contextmanager
 def _errors() -> Iterator[None]:
     try:
         yield

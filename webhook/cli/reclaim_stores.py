@@ -1,6 +1,5 @@
 """`dind-webhook reclaim-stores`: what the chart's DaemonSet F-reclaimer runs on each node."""
 
-import os
 import posixpath
 import resource
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 import click
 
 from webhook.admin_server import AdminServer
-from webhook.cli.group import BadUsage
+from webhook.cli.group import BadUsage, exits_if_not_usable
 from webhook.cli.live import Unavailable
 from webhook.cluster.client import ClusterError, connect
 from webhook.cluster.node_pods import NodePods
@@ -91,15 +90,9 @@ def reclaim_stores(
     log = configure_logging()
     metrics = StoreMetrics()
     health = _Health()
-    try:
+    with exits_if_not_usable(ConfigError):
         configuration = ConfigurationFile(config_file, metrics.configuration_reloads)
         server = AdminServer(admin_port, metrics.registry, health.is_good)
-    except ConfigError as error:
-        click.echo(f"dind-webhook: {error}", err=True)
-        sys.exit(os.EX_CONFIG)
-    except OSError as error:
-        click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
-        sys.exit(os.EX_CONFIG)
     try:
         pods = NodePods(connect(kubeconfig), node)
     except ClusterError as error:

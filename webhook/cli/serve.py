@@ -1,6 +1,5 @@
 """`dind-webhook serve`: the service."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 import uvloop
 
+from webhook.cli.group import exits_if_not_usable
 from webhook.cli.options import Decorator
 from webhook.config import ConfigError
 from webhook.logs import configure_logging
@@ -81,14 +81,8 @@ def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared
     """
     _require_client_ca(options["client_ca"], options["client_name"])
     log = configure_logging(sys.stderr, log_level)
-    try:
+    with exits_if_not_usable(CertificateError, ClientCAError, ConfigError):
         uvloop.run(server.serve(server.Options(**options), log))
-    except (CertificateError, ClientCAError, ConfigError) as error:
-        click.echo(f"dind-webhook: {error}", err=True)
-        sys.exit(os.EX_CONFIG)
-    except OSError as error:
-        click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
-        sys.exit(os.EX_CONFIG)
 
 
 def _require_client_ca(client_ca: Path | None, client_name: str | None) -> None:

@@ -1,6 +1,5 @@
 """`dind-webhook explain-page`: what the chart's Deployment F-explain runs."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 import uvloop
 
+from webhook.cli.group import exits_if_not_usable
 from webhook.cli.options import config_option
 from webhook.cli.page import server
 from webhook.config import ConfigError
@@ -67,13 +67,7 @@ def explain_page(
     """
     log = configure_logging(sys.stderr, log_level)
     namespaces = (*EXCLUDED_NAMESPACES, *excluded)
-    try:
+    with exits_if_not_usable(ConfigError):
         uvloop.run(
             server.serve(server.Options(config=config_file, excluded=namespaces, **options), log)
         )
-    except ConfigError as error:
-        click.echo(f"dind-webhook: {error}", err=True)
-        sys.exit(os.EX_CONFIG)
-    except OSError as error:
-        click.echo(f"dind-webhook: cannot listen: {error.strerror}", err=True)
-        sys.exit(os.EX_CONFIG)
