@@ -145,17 +145,14 @@ Image = Annotated[
     Field(pattern=REFERENCE_PATTERN, max_length=LONGEST),
     Accepts("an image reference (such as docker:29-dind)"),
 ]
+_Number = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)]
 Quantity = Annotated[
-    Annotated[str, Field(pattern=quantity.PATTERN)]
-    | Annotated[int, Field(ge=0)]
-    | Annotated[float, Field(ge=0)],
+    Annotated[str, Field(pattern=quantity.PATTERN)] | _Number,
     Accepts("a Kubernetes quantity (such as 500m, 2 or 4Gi)"),
     AfterValidator(_amount),
 ]
 Bytes = Annotated[
-    Annotated[str, Field(pattern=quantity.BYTES_PATTERN)]
-    | Annotated[int, Field(ge=0)]
-    | Annotated[float, Field(ge=0)],
+    Annotated[str, Field(pattern=quantity.BYTES_PATTERN)] | _Number,
     Accepts("a quantity of bytes (such as 512Mi or 4Gi)"),
     AfterValidator(_amount),
 ]

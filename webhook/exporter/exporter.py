@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from webhook.exporter.build_history import Build, HistoryError, finished_builds
 from webhook.exporter.docker_api import DockerError, disk_use, pulls
 from webhook.exporter.metrics import DaemonMetrics
@@ -67,11 +69,8 @@ class Exporter:
             began = time.monotonic()
             use = disk_use(self._path)
             seconds = time.monotonic() - began
-            disk = self._metrics.disk
-            disk.labels("images").set(use.images)
-            disk.labels("containers").set(use.containers)
-            disk.labels("volumes").set(use.volumes)
-            disk.labels("build_cache").set(use.build_cache)
+            for kind, size in msgspec.structs.asdict(use).items():
+                self._metrics.disk.labels(kind).set(size)
             time.sleep(max(_DISK_SECONDS, _DISK_SHARE * seconds))
 
     def _repeat(self, source: str, follow: Callable[[], None]) -> None:
