@@ -11,10 +11,10 @@ from webhook.cli.json_output import VersionOutput
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config
-current-context: nowhere
-contexts: [{{name: nowhere, context: {{cluster: nowhere, user: nobody}}}}]
-clusters: [{{name: nowhere, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
-users: [{{name: nobody, user: {{}}}}]
+current-context: unreachable
+contexts: [{{name: unreachable, context: {{cluster: unreachable, user: ci}}}}]
+clusters: [{{name: unreachable, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
+users: [{{name: ci, user: {{}}}}]
 """
 
 

@@ -19,7 +19,7 @@ _CHART = "Chart.yaml"
 def read_manifests(
     sources: Sequence[str], *, recursive: bool, report: Callable[[str], None]
 ) -> list[Manifest]:
-    """Read every file, and every file of a directory; `report` is told which one is next.
+    """Read every file, and every file of a directory; `report` gets the name of the next one.
 
     Raises:
         BadInput: files cannot be read or are no manifests; the message has a line for each.
@@ -82,15 +82,15 @@ def _files_in(
     def add_problem(error: OSError) -> None:
         problems.append(f"{printable(str(error.filename))}: cannot be read: {error.strerror}")
 
-    for folder, folders, files in os.walk(directory, onerror=add_problem):
-        report(f"looking for manifests in {printable(folder)}")
+    for parent, children, files in os.walk(directory, onerror=add_problem):
+        report(f"looking for manifests in {printable(parent)}")
         if _CHART in files:
-            problems.append(f"{printable(folder)}: a Helm chart; {render_first(folder)}")
-            folders.clear()
+            problems.append(f"{printable(parent)}: a Helm chart; {render_first(parent)}")
+            children.clear()
             continue
-        folders[:] = sorted(folders) if recursive else []
+        children[:] = sorted(children) if recursive else []
         for file in sorted(files):
-            path = Path(folder, file)
+            path = Path(parent, file)
             # A named pipe would never end. A broken link is an error when it is read.
             if file.endswith(SUFFIXES) and (path.is_file() or path.is_symlink()):
                 yield str(path)
