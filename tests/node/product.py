@@ -62,13 +62,14 @@ class Product:
         until(self._injects, "a pod to be injected", seconds=self.patience)
 
     def upgrade(self, values: Path) -> None:
-        """Upgrades to these values and waits until they are in effect.
+        """Replaces all values with these, and waits until they are in effect.
 
         Raises: what `install` does.
         """
         config = self._stored_config()
         reloads = self._reloads()
-        self.helm("upgrade", self.release, CHART, f"--values={values}")
+        # Without the flag, Helm takes an empty file for none, and keeps the former values.
+        self.helm("upgrade", self.release, CHART, "--reset-values", f"--values={values}")
         self._await_workloads()
         if self._stored_config() != config:
             until(

@@ -13,7 +13,7 @@ import pytest
 import shells
 
 from webhook.config.certificates import LARGEST_FILE
-from webhook.injection.scripts import START
+from webhook.injection.scripts import CHECK_NODE_AND_START, START
 
 NO_IP6TABLES = "--ip6tables=false"
 RECORD = """#!/bin/sh
@@ -77,6 +77,23 @@ def test_an_image_without_the_entrypoint_runs_dockerd(shell: shells.Shell) -> No
     command, log = start(shell, "--mtu=1400", "--debug")
     assert command == ["dockerd", "--mtu=1400", "--debug"]
     assert log == []
+
+
+def test_in_a_pod_without_its_user_namespace_no_daemon_starts(shell: shells.Shell) -> None:
+    script = shell.relocated(CHECK_NODE_AND_START)
+    ended = subprocess.run(
+        [*shell.command, "-c", script, "dind-start", "--mtu=1400"],
+        env={"PATH": str(shell.path), "DIND_CGROUP": "off"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "this node cannot run a Docker daemon in a user namespace: the pod has none, although "
+        "hostUsers is false (Kubernetes 1.33, containerd 2.0 and Linux 6.3 are needed)\n"
+    )
 
 
 def test_the_hook_finds_the_log_of_the_container(shell: shells.Shell) -> None:

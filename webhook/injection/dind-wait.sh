@@ -1,7 +1,6 @@
 #!/bin/sh
-# Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG [CHECK]]
-# It always ends, because the kubelet cannot delete a pod while its hook runs. CHECK is a script that prints
-# why the node cannot run the daemon.
+# Waits until the Docker daemon answers: dind-wait SECONDS unix:///PATH [LOG]
+# It always ends, because the kubelet cannot delete a pod while its hook runs.
 # The reason of a failure is also written to LOG, since the kubelet does not show the output of a hook.
 
 seconds=$1
@@ -9,7 +8,6 @@ export DOCKER_HOST="$2"
 # Not the one in a home directory, which may be a volume of the job: docker runs programs that it names.
 export DOCKER_CONFIG=/var/dind/docker-config
 log=${3:-/dev/null}
-check=$4
 socket=${DOCKER_HOST#unix://}
 status=
 
@@ -68,8 +66,6 @@ esac
 for tool in docker timeout; do
   command -v "$tool" >/dev/null || fail "the command '$tool' is missing from this image"
 done
-
-[ -z "$check" ] || problem=$(sh -c "$check") || fail "$problem"
 
 now=$(uptime_seconds)
 start=$now

@@ -17,12 +17,16 @@ WAIT_AND_MEASURE = f"{WAIT}\n{read_script('dind-ready.sh')}"
 START_WITH_STORE = f"{read_script('dind-store.sh')}\n{START}"
 RELEASE = read_script("dind-release.sh")
 CHECK_NODE = read_script("dind-check-node.sh")
+#: For profiles with `isolation: userNamespace`. A subshell, because an image may have exported
+#: variables of the same names.
+CHECK_NODE_AND_START = f"(\n{CHECK_NODE}\n) >&2 || exit 1\n{START}"
 #: As they stand in pods, by the names of their files.
 SCRIPTS = {
     "dind-start.sh": START,
     "dind-wait.sh": WAIT,
     "dind-wait.sh, dind-ready.sh": WAIT_AND_MEASURE,
     "dind-store.sh, dind-start.sh": START_WITH_STORE,
+    "dind-check-node.sh, dind-start.sh": CHECK_NODE_AND_START,
     "dind-release.sh": RELEASE,
     "dind-check-node.sh": CHECK_NODE,
 }

@@ -10,7 +10,7 @@ from webhook.config import Isolation, Placement, Profile, Storage, quantity
 from webhook.config.paths import is_within, real
 from webhook.injection import node_store
 from webhook.injection.scripts import (
-    CHECK_NODE,
+    CHECK_NODE_AND_START,
     RELEASE,
     RELEASE_NAME,
     START,
@@ -69,7 +69,6 @@ def container(
         has_local_apparmor_profile: the pod has one, written for its own containers.
     """
     native = profile.placement is Placement.INIT_CONTAINER
-    in_user_namespace = profile.isolation is Isolation.USER_NAMESPACE
     has_exporter = profile.daemon.metrics is not None
     release = {"exec": {"command": ["sh", "-c", RELEASE, RELEASE_NAME]}}
     if store_path:
@@ -78,7 +77,7 @@ def container(
         "name": NAME,
         "image": profile.image,
         **({"restartPolicy": "Always"} if native else {}),
-        "command": ["sh", "-c", START_WITH_STORE if store_path else START, START_NAME],
+        "command": ["sh", "-c", _start_script(profile.isolation, store_path), START_NAME],
         "args": [
             f"--host={socket_address(directory)}",
             f"--group={profile.socket.gid}",
@@ -101,7 +100,6 @@ def container(
                         str(profile.start_timeout),
                         socket_address(directory),
                         _CONTAINER_LOG,
-                        *([CHECK_NODE] if in_user_namespace else ()),
                     ]
                 }
             },
@@ -123,6 +121,12 @@ def container(
             *[mount for mount in more_mounts if not _is_above(mount, directory)],
         ],
     }
+
+
+def _start_script(isolation: Isolation, store_path: str | None) -> str:
+    if isolation is Isolation.USER_NAMESPACE:  # the configuration accepts no persistent store there
+        return CHECK_NODE_AND_START
+    return START_WITH_STORE if store_path else START
 
 
 def security_context(

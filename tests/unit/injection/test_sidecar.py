@@ -23,7 +23,7 @@ from unit.injection.pods import (
 
 from webhook import __version__
 from webhook.injection import Audit, Endpoint, Injected
-from webhook.injection.scripts import CHECK_NODE, START, WAIT
+from webhook.injection.scripts import CHECK_NODE_AND_START, START, WAIT
 
 
 def profile(**fields: object) -> Json:
@@ -313,7 +313,7 @@ def test_a_user_namespace_needs_no_privileges_and_nothing_of_the_node(
         "appArmorProfile": {"type": "Unconfined"},
         "capabilities": {"add": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]},
     }
-    assert daemon["lifecycle"]["postStart"]["exec"]["command"][-1] == CHECK_NODE
+    assert daemon["command"] == ["sh", "-c", CHECK_NODE_AND_START, "dind-start"]
     assert injected(after, config) == after
 
 
