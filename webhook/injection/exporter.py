@@ -3,9 +3,7 @@
 from typing import Any
 
 from webhook.config import Metrics
-from webhook.injection.existing import ExistingInjection
-from webhook.injection.patch import Operation, add
-from webhook.injection.pod import Container, Pod
+from webhook.injection.pod import Container
 from webhook.injection.sidecar import no_token_mount
 from webhook.injection.socket_address import socket_address
 
@@ -58,25 +56,3 @@ def container(
 def is_exporter(container: Container) -> bool:
     """Tell whether an injection has added a container as its exporter."""
     return container.name == NAME and container.command == COMMAND
-
-
-def add_exporter(
-    pod: Pod, wanted: dict[str, Any], existing: ExistingInjection | None
-) -> list[Operation]:
-    """Add the exporter behind the daemon, which has its place in the pod by then.
-
-    Args:
-        pod: the pod as it was.
-        wanted: the exporter.
-        existing: what an earlier injection added; None if the patch adds the daemon.
-    """
-    for index, present in enumerate(pod.init_containers):
-        if is_exporter(present):
-            if present.restart_policy == "Always":
-                return []
-            # Without it, the pod would wait for the end of the exporter.
-            return [add(f"/spec/initContainers/{index}/restartPolicy", "Always")]
-    daemon = 0
-    if existing is not None:
-        daemon = next(i for i, c in enumerate(pod.init_containers) if c is existing.container)
-    return [add(f"/spec/initContainers/{daemon + 1}", wanted)]

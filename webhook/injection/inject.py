@@ -16,12 +16,12 @@ from webhook.injection.client_config import plan_clients
 from webhook.injection.daemon_plan import plan_daemon
 from webhook.injection.decisions import Audit, Denied, Injected, Problem, limited, warning
 from webhook.injection.existing import ExistingInjection, VolumeNames, read_status
-from webhook.injection.exporter import add_exporter
+from webhook.injection.exporter import is_exporter
 from webhook.injection.host_socket import find_host_volumes, is_host_docker, mounted_host_paths
 from webhook.injection.patch import Operation, add, append, escaped, remove
 from webhook.injection.pod import Pod
 from webhook.injection.reasons import Reason
-from webhook.injection.restore import restore
+from webhook.injection.restore import restore, restore_exporter
 from webhook.injection.selection import select_containers
 from webhook.injection.settings import Settings
 from webhook.injection.shared_socket import choose_shared_socket
@@ -97,7 +97,7 @@ def inject(
     else:
         patch += restore(existing, daemon.container, socket)
     if daemon.exporter:
-        patch += add_exporter(pod, daemon.exporter, existing)
+        patch += _add_exporter(pod, daemon.exporter, existing)
     patch += append("/spec/volumes", daemon.volumes, list_exists=pod.spec.volumes is not None)
     image = (existing.container.image if existing else None) or settings.profile.image
     image = image[:LONGEST]  # a look-alike of the sidecar must not fill the audit log
@@ -151,6 +151,20 @@ def _add_container(pod: Pod, container: dict[str, Any], *, is_last: bool) -> Ope
     if pod.spec.init_containers is None:
         return add("/spec/initContainers", [container])
     return add("/spec/initContainers/0", container)
+
+
+def _add_exporter(
+    pod: Pod, wanted: dict[str, Any], existing: ExistingInjection | None
+) -> list[Operation]:
+    """Add the exporter behind the daemon, or restore it, after the daemon has its place."""
+    added = 1 if existing is None else 0  # the daemon, before all that was in the pod
+    for index, present in enumerate(pod.init_containers):
+        if is_exporter(present):
+            return restore_exporter(present, wanted, f"/spec/initContainers/{index + added}")
+    daemon = 0
+    if existing is not None:
+        daemon = next(i for i, c in enumerate(pod.init_containers) if c is existing.container)
+    return [add(f"/spec/initContainers/{daemon + 1}", wanted)]
 
 
 def _patch_pod(pod: Pod, settings: Settings, mode: Mode) -> list[Operation]:

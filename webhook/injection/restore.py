@@ -1,4 +1,4 @@
-"""Puts back what another webhook dropped from an injected container.
+"""Puts back what another webhook dropped from the injected containers.
 
 Webhooks that decode pods with an old client library lose fields that it does not know, such as the
 restartPolicy of a native sidecar. Image, resources, and fields that other webhooks added, are not
@@ -33,8 +33,26 @@ def restore(
     return [
         *_fields(container, wanted, pointer, socket),
         *_environment(container, wanted.get("env", ()), pointer),
-        *_mounts(container, wanted["volumeMounts"], pointer),
+        *_mounts(container, wanted, pointer),
     ]
+
+
+def restore_exporter(container: Container, wanted: dict[str, Any], pointer: str) -> list[Operation]:
+    """Return the operations after which the exporter has all that it needs.
+
+    Args:
+        container: the exporter as it is.
+        wanted: what a new one would be.
+        pointer: JSON Pointer to it.
+    """
+    patch = []
+    if container.restart_policy != "Always":
+        # Without it, the pod would wait for the end of the exporter.
+        patch.append(add(f"{pointer}/restartPolicy", "Always"))
+    lists = {"args": container.args, "ports": container.ports}
+    patch += [add(f"{pointer}/{key}", wanted[key]) for key, items in lists.items() if not items]
+    patch += _security_context(container, wanted, pointer)
+    return patch + _mounts(container, wanted, pointer)
 
 
 def _fields(
@@ -47,15 +65,7 @@ def _fields(
         patch.append(add(f"{pointer}/command", wanted["command"]))
     if not socket_directory(container.args or ()):
         patch.append(add(f"{pointer}/args", wanted["args"]))
-    context = container.security_context
-    if context is None:
-        patch.append(add(f"{pointer}/securityContext", wanted["securityContext"]))
-    else:
-        patch += [
-            add(f"{pointer}/securityContext/{key}", value)
-            for key, value in wanted["securityContext"].items()
-            if context.get(key) != value
-        ]
+    patch += _security_context(container, wanted, pointer)
     hooks = container.hooks()
     lifecycle = {
         key: hook
@@ -67,6 +77,20 @@ def _fields(
     else:
         patch += [add(f"{pointer}/lifecycle/{key}", hook) for key, hook in lifecycle.items()]
     return patch
+
+
+def _security_context(
+    container: Container, wanted: dict[str, Any], pointer: str
+) -> list[Operation]:
+    """Return the operations that set the fields of the security context that differ."""
+    context, whole = container.security_context, wanted["securityContext"]
+    if context is None:
+        return [add(f"{pointer}/securityContext", whole)]
+    return [
+        add(f"{pointer}/securityContext/{key}", value)
+        for key, value in whole.items()
+        if context.get(key) != value
+    ]
 
 
 def _environment(
@@ -97,12 +121,12 @@ def _client(name: str, value: str) -> str | None:
     return value.partition(" ")[0] if name.startswith(CLIENT_VARIABLE) else None
 
 
-def _mounts(
-    container: Container, wanted: Sequence[dict[str, Any]], pointer: str
-) -> list[Operation]:
+def _mounts(container: Container, wanted: dict[str, Any], pointer: str) -> list[Operation]:
+    """Return the operations that add the mounts at paths where there is none."""
+    mounts = wanted["volumeMounts"]
     present = {real(mount.mount_path) for mount in container.volume_mounts or ()}
-    missing = [mount for mount in wanted if real(mount["mountPath"]) not in present]
+    missing = [mount for mount in mounts if real(mount["mountPath"]) not in present]
     list_exists = container.volume_mounts is not None
-    if missing and missing[0] is wanted[0]:  # the socket's, which comes first
+    if missing and missing[0] is mounts[0]:  # the socket's, which comes first
         return prepend(f"{pointer}/volumeMounts", missing, list_exists=list_exists)
     return append(f"{pointer}/volumeMounts", missing, list_exists=list_exists)

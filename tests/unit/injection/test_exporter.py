@@ -1,5 +1,6 @@
 """The exporter of the daemon's metrics: when pods have one, and what happens to others' changes."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -85,6 +86,33 @@ def test_a_dropped_restart_policy_of_the_exporter_is_restored() -> None:
     assert patch(once) == [
         {"op": "add", "path": "/spec/initContainers/1/restartPolicy", "value": "Always"}
     ]
+
+
+def test_what_another_webhook_dropped_from_the_exporter_is_restored() -> None:
+    once = injected(pod(initContainers=[container("clone")]), METRICS)
+    for field in ("args", "ports", "securityContext", "volumeMounts"):
+        dropped = copy.deepcopy(once)
+        del named(dropped, "dind-metrics")[field]
+        assert injected(dropped, METRICS) == once
+
+
+def test_a_changed_security_context_of_the_exporter_is_restored() -> None:
+    once = injected(pod(), METRICS)
+    changed = copy.deepcopy(once)
+    named(changed, "dind-metrics")["securityContext"]["privileged"] = True
+    named(changed, "dind-metrics")["volumeMounts"].pop()
+    assert injected(changed, METRICS) == once
+
+
+def test_an_exporter_that_lost_its_daemon_is_restored_in_its_place() -> None:
+    """The daemon is added before it, and shifts it."""
+    once = injected(pod(initContainers=[container("clone")]), METRICS)
+    del once["spec"]["initContainers"][0]
+    del named(once, "dind-metrics")["restartPolicy"]
+    after = injected(once, METRICS)
+    assert names(after) == ["dind", "dind-metrics", "clone"]
+    assert named(after, "dind-metrics")["restartPolicy"] == "Always"
+    assert "restartPolicy" not in named(after, "clone")
 
 
 def test_an_exporter_stays_if_the_configuration_changes() -> None:
