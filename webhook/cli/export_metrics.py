@@ -7,11 +7,7 @@ from pathlib import Path
 
 import click
 
-from webhook.admin_server import AdminServer
 from webhook.cli.group import BadUsage
-from webhook.exporter.exporter import Exporter
-from webhook.exporter.metrics import DaemonMetrics
-from webhook.logs import configure_logging
 
 READY_FILE = "dind-ready-seconds"  # beside the socket; dind-ready.sh writes it
 _SCHEME = "unix://"
@@ -29,6 +25,15 @@ _END = (signal.SIGTERM, signal.SIGINT)
 )
 def export_metrics(address: str, port: int) -> None:
     """Export metrics of the Docker daemon at a socket, until SIGTERM."""
+    # First, because the imports take most of the start: process 1 of a container ignores a signal
+    # without a handler, and the end of a short job would wait for the grace period of the pod.
+    for number in _END:
+        signal.signal(number, lambda *_: sys.exit(0))
+    from webhook.admin_server import AdminServer  # noqa: PLC0415
+    from webhook.exporter.exporter import Exporter  # noqa: PLC0415
+    from webhook.exporter.metrics import DaemonMetrics  # noqa: PLC0415
+    from webhook.logs import configure_logging  # noqa: PLC0415
+
     path = address.removeprefix(_SCHEME)
     if not address.startswith(f"{_SCHEME}/"):
         raise BadUsage(f"{address!r} is not the address of a socket (accepted: unix:///PATH).")
@@ -39,8 +44,6 @@ def export_metrics(address: str, port: int) -> None:
     except OSError as error:
         click.echo(f"dind-webhook: cannot listen on port {port}: {error.strerror}", err=True)
         sys.exit(os.EX_CONFIG)
-    for number in _END:
-        signal.signal(number, lambda *_: sys.exit(0))
     server.start()
     log.info("started", socket=path, port=server.port)
     Exporter(path, metrics, log).start()

@@ -249,6 +249,19 @@ def test_the_command_serves_metrics_until_sigterm(socket_path: Path) -> None:
     assert "dind_daemon_ready_seconds 2.5\n" in text
 
 
+def test_sigterm_during_the_start_ends_the_command(socket_path: Path) -> None:
+    """As process 1 of a container, it would never see a signal that comes before the handler."""
+    command = [sys.executable, "-X", "importtime", "-m", "webhook", "export-metrics", "--port=0"]
+    with subprocess.Popen([*command, f"unix://{socket_path}"], stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.rpartition(b"|")[2].strip() == b"structlog":
+                break
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("address", ["/var/run/docker.sock", "tcp://daemon:2375", "unix://a"])
 def test_other_addresses_are_rejected(address: str) -> None:
     result = run("export-metrics", address)
