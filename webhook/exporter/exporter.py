@@ -45,7 +45,9 @@ class Exporter:
 
     def follow_pulls(self) -> None:
         """Count pulls until the connection ends."""
-        for nanoseconds in pulls(self._path, self._last_pull):
+        # After a time in the future, as before the clock was set back, no pull would count.
+        since = min(self._last_pull, time.time_ns())
+        for nanoseconds in pulls(self._path, since):
             self._last_pull = nanoseconds
             self._metrics.pulls.inc()
 

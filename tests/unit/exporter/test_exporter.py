@@ -94,6 +94,22 @@ def test_pulls_go_on_after_the_last_one(
     assert asked[1] == asked[0] + 7
 
 
+def test_a_pull_in_the_future_does_not_hide_later_ones(
+    monkeypatch: pytest.MonkeyPatch, made: Exporter
+) -> None:
+    """The clock may have been set back since."""
+    asked = []
+
+    def pulls(_: str, since: int) -> Iterator[int]:
+        asked.append(since)
+        return iter([2**62])
+
+    monkeypatch.setattr(exporter, "pulls", pulls)
+    made.follow_pulls()
+    made.follow_pulls()
+    assert asked[1] <= time.time_ns()
+
+
 class _EndError(Exception):
     """Ends a loop."""
 
