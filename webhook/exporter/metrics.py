@@ -1,5 +1,6 @@
 """The metrics of one daemon. No label has a value that a user chooses."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,10 +80,18 @@ class _ReadySeconds(Collector):
             "Seconds from the start of the sidecar until the daemon answered, at its last start.",
         )
         try:
-            with self._file.open("rb") as file:
-                text = file.read(_LONGEST).decode("ascii", "replace")
+            text = _read_beginning(self._file)
         except OSError:
             text = ""
         if _SECONDS.fullmatch(text):
             gauge.add_metric([], float(text))
         yield gauge
+
+
+def _read_beginning(file: Path) -> str:
+    """Read without waiting: a job may have put a named pipe there."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, _LONGEST).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)

@@ -1,9 +1,11 @@
 """What the exporter counts, and what it serves."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -190,6 +192,18 @@ def test_a_start_that_was_not_measured_has_no_time(tmp_path: Path, metrics: Daem
     assert "dind_daemon_ready_seconds" not in samples(metrics)
     (tmp_path / "dind-ready-seconds").mkdir()
     assert "dind_daemon_ready_seconds" not in samples(metrics)
+
+
+def test_a_pipe_in_place_of_the_time_delays_nothing(tmp_path: Path, metrics: DaemonMetrics) -> None:
+    """Each scrape would wait for a writer, in a thread of its own."""
+    path = tmp_path / "dind-ready-seconds"
+    os.mkfifo(path)
+    thread = threading.Thread(target=generate_latest, args=(metrics.registry,), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    with os.fdopen(os.open(path, os.O_RDWR)):  # open for writing, and empty
+        assert "dind_daemon_ready_seconds" not in samples(metrics)
 
 
 @pytest.fixture
