@@ -17,7 +17,7 @@ from msgspec import Struct, field
 _VERSION = "v1.44"  # of the API: Docker 25 and later answer it
 _SECONDS = 120  # the daemon reads its whole store for the disk use
 _LONGEST_ANSWER = 32 * 1024 * 1024  # bytes
-_LONGEST_EVENT = 64 * 1024
+_LONGEST_EVENT = 8 * 1024 * 1024  # it contains all labels of the image
 _NANOSECONDS = 10**9
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from unit.exporter.daemons import Api, api
 
+from webhook.exporter import docker_api
 from webhook.exporter.docker_api import DiskUse, DockerError, disk_use, pulls
 
 DF, EVENTS = "/v1.44/system/df", "/v1.44/events"
@@ -78,7 +79,17 @@ def test_other_answers_than_those_of_docker_are_errors(
         disk_use(str(path))
 
 
-def test_an_endless_event_is_an_error(daemon: Api, path: Path) -> None:
+def test_a_pull_of_an_image_with_many_labels_is_counted(daemon: Api, path: Path) -> None:
+    """The event contains all labels. Images of buildpacks have more than 100 KB of them."""
+    event = {"Actor": {"Attributes": {"labels": '"' * 500_000}}, "timeNano": 5}
+    daemon.answers[EVENTS] = json.dumps(event).encode() + b"\n"
+    assert next(pulls(str(path), 0)) == 5
+
+
+def test_an_endless_event_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, daemon: Api, path: Path
+) -> None:
+    monkeypatch.setattr(docker_api, "_LONGEST_EVENT", 100_000)
     daemon.answers[EVENTS] = b'{"timeNano": 5, "a": "' + b"a" * 200_000
     with pytest.raises(DockerError):
         next(pulls(str(path), 0))
