@@ -136,7 +136,11 @@ def plan_daemon(
     metrics = None
     if profile.daemon.metrics and not (socket.is_on_node or socket.daemon_starts_last):
         metrics = exporter.container(
-            profile.daemon.metrics, socket.directory, socket.volume, token_volume
+            profile.daemon.metrics,
+            socket.directory,
+            socket.volume,
+            token_volume,
+            has_local_apparmor_profile=pod.spec.has_local_apparmor_profile(),
         )
     return DaemonPlan(container, missing, warnings, store_path, metrics)
 

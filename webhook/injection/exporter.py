@@ -14,7 +14,12 @@ _USER = 65532  # as in the image
 
 
 def container(
-    metrics: Metrics, directory: str, socket_volume: str, token_volume: str
+    metrics: Metrics,
+    directory: str,
+    socket_volume: str,
+    token_volume: str,
+    *,
+    has_local_apparmor_profile: bool,
 ) -> dict[str, Any]:
     """The exporter, which reads the daemon's API and needs no privileges.
 
@@ -23,7 +28,9 @@ def container(
         directory: the socket's directory.
         socket_volume: name of the volume that holds it.
         token_volume: name of the empty volume in place of the service account token.
+        has_local_apparmor_profile: the pod has one, written for its own containers.
     """
+    runtime_default = {"type": "RuntimeDefault"}
     return {
         "name": NAME,
         "image": metrics.image,
@@ -39,7 +46,8 @@ def container(
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
+            "seccompProfile": runtime_default,
+            **({"appArmorProfile": runtime_default} if has_local_apparmor_profile else {}),
         },
         "resources": {
             "requests": metrics.resources.requests.amounts(),

@@ -47,6 +47,14 @@ def test_the_exporter_has_the_socket_and_no_token() -> None:
     assert named(after, "dind-metrics")["args"] == ["unix:///var/run/docker.sock", "--port=9323"]
 
 
+@pytest.mark.parametrize("kind", ["Localhost", "RuntimeDefault", "Unconfined"])
+def test_an_apparmor_profile_of_the_job_does_not_confine_the_exporter(kind: str) -> None:
+    profile = {"type": kind, **({"localhostProfile": "job"} if kind == "Localhost" else {})}
+    after = injected(pod(securityContext={"appArmorProfile": profile}), METRICS)
+    own = named(after, "dind-metrics")["securityContext"].get("appArmorProfile")
+    assert own == ({"type": "RuntimeDefault"} if kind == "Localhost" else None)
+
+
 def test_the_hook_measures_the_start_of_the_daemon_only_with_metrics() -> None:
     for config, script in (({}, WAIT), (METRICS, WAIT_AND_MEASURE)):
         daemon = named(injected(pod(), config), "dind")
