@@ -13,7 +13,7 @@ import pytest
 import shells
 
 from webhook.config.certificates import LARGEST_FILE
-from webhook.injection.scripts import CHECK_NODE_AND_START, START
+from webhook.injection.scripts import CHECK_NODE, CHECK_NODE_AND_START, START
 
 NO_IP6TABLES = "--ip6tables=false"
 RECORD = """#!/bin/sh
@@ -94,6 +94,44 @@ def test_in_a_pod_without_its_user_namespace_no_daemon_starts(shell: shells.Shel
         "this node cannot run a Docker daemon in a user namespace: the pod has none, although "
         "hostUsers is false (Kubernetes 1.33, containerd 2.0 and Linux 6.3 are needed)\n"
     )
+
+
+def test_on_a_prepared_node_the_daemon_starts_and_keeps_the_variables_of_its_image(
+    shell: shells.Shell, tmp_path: Path
+) -> None:
+    """The check has variables of the same names."""
+    files = {
+        "/proc/self/uid_map": "0 524288 65536\n",
+        "/proc/self/status": f"CapEff:\t{2**41 - 1:016x}\n",
+        "/proc/self/mounts": f"cgroup {tmp_path} cgroup2 rw,nosuid 0 0\n",
+    }
+    check = CHECK_NODE.replace("/sys/fs/cgroup", str(tmp_path))
+    for number, (path, text) in enumerate(files.items()):
+        (tmp_path / str(number)).write_text(text)
+        check = check.replace(path, str(tmp_path / str(number)))
+    (tmp_path / "cgroup.controllers").touch()
+    shell.add("pivot_root", "#!/bin/sh\necho 'No such file or directory' >&2\nexit 1\n")
+    variables = dict.fromkeys(("bits", "capability", "cgroups", "owner"), "the image's")
+    show = "".join(f'echo "{name}=${name}"\n' for name in variables)
+    shell.add("dockerd-entrypoint.sh", f"#!/bin/sh\n{show}")
+    ended = subprocess.run(
+        [
+            *(
+                *shell.command,
+                "-c",
+                shell.relocated(CHECK_NODE_AND_START.replace(CHECK_NODE, check)),
+            ),
+            *("dind-start", "--mtu=1400"),
+        ],
+        env={"PATH": str(shell.path), "DIND_CGROUP": "off", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [f"{name}=the image's" for name in variables]
+    assert not (tmp_path / "dind-check-node").exists()
 
 
 def test_the_hook_finds_the_log_of_the_container(shell: shells.Shell) -> None:
