@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable
 
 from msgspec import Struct
 
-from webhook.stores.layout import Place, Store, opened_store
+from webhook.stores.layout import Place, Store, locked, opened_store
 from webhook.stores.rules import Facts
 from webhook.stores.tree import Size, measure
 
@@ -20,11 +20,13 @@ class _Measured(Struct, frozen=True):
     at: float
     pod: str | None
     used: float | None
+    was_locked: bool
 
 
 class _Running(Struct, frozen=True):
     store: Store
     steps: Generator[None, None, Size]
+    was_locked: bool
 
 
 class Sizes:
@@ -60,14 +62,16 @@ class Sizes:
                 if not due:
                     return
                 store = min(due, key=self._measured_at)
-                self._running = _Running(store, _steps(store))
+                self._running = _Running(store, _steps(store), _is_locked(store))
             self._step(self._running, facts.now)
 
     def _is_due(self, store: Store, facts: Facts) -> bool:
         known = self._known.get(_key(store))
         if known is None or (known.pod, known.used) != (store.pod, store.used):
             return True
-        may_change = known.size is None or facts.is_in_use(store)
+        # The kubelet runs the preStop hook, which removes the pod's mark, when the deletion of the
+        # pod begins. The daemon writes on until the job has ended, and has the lock.
+        may_change = known.size is None or facts.is_in_use(store) or known.was_locked
         return may_change and facts.now - known.at >= INTERVAL
 
     def _measured_at(self, store: Store) -> float:
@@ -85,12 +89,20 @@ class Sizes:
         else:
             return
         store = running.store
-        self._known[_key(store)] = _Measured(size, now, store.pod, store.used)
+        self._known[_key(store)] = _Measured(size, now, store.pod, store.used, running.was_locked)
         self._running = None
 
 
 def _key(store: Store) -> _Key:
     return store.place, store.name, store.inode
+
+
+def _is_locked(store: Store) -> bool:
+    try:
+        with locked(store) as found:
+            return found is None
+    except OSError:
+        return False  # it is gone
 
 
 def _steps(store: Store) -> Generator[None, None, Size]:

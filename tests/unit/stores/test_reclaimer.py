@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from unit.stores.making import HOUR, Node, held, names
 from webhook.cluster.client import ClusterError
 from webhook.cluster.node_pods import Namespace, NodePod
 from webhook.config import fields
-from webhook.stores import layout
+from webhook.stores import layout, measuring, tree
 
 REMOVED = "dind_image_stores_removed_total"
 
@@ -326,6 +327,42 @@ def test_stores_in_use_are_measured_again_after_a_minute(
     monkeypatch.setattr(time, "time", lambda: later)
     reclaimer.run_round()
     assert len(node.deleted) == 1
+
+
+def test_stores_without_a_mark_are_measured_again_until_the_daemon_has_ended(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the deletion of a pod, the mark goes first; the job may have a long grace period."""
+    now = time.time()
+    store = node.store(size=300_000)
+    reclaimer = node.reclaimer()
+    with held(store):
+        reclaimer.run_round()
+        (store / "data/more").write_bytes(b"x" * 100_000)
+        monkeypatch.setattr(time, "time", lambda: now + 61)
+        reclaimer.run_round()
+        assert (node.metric("dind_image_store_bytes", state="free") or 0) > 400_000
+        (store / "data/last").write_bytes(b"x" * 300_000)
+    monkeypatch.setattr(time, "time", lambda: now + 122)
+    reclaimer.run_round()
+    assert node.names() == []
+    assert node.metric(REMOVED, reason="size") == 1
+
+
+def test_a_free_store_is_measured_once(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured, original = [], measuring._steps
+
+    def steps(store: layout.Store) -> Generator[None, None, tree.Size]:
+        measured.append(store.name)
+        return original(store)
+
+    monkeypatch.setattr(measuring, "_steps", steps)
+    node.store(size=300_000)
+    reclaimer, now = node.reclaimer(), time.time()
+    for minutes in range(5):
+        monkeypatch.setattr(time, "time", lambda at=now + 61 * minutes: at)
+        reclaimer.run_round()
+    assert len(measured) == 1
 
 
 def test_jobs_are_counted_by_warmth(node: Node) -> None:
