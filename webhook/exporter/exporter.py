@@ -13,7 +13,7 @@ from webhook.logs import Logger
 
 _RETRY_SECONDS = 5.0
 _DISK_SECONDS = 60.0
-_DISK_SHARE = 10  # of the time, reading the disk use takes at most one part in so many
+_DISK_SHARE = 10
 _MOST_BUILDS = 10_000  # that are remembered; the history has 50 unless it is configured
 
 
@@ -36,12 +36,13 @@ class Exporter:
 
     def start(self) -> None:
         """Begin, in threads that end with the process."""
-        for source, follow in (
-            ("pulls", self.follow_pulls),
-            ("builds", self.follow_builds),
-            ("disk", self.follow_disk_use),
+        for source, follow, pause, share in (
+            ("pulls", self.follow_pulls, _RETRY_SECONDS, 0),
+            ("builds", self.follow_builds, _RETRY_SECONDS, 0),
+            ("disk", self.read_disk_use, _DISK_SECONDS, _DISK_SHARE),
         ):
-            threading.Thread(target=self._repeat, args=(source, follow), daemon=True).start()
+            work = (source, follow, pause, share)
+            threading.Thread(target=self._repeat, args=work, daemon=True).start()
 
     def follow_pulls(self) -> None:
         """Count pulls until the connection ends."""
@@ -65,19 +66,24 @@ class Exporter:
         self._metrics.cached_steps.inc(build.cached_steps)
         self._metrics.other_steps.inc(max(build.steps - build.cached_steps, 0))
 
-    def follow_disk_use(self) -> None:
-        """Read the disk use again and again until that fails."""
-        while True:
-            began = time.monotonic()
-            use = disk_use(self._path)
-            seconds = time.monotonic() - began
-            for kind, size in msgspec.structs.asdict(use).items():
-                self._metrics.disk.labels(kind).set(size)
-            time.sleep(max(_DISK_SECONDS, _DISK_SHARE * seconds))
+    def read_disk_use(self) -> None:
+        """Read the disk use once."""
+        for kind, size in msgspec.structs.asdict(disk_use(self._path)).items():
+            self._metrics.disk.labels(kind).set(size)
 
-    def _repeat(self, source: str, follow: Callable[[], None]) -> None:
+    def _repeat(self, source: str, follow: Callable[[], None], pause: float, share: int) -> None:
+        """Do something again and again.
+
+        Args:
+            source: what it reads.
+            follow: does it once.
+            pause: seconds until the next time, at least.
+            share: it takes at most one part in so many of the time, also if the daemon works until
+                the request times out; 0: any.
+        """
         reason = None
         while True:
+            began = time.monotonic()
             try:
                 follow()
             except Exception as error:  # noqa: BLE001 - whatever the daemon sends, it goes on
@@ -87,4 +93,4 @@ class Exporter:
                 if text != reason:
                     reason = text
                     self._log.warning("request to the daemon failed", source=source, reason=reason)
-            time.sleep(_RETRY_SECONDS)
+            time.sleep(max(pause, share * (time.monotonic() - began)))

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -117,27 +118,52 @@ class _EndError(Exception):
 
 
 @pytest.mark.parametrize(("took", "pause"), [(0.5, 60), (30, 300)])
+@pytest.mark.parametrize("fails", [False, True], ids=["success", "timeout"])
 def test_reading_the_disk_use_takes_a_bounded_share_of_the_time(
     monkeypatch: pytest.MonkeyPatch,
     made: Exporter,
     metrics: DaemonMetrics,
     took: float,
     pause: float,
+    *,
+    fails: bool,
 ) -> None:
     clock = iter([100, 100 + took])
-    monkeypatch.setattr(exporter, "disk_use", lambda _: DiskUse(1, 2, 3, 4))
+
+    def disk_use(_: str) -> DiskUse:
+        if fails:
+            raise DockerError("TimeoutError: timed out")
+        return DiskUse(1, 2, 3, 4)
 
     def sleep(seconds: float) -> None:
         assert seconds == pause
         raise _EndError
 
-    fake = SimpleNamespace(monotonic=lambda: next(clock), sleep=sleep)
-    monkeypatch.setattr("webhook.exporter.exporter.time", fake)
+    monkeypatch.setattr(exporter, "disk_use", disk_use)
+    monkeypatch.setattr(exporter, "time", fake_time(sleep, lambda: next(clock)))
+    # Each thread runs at its start, up to the first pause; only that of the disk use matters.
+    monkeypatch.setattr(exporter, "threading", SimpleNamespace(Thread=thread_of_disk))
     with pytest.raises(_EndError):
-        made.follow_disk_use()
+        made.start()
     found = samples(metrics)
+    assert found['dind_exporter_errors_total{source="disk"}'] == fails
     kinds = ("images", "containers", "volumes", "build_cache")
-    assert [found[f'dind_disk_bytes{{kind="{kind}"}}'] for kind in kinds] == [1, 2, 3, 4]
+    sizes = [found.get(f'dind_disk_bytes{{kind="{kind}"}}') for kind in kinds]
+    assert sizes == ([None] * 4 if fails else [1, 2, 3, 4])
+
+
+def thread_of_disk(
+    target: Callable[..., None], args: tuple[Any, ...], *, daemon: bool
+) -> SimpleNamespace:
+    """A thread that runs when it is started, if it reads the disk use."""
+    assert daemon
+    return SimpleNamespace(start=lambda: target(*args) if args[0] == "disk" else None)
+
+
+def fake_time(
+    sleep: Callable[[float], None], monotonic: Callable[[], float] = time.monotonic
+) -> SimpleNamespace:
+    return SimpleNamespace(sleep=sleep, time_ns=time.time_ns, monotonic=monotonic)
 
 
 @pytest.mark.parametrize("error", [DockerError("gone"), HistoryError("gone")])
@@ -159,9 +185,9 @@ def test_failures_are_counted_and_logged_once(
     def follow() -> None:
         raise error
 
-    monkeypatch.setattr("webhook.exporter.exporter.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(exporter, "time", fake_time(sleep))
     with pytest.raises(_EndError):
-        made._repeat("builds", follow)
+        made._repeat("builds", follow, 5, 0)
     assert samples(metrics)['dind_exporter_errors_total{source="builds"}'] == 3
     assert capsys.readouterr().err.count("request to the daemon failed") == 1
 
@@ -222,16 +248,12 @@ def test_no_answer_of_the_daemon_ends_a_thread(
     def stop(_: float) -> None:
         raise _EndError
 
-    monkeypatch.setattr(
-        exporter,
-        "time",
-        SimpleNamespace(sleep=stop, time_ns=time.time_ns, monotonic=time.monotonic),
-    )
+    monkeypatch.setattr(exporter, "time", fake_time(stop))
     with api(socket_path) as daemon:
         daemon.answers["/v1.44/system/df"] = body
         made = Exporter(str(socket_path), metrics, configure_logging())
         with pytest.raises(_EndError):
-            made._repeat("disk", made.follow_disk_use)
+            made._repeat("disk", made.read_disk_use, 60, 10)
 
     assert samples(metrics)['dind_exporter_errors_total{source="disk"}'] == 1
 
@@ -251,9 +273,9 @@ def test_impossible_builds_are_errors_too(
         cached_steps=-5,
     )
     monkeypatch.setattr(exporter, "finished_builds", lambda _: iter([impossible]))
-    monkeypatch.setattr(exporter, "time", SimpleNamespace(sleep=stop))
+    monkeypatch.setattr(exporter, "time", fake_time(stop))
     with pytest.raises(_EndError):
-        made._repeat("builds", made.follow_builds)
+        made._repeat("builds", made.follow_builds, 5, 0)
 
     assert samples(metrics)['dind_exporter_errors_total{source="builds"}'] == 1
 
