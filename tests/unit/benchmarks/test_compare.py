@@ -81,7 +81,9 @@ def test_cpu_time_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
         check(ECHO, "447", review("447"), answer(server, tmp_path, "447"))
 
         assert 0 < before < server.cpu_seconds() < 30
-        assert 5e6 < server.resident_bytes() <= server.peak_bytes() < 200e6
+        # The kernel's counters are not exact: the peak may be less than what was read before.
+        assert 5e6 < server.resident_bytes() < 200e6
+        assert 5e6 < server.peak_bytes() < 200e6
 
 
 def test_other_statuses_than_200_and_201_are_no_measurement(tmp_path: Path) -> None:
