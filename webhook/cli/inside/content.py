@@ -1,4 +1,4 @@
-"""What a daemon has, as `docker` in its container, its log and its cgroups show it."""
+"""The content of a daemon, as shown by `docker` in its container, its log and its cgroups."""
 
 from typing import Any, TypeVar
 
@@ -88,10 +88,10 @@ T = TypeVar("T", bound=Struct)
 
 
 def parse(output: bytes, kind: type[T]) -> list[T]:
-    """Parse what `docker` prints: one object of JSON a line; an array from some versions.
+    """Parse what `docker` prints: one JSON object per line, or an array from some versions.
 
     Raises:
-        msgspec.MsgspecError: it is something else.
+        msgspec.MsgspecError: the text has another form.
         RecursionError: it is nested too deep.
     """
     lines = [line for line in output.splitlines() if line.strip()]
@@ -101,7 +101,7 @@ def parse(output: bytes, kind: type[T]) -> list[T]:
 
 
 def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) -> list[Consumer]:
-    """Name the cgroups of a sidecar, and list them: the sidecar first, the others by their CPU."""
+    """List the cgroups of a sidecar with names: the sidecar first, the others by their CPU."""
     consumers = []
     names = {container.id: container for container in running}
     for identifier, cgroup in found.containers.items():
@@ -114,7 +114,7 @@ def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) ->
         step = Consumer("build-step", cgroup.cpu, cgroup.memory, short, command=cgroup.command)
         consumers.append(step)
     consumers.sort(key=lambda consumer: (-(consumer.cpu or 0), consumer.name, consumer.id))
-    # Without a cgroup in the pod: dind-start.sh could not keep them there, and has logged it.
+    # These have no cgroup in the pod: dind-start.sh could not keep them there, and logged it.
     for container in names.values():
         words = {"name": container.name, "image": container.image, "command": container.command}
         consumers.append(Consumer("container", None, None, container.id, **words))
@@ -122,7 +122,7 @@ def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) ->
 
 
 def warm_store(directory: str, log: str) -> Store:
-    """Find the store in the beginning of the sidecar's log, which dind-store.sh has written."""
+    """Find the line about the store, with which dind-store.sh begins the log of the sidecar."""
     for line in log.splitlines():
         if line.startswith(_NO_STORE):
             reason = line.removeprefix(_NO_STORE).partition(": ")[2]
@@ -136,5 +136,5 @@ def warm_store(directory: str, log: str) -> Store:
 
 
 def as_data(items: list[T]) -> list[dict[str, Any]]:
-    """Make data for JSON, with the names of the fields."""
+    """Convert structs to data for JSON, by the names of their fields."""
     return [msgspec.structs.asdict(item) for item in items]
