@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that repeat what the code says, from the code.
+"""Generates the pages of docs/ that describe tables and models of the code.
 
 tools/docs.py           writes them
 tools/docs.py --check   fails when one is not what it would write

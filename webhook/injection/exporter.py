@@ -18,7 +18,7 @@ _USER = 65532  # as in the image
 def container(
     metrics: Metrics, directory: str, socket_volume: str, token_volume: str
 ) -> dict[str, Any]:
-    """The exporter, which reads the daemon's API and needs no privileges.
+    """Make the exporter, which reads the daemon's API and needs no privileges.
 
     Args:
         metrics: image, port and resources.
@@ -56,14 +56,14 @@ def container(
 
 
 def is_exporter(container: Container) -> bool:
-    """Tell whether an injection has added a container as its exporter."""
+    """Tell whether a container is the exporter that an injection added."""
     return container.name == NAME and container.command == COMMAND
 
 
 def add_exporter(
     pod: Pod, wanted: dict[str, Any], existing: ExistingInjection | None
 ) -> list[Operation]:
-    """Add the exporter behind the daemon, which has its place in the pod by then.
+    """Add the exporter after the daemon, which must already be in the list.
 
     Args:
         pod: the pod as it was.
@@ -74,7 +74,7 @@ def add_exporter(
         if is_exporter(present):
             if present.restart_policy == "Always":
                 return []
-            # Without it, the pod would wait for the end of the exporter.
+            # Without it, the exporter would keep the pod running.
             return [add(f"/spec/initContainers/{index}/restartPolicy", "Always")]
     daemon = 0
     if existing is not None:
