@@ -12,7 +12,7 @@ Exit codes:
   2   a pod is denied; check: something is broken
   64  the command line is wrong
   65  the input is wrong: a manifest or the configuration file
-  66  the cluster has no such pod, or the pod no Docker daemon of its own
+  66  the cluster has no such pod, or the pod has no Docker daemon of its own
   69  the cluster cannot be reached, or the Docker daemon of a pod does not answer
   74  the output cannot be written
   77  the cluster does not let you read what is needed
@@ -32,7 +32,7 @@ COMMANDS = {
     "top": Command("webhook.cli.inside.command", "Show what uses CPU and memory in a pod."),
     "logs": Command("webhook.cli.inside.command", "Print the log of a pod's daemon."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
-    "version": Command("webhook.cli.version", "Print the versions of command and webhook."),
+    "version": Command("webhook.cli.version", "Print the versions of the command and webhook."),
     "completion": Command("webhook.cli.completion", "Print a shell's completion script."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
     "explain-page": Command(
