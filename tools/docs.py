@@ -210,11 +210,11 @@ def json_output() -> Iterator[str]:
     yield NOTE
     yield (
         "`dind-webhook explain`, `check`, `config check` and `version` print JSON with `-o json`. "
-        "The exit code is that of the text output. Errors that prevent a report, such as a "
+        "The exit code is that of the text output. Errors that leave nothing to report, such as a "
         "manifest that is not YAML or a cluster that cannot be reached, are text on standard "
         "error. Later versions may add fields. [json-output.schema.json](json-output.schema.json) "
-        "is the JSON Schema (draft 2020-12) of the four outputs. The commands that look inside a "
-        "pod print JSON too: [diagnostics](diagnostics.md#ps-images-df-top-and-logs)."
+        "is the JSON Schema (draft 2020-12) of the four. The commands that look inside a pod print "
+        "JSON too: [diagnostics](diagnostics.md#ps-images-df-top-and-logs)."
     )
     _, definitions = _output_schemas()
     for definition in definitions.values():

@@ -12,7 +12,7 @@ Exit codes:
   2   a pod is denied; check: something is broken
   64  the command line is wrong
   65  the input is wrong: a manifest or the configuration file
-  66  the cluster has no such pod, or the pod has no Docker daemon of its own
+  66  the cluster has no such pod, or the pod no Docker daemon of its own
   69  the cluster cannot be reached, or the Docker daemon of a pod does not answer
   74  the output cannot be written
   77  the cluster does not let you read what is needed

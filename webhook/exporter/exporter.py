@@ -13,8 +13,8 @@ from webhook.logs import Logger
 
 _RETRY_SECONDS = 5.0
 _DISK_SECONDS = 60.0
-_DISK_SHARE = 10  # reading the disk use takes at most a tenth of the time
-_MOST_BUILDS = 10_000  # to remember; the history has 50 unless configured otherwise
+_DISK_SHARE = 10  # of the time, reading the disk use takes at most one part in so many
+_MOST_BUILDS = 10_000  # that are remembered; the history has 50 unless it is configured
 
 
 class Exporter:
@@ -64,7 +64,7 @@ class Exporter:
         self._metrics.other_steps.inc(max(build.steps - build.cached_steps, 0))
 
     def follow_disk_use(self) -> None:
-        """Read the disk use repeatedly until that fails."""
+        """Read the disk use again and again until that fails."""
         while True:
             began = time.monotonic()
             use = disk_use(self._path)

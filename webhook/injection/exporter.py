@@ -63,7 +63,7 @@ def is_exporter(container: Container) -> bool:
 def add_exporter(
     pod: Pod, wanted: dict[str, Any], existing: ExistingInjection | None
 ) -> list[Operation]:
-    """Add the exporter after the daemon, which must already be in the list.
+    """Add the exporter behind the daemon, which has its place in the pod by then.
 
     Args:
         pod: the pod as it was.
@@ -74,7 +74,7 @@ def add_exporter(
         if is_exporter(present):
             if present.restart_policy == "Always":
                 return []
-            # Without it, the exporter would keep the pod running.
+            # Without it, the pod would wait for the end of the exporter.
             return [add(f"/spec/initContainers/{index}/restartPolicy", "Always")]
     daemon = 0
     if existing is not None:

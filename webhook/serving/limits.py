@@ -3,7 +3,7 @@
 A request has one deadline from its first byte to its last, and all of it except the body is
 bounded. Bodies that have not arrived completely are bounded over all connections: over the bound,
 the oldest one gets status 503, so that slow senders cannot keep out a client that sends its request
-at once. An API server retries after such a response.
+at once. An API server retries such an answer.
 """
 
 import asyncio

@@ -101,7 +101,7 @@ def parse(output: bytes, kind: type[T]) -> list[T]:
 
 
 def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) -> list[Consumer]:
-    """List the cgroups of a sidecar with names: the sidecar first, the others by their CPU."""
+    """Name the cgroups of a sidecar, and list them: the sidecar first, the others by their CPU."""
     consumers = []
     names = {container.id: container for container in running}
     for identifier, cgroup in found.containers.items():
@@ -122,7 +122,7 @@ def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) ->
 
 
 def warm_store(directory: str, log: str) -> Store:
-    """Find the line about the store, with which dind-store.sh begins the log of the sidecar."""
+    """Find the store in the beginning of the sidecar's log, which dind-store.sh has written."""
     for line in log.splitlines():
         if line.startswith(_NO_STORE):
             reason = line.removeprefix(_NO_STORE).partition(": ")[2]
@@ -136,5 +136,5 @@ def warm_store(directory: str, log: str) -> Store:
 
 
 def as_data(items: list[T]) -> list[dict[str, Any]]:
-    """Convert structs to data for JSON, by the names of their fields."""
+    """Make data for JSON, with the names of the fields."""
     return [msgspec.structs.asdict(item) for item in items]

@@ -15,8 +15,8 @@ from rich.text import Text
 from webhook.cli.inside.daemon import Daemon, describe
 from webhook.cli.live import container_statuses
 
-_INTERRUPTED = 130  # the exit code of a command that was ended by SIGINT
-# The daemon ends before the API server shows that the pod has ended.
+_INTERRUPTED = 130  # the exit code of a command that SIGINT has ended
+# The daemon ends before the API server says so of the pod.
 _SECONDS_OF_ENDING = 10
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def watch(
     """Show a snapshot every `interval` seconds until the pod ends, then say how it ended.
 
     Raises:
-        Exit: the user interrupted it.
+        Exit: the user has interrupted it.
         ClickException: a snapshot could not be taken, although the pod has not ended.
     """
     try:
