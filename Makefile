@@ -31,7 +31,7 @@ demo: install ## inject a CI pod: the pod before and after, the decision, the pa
 unit: install ## run the quick test levels, which need no Go tool
 	$(PYTEST) $(QUICK)
 
-test: plan lint ## run lint and all test levels but those of test-node
+test: plan lint ## run lint and all test levels except those of test-node
 	$(PYTEST) -m "not node and not vm and not soak"
 
 .PHONY: plan
@@ -87,17 +87,17 @@ cluster: install ## start a one-node cluster with the webhook and print how to u
 cluster-down: install ## stop that cluster and remove it
 	@PYTHONPATH=tests $(BIN)/python -m node down
 
-audit: install ## look for known vulnerabilities of the pinned packages (exit status 75: no data)
+audit: install ## check the pinned packages for known vulnerabilities (exit status 75: no data)
 	$(BIN)/python -m tools.audit
 
 sbom: install ## write the bill of materials of the image to dist/sbom.cdx.json
 	$(BIN)/python -m tools.sbom
 
-release-dry-run: install ## build what a release consists of, and check the version
+release-dry-run: install ## build the files of a release, and check the version
 	@$(BIN)/python -m tools.release
 
 lock: ## write the hashed requirements from pyproject.toml (needs uv)
 	tools/lock
 
 clean: ## remove everything that these targets made in the checkout
-	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

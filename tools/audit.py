@@ -1,4 +1,4 @@
-"""Looks for known vulnerabilities of the pinned packages.
+"""Checks the pinned packages for known vulnerabilities.
 
     python -m tools.audit [FLAG of pip-audit]...
 

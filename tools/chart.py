@@ -1,12 +1,12 @@
-"""Writes those files of the chart that repeat what stands elsewhere.
+"""Generates the files of the chart that repeat information from elsewhere.
 
 tools/chart.py           writes them
 tools/chart.py --check   fails when one is not what it would write
 
-The values' meaning and rules stand in values.yaml, as comments above each key: text, and lines
-`# @schema {...}` with a piece of JSON Schema. Out of them come values.schema.json and the table in
-README.md. The schema of the configuration file, the scripts, the webhooks' selectors and
-expressions, and the version come from `webhook`.
+values.yaml describes each value in a comment above its key: text, and lines `# @schema {...}` with
+JSON Schema. values.schema.json and the table in README.md are generated from these comments. The
+schema of the configuration file, the scripts, the webhooks' selectors and expressions, and the
+version come from `webhook`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that repeat what the code says, from the code.
+"""Generates the pages of docs/ that describe tables and models of the code.
 
 tools/docs.py           writes them
 tools/docs.py --check   fails when one is not what it would write
@@ -76,7 +76,7 @@ def annotations() -> Iterator[str]:
     rows = [(f"`{row.key}`", row.help, f"`{row.example}`", row.default) for row in TABLE]
     yield table(("annotation", "what it does", "example", "without it"), rows)
     yield (
-        f"`{STATUS}` is written by the webhook: the decision as JSON, with version, mode, profile, "
+        f"The webhook writes `{STATUS}`: the decision as JSON, with version, mode, profile, "
         "image, the containers that got the socket, and the directory of the node with shared "
         "image stores."
     )
@@ -111,9 +111,9 @@ def configuration() -> Iterator[str]:
     yield "# The configuration file"
     yield NOTE
     yield (
-        "`dind-webhook serve --config FILE` reads it, in the chart from a ConfigMap. It is one "
-        "YAML document of at most 256 KiB, without anchors, aliases and tags. Unknown and "
-        "duplicate keys are errors. `{}` keeps every default."
+        "`dind-webhook serve --config FILE` reads the configuration file; the chart writes it to a "
+        "ConfigMap. It is one YAML document of at most 256 KiB, without anchors, aliases and tags. "
+        "Unknown and duplicate keys are errors. Every key has a default, so `{}` is valid."
     )
     yield (
         "`dind-webhook config check FILE` reports every problem of a file, `dind-webhook config "
@@ -121,8 +121,8 @@ def configuration() -> Iterator[str]:
         "prints its JSON Schema."
     )
     yield (
-        "The service re-reads the file when its content changes. A bad file is logged, counted and "
-        "ignored: the last good one stays in use."
+        "The service reads the file again when it changes. An invalid file is logged, counted and "
+        "ignored: the last valid one stays in use."
     )
     head = ("key", "meaning", "accepted", "default")
     yield "## Top level"

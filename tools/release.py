@@ -1,10 +1,10 @@
-"""Builds what a release consists of, twice where that shows that the build is reproducible.
+"""Builds the files of a release: wheel, sdist, chart, bill of materials and checksums.
 
     python -m tools.release [--tag vX.Y.Z] [--registry REGISTRY] [--output DIRECTORY]
 
-First, all places that name the version must agree (`versions.py`). Then it writes wheel, sdist,
-chart, bill of materials and checksums, and lists them. Nothing is published: the workflow
-`.github/workflows/release.yml` does that.
+First, all places that name the version must agree (`versions.py`). Wheel, sdist and chart are built
+twice, to show that the builds are reproducible. Where Docker runs, the image is built as well.
+Nothing is published: the workflow `.github/workflows/release.yml` does that.
 
 Exit status: 0 everything was built, 1 an error, 2 wrong arguments.
 """
@@ -45,7 +45,7 @@ Not built here:
     tests/node builds the same Dockerfile in an injected pod, without Docker on
     the host.
   image of several architectures, signatures, provenance, published files:
-    .github/workflows/release.yml makes them.
+    .github/workflows/release.yml creates them.
 """
 
 
@@ -87,15 +87,15 @@ def _make_empty(directory: Path) -> None:
     files = list(directory.iterdir())
     if files and directory / CHECKSUMS not in files:
         raise ReleaseFailed(
-            f"--output={directory}: has files and no {CHECKSUMS}; "
-            "a new directory, an empty one or that of an earlier release is accepted"
+            f"--output={directory}: contains files but no {CHECKSUMS} "
+            "(accepted: a new or empty directory, or that of an earlier release)"
         )
     for file in files:
         file.unlink()
 
 
 def _source_date() -> int:
-    """The time that packages give their files: SOURCE_DATE_EPOCH, or that of the last commit."""
+    """The timestamp of all files in packages: SOURCE_DATE_EPOCH, or that of the last commit."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if given is None:
         try:
@@ -110,7 +110,7 @@ def _source_date() -> int:
 
 
 def _registry(text: str) -> str:
-    """The argument --registry, checked."""
+    """Check and return the argument --registry."""
     if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*", text):
         raise argparse.ArgumentTypeError(
             f'"{text}" is not a registry in lower case, such as ghcr.io/owner'
@@ -119,7 +119,7 @@ def _registry(text: str) -> str:
 
 
 def _copy(target: Path, seconds: int, registry: str) -> Path:
-    """A copy of the source whose files have the same time in every checkout: Helm packages it."""
+    """Copy the source, with the same timestamps in every checkout, because Helm packages them."""
     ignore = shutil.ignore_patterns("__pycache__")
     for name in (*PACKAGED, "charts"):
         source = ROOT / name
@@ -148,7 +148,7 @@ def _set_registry(values: Path, registry: str) -> None:
 
 
 def _built(source: Path, seconds: int) -> dict[str, bytes]:
-    """Wheel, sdist and chart of a copy of the source, by name."""
+    """Build wheel, sdist and chart from a copy of the source; return their bytes by file name."""
     made = source / "made"
     _run(
         [sys.executable, "-m", "hatchling", "build", f"--directory={made}"],
@@ -185,7 +185,7 @@ def _digest(file: Path) -> str:
 
 
 def no_builder() -> str | None:
-    """Returns why no image can be built here; None: a Docker daemon answers."""
+    """Return why no image can be built here; None if a Docker daemon answers."""
     if not shutil.which("docker"):
         return "docker is not installed."
     try:
@@ -201,7 +201,7 @@ def no_builder() -> str | None:
 
 
 def build_image(version: str) -> str:
-    """Returns the name of the image, built from the Dockerfile for the machine's architecture.
+    """Build the image from the Dockerfile, for the machine's architecture; return its name.
 
     Raises:
         ReleaseFailed: the build failed; with the output of Docker.
@@ -225,9 +225,9 @@ def _size(count: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Builds and lists; returns the exit status."""
+    """Build the files and list them; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.release", description="Builds what a release consists of."
+        prog="python -m tools.release", description="Builds the files of a release."
     )
     parser.add_argument("--tag", help="tag of the release (default: none, a dry run)")
     parser.add_argument(

@@ -2,8 +2,8 @@
 
     python -m tools.sbom [FILE]
 
-writes dist/sbom.cdx.json by default. The same pins give the same bytes. The base image, which the
-Dockerfile's BASE names, is not part of it: use an image scanner.
+writes dist/sbom.cdx.json by default. The same pins give the same bytes. The file does not cover the
+base image (BASE in the Dockerfile): use an image scanner.
 """
 
 import json

@@ -48,7 +48,7 @@ class Mention(Struct, frozen=True):
 
 
 def check(root: Path, tag: str | None = None) -> str:
-    """Returns the version of the checkout.
+    """Check that all places agree, and return the version of the checkout.
 
     Args:
         root: the checkout.
@@ -81,8 +81,8 @@ def _stated(root: Path) -> str:
         raise VersionError(f'{SOURCE}: a line __version__ = "X.Y.Z" is required')
     if not _VERSION.fullmatch(found[1]):
         raise VersionError(
-            f'{SOURCE}: version "{found[1]}" is not accepted; Python, Helm and tags have only '
-            "X.Y.Z in common, such as 0.1.0"
+            f'{SOURCE}: version "{found[1]}" is not accepted (accepted: X.Y.Z, such as 0.1.0, '
+            "which Python, Helm and tags all allow)"
         )
     return found[1]
 
@@ -110,7 +110,7 @@ def _mentions(root: Path, tag: str | None) -> Iterator[Mention]:
 
 
 def _newest_section(root: Path) -> str:
-    """The heading of the first section of the CHANGELOG; empty: it has none."""
+    """Return the heading of the first section of the CHANGELOG; empty if it has none."""
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(r"^## .*$", text, re.MULTILINE)
     return found[0] if found else ""

@@ -1,4 +1,4 @@
-"""A port for health checks and metrics of processes that run without an event loop."""
+"""Serves health checks and metrics of processes that run without an event loop."""
 
 import socket
 import threading
@@ -15,12 +15,12 @@ class AdminServer(ThreadingHTTPServer):
     """Answers at /healthz and /metrics, in threads.
 
     Args:
-        port: where to listen; 0: any free port, which the attribute `port` then is.
+        port: port to listen on; 0: any free port. The attribute `port` is the one in use.
         registry: the metrics.
         is_healthy: tells whether the process still works.
 
     Raises:
-        OSError: it cannot listen.
+        OSError: it cannot listen on the port.
     """
 
     def __init__(

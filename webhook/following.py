@@ -1,8 +1,8 @@
 """Values that are read from mounted files, and replaced when the files change.
 
-Polling and comparing content needs no notification to arrive, and no knowledge of how a file
-system replaces what it shows (symbolic links, bind mounts). A file that is not valid is logged and
-counted once and changes nothing: the last valid one stays in force.
+Polling works without notifications, and however the files are replaced (symbolic links, bind
+mounts). An invalid file is logged and counted once and changes nothing: the last valid one stays
+in use.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,12 +22,12 @@ class Followed(Generic[Content, Value]):
     """One value that is read from files, and replaced when they change.
 
     Args:
-        name: what it is, in the log.
+        name: its name in the log.
         read: returns the content of its files.
-        parse: content to value.
-        apply: replaces the value in force.
-        errors: what `read` and `parse` raise for files that are not valid.
-        content: the content in force.
+        parse: converts the content to the value.
+        apply: replaces the value in use.
+        errors: what `read` and `parse` raise for invalid files.
+        content: the content in use.
         results: counters by `success` and `failure`.
     """
 
@@ -47,11 +47,11 @@ class Followed(Generic[Content, Value]):
         self._parse = parse
         self._apply = apply
         self._errors = errors
-        self._last: Content | str = content  # the last content, or why it could not be read
+        self._last: Content | str = content  # of the last poll, or why it failed
         self._results = results
 
     def poll(self, log: Logger) -> None:
-        """Read once, and apply what has changed."""
+        """Read the files, and apply the value if they have changed."""
         try:
             content = self._read()
         except self._errors as error:

@@ -118,8 +118,8 @@ def test_a_pod_that_waits_is_named(
         ("ps", [], "get on pods, and get and create on pods/exec"),
         ("top", [], "get on pods, and get and create on pods/exec"),
         ("logs", [], "get on pods and pods/log"),
-        ("ps", [GET_PODS, LOG], "the right get and create on pods/exec is missing"),
-        ("logs", [GET_PODS, EXEC], "the right get on pods/log is missing"),
+        ("ps", [GET_PODS, LOG], "the permission get and create on pods/exec is missing"),
+        ("logs", [GET_PODS, EXEC], "the permission get on pods/log is missing"),
     ],
 )
 def test_a_missing_right_is_named(

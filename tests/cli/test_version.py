@@ -3,6 +3,7 @@ import socket
 from pathlib import Path
 
 import msgspec
+import pytest
 from cli.running import run
 
 from webhook import __version__
@@ -35,6 +36,19 @@ def test_an_unreachable_cluster_is_a_note(tmp_path: Path) -> None:
     client, webhook, note = result.stdout.splitlines()
     assert (client, webhook) == (f"Client: {__version__}", "Webhook: unknown")
     assert note.startswith(f"Note: http://127.0.0.1:{port} cannot be reached: ")
+
+
+def test_the_note_about_a_missing_kubeconfig_names_the_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+    monkeypatch.setattr(location, str(tmp_path / "kubeconfig"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    note = run("version").stdout.splitlines()[-1]
+
+    assert note.startswith("Note: no access to a cluster: ")
+    assert note.endswith("No configuration found; name a kubeconfig file with --kubeconfig")
 
 
 def test_json_has_the_note_too(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ COMMANDS = {
     "top": Command("webhook.cli.inside.command", "Show what uses CPU and memory in a pod."),
     "logs": Command("webhook.cli.inside.command", "Print the log of a pod's daemon."),
     "config": Command("webhook.cli.config", "Check and show the configuration file."),
-    "version": Command("webhook.cli.version", "Print the versions of command and webhook."),
+    "version": Command("webhook.cli.version", "Print the versions of the command and webhook."),
     "completion": Command("webhook.cli.completion", "Print a shell's completion script."),
     "demo": Command("webhook.cli.demo", "Show a pod before and after, without a cluster."),
     "explain-page": Command(

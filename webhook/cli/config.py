@@ -24,7 +24,7 @@ def config() -> None:
 @output_option
 @click.pass_context
 def check(context_of_click: click.Context, file: Path, output: str) -> None:
-    """Check FILE, and report every problem in a line of its own; - reads standard input.
+    """Check FILE and report every problem on its own line. -: standard input.
 
     Exit code: 0 the file is valid, 65 it is not.
     """

@@ -26,7 +26,7 @@ class NoteOutput(Struct, frozen=True):
     kind: Annotated[
         str,
         Meta(
-            description="`why`, `fix`, `hint`, or empty for what `text` alone says. Of an injected "
+            description="`why`, `fix` or `hint`; empty if `text` needs no label. For an injected "
             "pod, also what was found, such as `image`."
         ),
     ]
@@ -37,10 +37,10 @@ class CheckOutput(Struct, frozen=True):
     """`checks` of a pod."""
 
     check: Annotated[str, Meta(description="Name of the check.")]
-    question: Annotated[str, Meta(description="What it asks.")]
+    question: Annotated[str, Meta(description="What the check asks.")]
     result: Annotated[
         Literal["ok", "skipped", "denied", "not evaluated"],
-        Meta(description="The answer; a check that is not evaluated needs what another denied."),
+        Meta(description="The answer; `not evaluated` after a check on which this one depends."),
     ]
     notes: Annotated[Sequence[NoteOutput], Meta(description="Reasons, fixes and hints.")]
 
@@ -51,23 +51,21 @@ class PodOutput(Struct, frozen=True, rename="camel"):
     name: Annotated[str, Meta(description="Kind and name of the object, such as `job/build`.")]
     namespace: Annotated[str, Meta(description="Namespace in which the pod is created.")]
     namespace_label: Annotated[
-        str | None, Meta(description="The namespace's label `dind.io/inject`; null: none.")
+        str | None, Meta(description="Label `dind.io/inject` of the namespace; null: none.")
     ]
     result: Annotated[
         Literal["injected", "skipped", "denied"], Meta(description="What happens to the pod.")
     ]
     reason: Annotated[str, Meta(description="Name of the reason, as in reasons.md.")]
-    profile: Annotated[
-        str | None, Meta(description="Of an injected pod; null if the pod does not show it.")
-    ]
-    mode: Annotated[str | None, Meta(description="Of an injected pod: `sidecar` or `node`.")]
+    profile: Annotated[str | None, Meta(description="Profile of an injected pod; null: unknown.")]
+    mode: Annotated[str | None, Meta(description="Mode of an injected pod: `sidecar` or `node`.")]
     decided_by: Annotated[
         str | None, Meta(description="Name of the check that decided; null: all checks passed.")
     ]
     file: Annotated[
-        str | None, Meta(description="Its file, if there are several; null: the only one, or none.")
+        str | None, Meta(description="File of the object; null if there is only one file, or none.")
     ]
-    warnings: Annotated[Sequence[str], Meta(description="What the webhook warns of.")]
+    warnings: Annotated[Sequence[str], Meta(description="Warnings of the webhook.")]
     checks: Annotated[Sequence[CheckOutput], Meta(description="Every check, in order.")]
 
 
@@ -76,8 +74,8 @@ class OtherOutput(Struct, frozen=True, rename="camel"):
 
     name: Annotated[str, Meta(description="Kind and name of the object.")]
     namespace: Annotated[str, Meta(description="Namespace of the object.")]
-    note: Annotated[str, Meta(description="How it gets its pods; for users.")]
-    file: Annotated[str | None, Meta(description="As of `pods`.")]
+    note: Annotated[str, Meta(description="How its pods are created; for users.")]
+    file: Annotated[str | None, Meta(description="As in `pods`.")]
 
 
 class ExplainOutput(Struct, frozen=True, rename="camel"):
@@ -85,12 +83,12 @@ class ExplainOutput(Struct, frozen=True, rename="camel"):
 
     result: Annotated[
         Literal["injected", "skipped", "denied"],
-        Meta(description="The worst result of a pod, which is also the exit code."),
+        Meta(description="The worst result of any pod; it determines the exit code."),
     ]
     pods: Annotated[Sequence[PodOutput], Meta(description="Every pod, in the order of the input.")]
     not_explained: Annotated[
         Sequence[OtherOutput],
-        Meta(description="Objects whose pods a controller creates later, and are decided then."),
+        Meta(description="Objects whose pods a controller creates later; they are decided then."),
     ]
 
 
@@ -113,7 +111,7 @@ class ClusterOutput(Struct, frozen=True):
 
     status: Annotated[
         Literal["ok", "unknown", "warning", "broken"],
-        Meta(description="The worst status of a finding."),
+        Meta(description="The worst status of any finding."),
     ]
     findings: Annotated[Sequence[FindingOutput], Meta(description="Every finding, in order.")]
 
@@ -157,9 +155,7 @@ class VersionOutput(Struct, frozen=True):
     replicas: Annotated[
         Sequence[ReplicaOutput], Meta(description="Pods of the webhook; empty: none were found.")
     ] = ()
-    note: Annotated[
-        str, Meta(description="Why something is missing, or what is remarkable; for users.")
-    ] = ""
+    note: Annotated[str, Meta(description="Why something is missing or unusual; for users.")] = ""
 
 
 #: What each command prints.

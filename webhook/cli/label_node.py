@@ -25,7 +25,7 @@ _END = (signal.SIGTERM, signal.SIGINT)
 def label_node(node: str, *, remove: bool, kubeconfig: Path | None) -> None:
     """Set the label dind.io/user-namespaces on NODE, and remove it at SIGTERM.
 
-    A check of the node must have succeeded before.
+    The node must have passed the check before.
     """
     # Blocked signals stay pending until sigwait. Process 1 of a container would otherwise miss a
     # SIGTERM that arrives while the label is set.

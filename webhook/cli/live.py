@@ -69,7 +69,8 @@ class LiveCluster:
         try:
             self._access = connect(kubeconfig, context)
         except ClusterError as error:
-            raise Unavailable(f"{error}; --kubeconfig names a file with access") from error
+            hint = "" if kubeconfig else "; name a kubeconfig file with --kubeconfig"
+            raise Unavailable(str(error).removesuffix(".") + hint) from error
         self._access.configuration.client_side_validation = False
         self.rights = rights
         self._server = self._access.configuration.host

@@ -10,9 +10,9 @@ _DELAY = 1.0  # seconds without a word
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows what is done now, on standard error.
+    """Yield a function that shows the current step on standard error.
 
-    It shows nothing in the first second, nor unless standard error is a terminal. The line is
+    It shows nothing in the first second, and only if standard error is a terminal. The line is
     removed at the end.
     """
     if not sys.stderr.isatty():

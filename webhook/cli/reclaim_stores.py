@@ -64,7 +64,7 @@ def _parse_bytes(text: str) -> int:
     type=click.FloatRange(0.01, 60),
     default=10.0,
     show_default=True,
-    help="Seconds between the beginnings of two rounds.",
+    help="Seconds from the start of one round to the next.",
 )
 @click.option(
     "--kubeconfig",
@@ -107,7 +107,7 @@ def reclaim_stores(
 
 
 class _Health:
-    """Whether a round has ended lately."""
+    """Tells whether a round has ended recently."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -122,7 +122,7 @@ class _Health:
 def _run(
     reclaimer: Reclaimer, interval: float, health: _Health, metrics: StoreMetrics, log: Logger
 ) -> None:
-    """Run rounds until SIGTERM; it may interrupt one, which the next process goes on with."""
+    """Run rounds until SIGTERM, which may interrupt one; the next process continues with it."""
     for number in _END:
         signal.signal(number, lambda *_: sys.exit(0))
     pause = threading.Event()
@@ -131,7 +131,7 @@ def _run(
             began = time.monotonic()
             try:
                 reclaimer.run_round()
-            except Exception:  # no round ends the process: the next one may find another state
+            except Exception:  # a failed round does not end the process: the next one may succeed
                 metrics.rounds["failure"].inc()
                 log.exception("round failed")
             health.report()
@@ -142,7 +142,7 @@ def _run(
 
 
 def _require_separate(directories: tuple[str, ...]) -> None:
-    """Reject directories of the system, and a directory in another one: stores would mix."""
+    """Reject directories of the system, and nested directories, whose stores would mix."""
     for path in directories:
         if not path.startswith("/") or posixpath.normpath(path) != path or path == "/":
             raise BadUsage(

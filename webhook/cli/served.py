@@ -28,7 +28,7 @@ def find_versions(kubeconfig: Path | None, context: str | None) -> VersionOutput
         return VersionOutput(__version__, kubernetes, note=error.message)
     note = "" if replicas else "the cluster has no pod of the webhook"
     if len({replica.version for replica in replicas}) > 1:
-        note = "replicas of several versions answer the API server; a rollout may be under way"
+        note = "replicas of several versions answer the API server; a rollout may be in progress"
     return VersionOutput(__version__, kubernetes, replicas, note)
 
 

@@ -20,7 +20,7 @@ Line = Sequence[Cell]
 
 
 def table(header: Sequence[str], lines: Sequence[Line]) -> str:
-    """Write lines as a table. A cell is foreign text, which is shortened, or made by `prose`.
+    """Write lines as a table. A cell is untrusted text, which is shortened, or made by `prose`.
 
     The result may contain colours, which click.echo removes unless it writes to a terminal.
     """

@@ -13,7 +13,7 @@ from webhook.config.wording import printable
 
 @click.command()
 @access_options
-@click.option("--client", "client_only", is_flag=True, help="Do not look at a cluster.")
+@click.option("--client", "client_only", is_flag=True, help="Do not connect to a cluster.")
 @output_option
 def version(
     *, kubeconfig: Path | None, context: str | None, client_only: bool, output: str
@@ -21,9 +21,10 @@ def version(
     """Print the version of this command, and of the webhook that the cluster runs.
 
     The webhook's version is the label app.kubernetes.io/version of each of its pods. It needs the
-    rights of dind-webhook check; without them, or without a cluster, a note says what is missing.
+    permissions of dind-webhook check; without them, or without a cluster, a note says what is
+    missing.
 
-    Exit code: 0, also if the cluster cannot be reached.
+    Exit code: 0, even if the cluster cannot be reached.
     """
     found = VersionOutput(__version__)
     if not client_only:

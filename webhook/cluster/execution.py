@@ -91,7 +91,7 @@ def _execute(
             _preload_content=False,
         )
         try:
-            # Not by the client's own methods, which read as long as something arrives.
+            # The client's own methods read without limit as long as something arrives.
             while not received[_STATUS]:
                 kind, frame = connection.sock.recv_data_frame(control_frame=True)
                 if kind == ABNF.OPCODE_CLOSE:
@@ -119,7 +119,7 @@ def _receive(received: dict[int, bytearray], data: bytes, longest: int) -> None:
 
 
 def _handshake_error(error: ApiException) -> ClusterError:
-    """Read the API server's answer, which the client has put into a text."""
+    """Parse the API server's response, which the client embeds in a message."""
     cause = error.__context__
     if not isinstance(cause, WebSocketBadStatusException):
         return ClusterError(f"{error.reason}")

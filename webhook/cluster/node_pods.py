@@ -14,7 +14,7 @@ _COMPONENT = "dind-webhook-reclaimer"
 _FINISHED = ("Succeeded", "Failed")
 # Names and UIDs are enough.
 _METADATA = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
-# From the API server's cache: every node asks, and etcd would read all pods for each of them.
+# From the API server's cache: every node asks, and otherwise etcd would read all pods each time.
 _FROM_CACHE = "0"
 
 
@@ -66,7 +66,7 @@ class NodePods:
         }
 
     def delete(self, pod: NodePod) -> None:
-        """Delete a pod, and not another one of its name; it may be gone already."""
+        """Delete a pod, but no other pod of its name; it may have been deleted already."""
         body = {"preconditions": {"uid": pod.uid}}
         try:
             send(self._api.delete_namespaced_pod, pod.name, pod.namespace, body=body)

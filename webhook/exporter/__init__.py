@@ -1,1 +1,1 @@
-"""The exporter of metrics in a pod, which counts what `docker_api` and `build_history` read."""
+"""The metrics exporter in a pod, which counts what `docker_api` and `build_history` read."""

@@ -1,7 +1,7 @@
 """The daemon's finished builds, from the history that its BuildKit keeps.
 
-dockerd's own metrics (--metrics-addr) count only builds without BuildKit, and no cache hits. It
-answers gRPC on its socket since Docker 29; earlier, clients had to ask for it at /grpc.
+dockerd's own metrics (--metrics-addr) count only builds without BuildKit, and no cache hits. Since
+Docker 29, dockerd serves gRPC on its socket; before, clients had to use the endpoint /grpc.
 Source: moby/buildkit, api/services/control/control.proto.
 """
 
@@ -15,10 +15,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
 _METHOD = "/moby.buildkit.v1.Control/ListenBuildHistory"
-_ALL = b""  # a BuildHistoryRequest without fields: builds before and after the call
+_ALL = b""  # a BuildHistoryRequest without fields: past and future builds
 _COMPLETE = 1
 _OPTIONS = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
-# The fields that are read, as protobuf describes them: name, number, type. Others are skipped.
+# The fields that are read, as in control.proto: name, number, type. Others are skipped.
 _MESSAGES = {
     "BuildHistoryEvent": (("type", 1, "int32"), ("record", 2, ".dind.BuildHistoryRecord")),
     "BuildHistoryRecord": (
@@ -40,12 +40,12 @@ class Build(Struct, frozen=True):
     """A build that has ended.
 
     Attributes:
-        ref: its identity.
-        succeeded: it has a result; one that was cancelled has none.
+        ref: the ID that BuildKit gave it.
+        succeeded: whether it has a result; a cancelled build has none.
         completed: when it ended, in nanoseconds since 1970.
         seconds: its duration.
-        steps: as BuildKit counts them, those that load the context among them.
-        cached_steps: those of them whose result was in the build cache.
+        steps: as BuildKit counts them, including those that load the context.
+        cached_steps: the steps whose result was in the build cache.
     """
 
     ref: str
@@ -57,7 +57,7 @@ class Build(Struct, frozen=True):
 
 
 def finished_builds(path: str) -> Iterator[Build]:
-    """Yield the builds of the history, then others as they end; one may come several times.
+    """Yield the builds in the history, then others as they end; a build may be yielded repeatedly.
 
     Args:
         path: of the daemon's socket.

@@ -22,17 +22,17 @@ _NANOSECONDS = 10**9
 
 
 class DockerError(Exception):
-    """The daemon does not answer, or not as it should."""
+    """The daemon does not answer, or its response is not as documented."""
 
 
 class DiskUse(Struct, frozen=True):
     """Bytes in the daemon's store.
 
     Attributes:
-        images: layers of all images, each once.
+        images: layers of all images, each counted once.
         containers: writable layers of all containers.
         volumes: local volumes.
-        build_cache: records that are not layers of images, too.
+        build_cache: records that are not also layers of images.
     """
 
     images: int
@@ -83,7 +83,7 @@ class _Connection(HTTPConnection):
 
 
 def disk_use(path: str) -> DiskUse:
-    """Ask for the disk use, which costs the daemon a walk through its volumes.
+    """Request the disk use, for which the daemon walks through its volumes.
 
     Args:
         path: of the daemon's socket.
@@ -107,13 +107,13 @@ def disk_use(path: str) -> DiskUse:
 
 
 def pulls(path: str, since: int) -> Iterator[int]:
-    """Yield the times of pulled images as they come, in nanoseconds since 1970.
+    """Yield the time of each pulled image, in nanoseconds since 1970.
 
-    `docker pull`, `run` and `compose` pull; builds fetch their base images by themselves.
+    `docker pull`, `run` and `compose` cause these events; builds fetch base images without them.
 
     Args:
         path: of the daemon's socket.
-        since: the time after which pulls are wanted, also those before this call.
+        since: yield pulls after this time, including those before this call.
 
     Raises:
         DockerError: the daemon does not answer, or has closed the connection.

@@ -20,7 +20,7 @@ _MOST_BUILDS = 10_000  # that are remembered; the history has 50 unless it is co
 class Exporter:
     """Counts what happens in a daemon from now on.
 
-    An image store that is used again has builds of earlier jobs in its history. They, and pulls
+    The history of a reused image store contains builds of earlier jobs. These builds, and pulls
     before the start, are not counted.
 
     Args:
@@ -32,7 +32,7 @@ class Exporter:
     def __init__(self, path: str, metrics: DaemonMetrics, log: Logger) -> None:
         self._path, self._metrics, self._log = path, metrics, log
         self._began = self._last_pull = time.time_ns()
-        self._counted: dict[str, None] = {}  # builds, in their order
+        self._counted: dict[str, None] = {}  # builds, in the order in which they ended
 
     def start(self) -> None:
         """Begin, in threads that end with the process."""
@@ -86,7 +86,7 @@ class Exporter:
             began = time.monotonic()
             try:
                 follow()
-            except Exception as error:  # noqa: BLE001 - whatever the daemon sends, it goes on
+            except Exception as error:  # noqa: BLE001 - the exporter continues, whatever the daemon sends
                 self._metrics.errors[source].inc()
                 is_expected = isinstance(error, (DockerError, HistoryError))
                 text = str(error) if is_expected else f"{type(error).__name__}: {error}"

@@ -150,7 +150,7 @@ def _choose_store_path(
 ) -> str | None:
     """Choose the directory of the node with the image stores, None for a store of the pod's own.
 
-    An earlier injection keeps its kind of store, also if the configuration has changed.
+    An earlier injection keeps its kind of store, even if the configuration has changed.
     """
     path = settings.store_path
     if existing is None:
@@ -165,7 +165,7 @@ def _choose_store_path(
 
 
 def _path_of_volume(pod: Pod, name: str) -> str | None:
-    """The directory of the node of a volume, None for another kind of volume."""
+    """Return the hostPath of a volume, None for other kinds of volumes."""
     paths = (v.host_path.path for v in pod.volumes if v.host_path and v.name == name)
     return next((path for path in paths if len(path) <= _LONGEST_PATH), None)
 
@@ -179,7 +179,7 @@ def _is_own_store(volume: Volume) -> bool:
 
 
 def _is_directory(path: str | None, volume: Volume) -> bool:
-    """Tell a volume of this directory of the node; the user may have chosen another one."""
+    """Tell whether a volume is this directory of the node; users can write other volumes."""
     return volume.host_path is not None and volume.host_path.path == path
 
 
@@ -212,7 +212,7 @@ def _mirror(
 def _other_socket_mounts(socket: SharedSocket, plans: Sequence[SocketPlan]) -> list[dict[str, Any]]:
     """Mount the socket in the daemon at all paths that containers have in DOCKER_HOST.
 
-    Clients pass this path on: Testcontainers starts its reaper with `--volume` of it.
+    Clients pass this path on: Testcontainers mounts it into its reaper (`--volume`).
     """
     paths = {plan.directory for plan in plans if plan.uses_directory()}
     return [socket.mount(path) for path in sorted(paths) if real(path) != socket.real_directory]

@@ -21,7 +21,7 @@ def container(
     *,
     has_local_apparmor_profile: bool,
 ) -> dict[str, Any]:
-    """The exporter, which reads the daemon's API and needs no privileges.
+    """Make the exporter, which reads the daemon's API and needs no privileges.
 
     Args:
         metrics: image, port and resources.
@@ -62,5 +62,5 @@ def container(
 
 
 def is_exporter(container: Container) -> bool:
-    """Tell whether an injection has added a container as its exporter."""
+    """Tell whether a container is the exporter that an injection added."""
     return container.name == NAME and container.command == COMMAND

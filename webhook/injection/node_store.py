@@ -1,7 +1,7 @@
 """Image stores on the node, which the jobs of one namespace and profile share.
 
-The directory is made of the namespace and the profile's name only, so that no pod can choose that
-of another namespace. dind-store.sh takes one of the stores in it for the pod.
+Its path consists only of the namespace and the name of the profile, so that no pod can choose the
+directory of another namespace. dind-store.sh takes one of the stores in it for the pod.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ DIRECTORY = "/var/lib/dind-store"
 
 
 def volume(name: str, path: str) -> dict[str, Any]:
-    """The volume of the stores: a directory of the node, which the kubelet makes."""
+    """The volume of the stores: a directory of the node, which the kubelet creates."""
     return {"name": name, "hostPath": {"path": path, "type": "DirectoryOrCreate"}}
 
 

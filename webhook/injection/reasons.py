@@ -149,7 +149,7 @@ class Reason(enum.Enum):
     USER_NAMESPACE = (
         "user-namespace",
         Outcome.DENIED,
-        "The profile runs pods in a user namespace, which excludes namespaces of the node.",
+        "The profile runs pods in a user namespace, which cannot share namespaces of the node.",
         "Remove hostUsers: true, hostPID and hostIPC from the pod, or use another profile.",
     )
     RUNTIME_CLASS = (
@@ -174,7 +174,7 @@ class Reason(enum.Enum):
     PORT_TAKEN = (
         "port-taken",
         Outcome.DENIED,
-        "A container of the pod declares the port on which the daemon's metrics are.",
+        "A container of the pod declares the port on which the exporter serves metrics.",
         "Let that container listen on another port, or choose a profile without daemon.metrics.",
     )
 

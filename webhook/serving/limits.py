@@ -1,6 +1,6 @@
-"""uvicorn's HTTP protocol, plus what uvicorn lacks: deadlines, a header limit, bounded bodies.
+"""uvicorn's HTTP protocol with deadlines, a header limit and bounded bodies.
 
-A request has one deadline from its first byte to its last, and its bytes that are no body are
+A request has one deadline from its first byte to its last, and all of it except the body is
 bounded. Bodies that have not arrived completely are bounded over all connections: over the bound,
 the oldest one gets status 503, so that slow senders cannot keep out a client that sends its request
 at once. An API server retries such an answer.

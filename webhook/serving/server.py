@@ -46,7 +46,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """Settings of the server.
 
     Attributes:
-        config: the configuration file; None means all defaults.
+        config: the configuration file; None: the default configuration.
         tls_dir: directory of tls.crt and tls.key.
         client_ca: CA certificates (PEM) used to verify client certificates; None: clients are not
             authenticated.
@@ -56,7 +56,7 @@ class Options(Struct, frozen=True, kw_only=True):
         admin_port: of health and metrics; 0 lets the system choose.
         poll_interval: seconds between readings of the mounted files.
         quiet_period: seconds without a request after which a stopping process exits.
-        stop_deadline: seconds after which it exits all the same.
+        stop_deadline: seconds after which it exits in any case.
     """
 
     config: Path | None = None

@@ -14,13 +14,14 @@ _LONGEST_FIELD = 253
 
 
 class Service:
-    """Answers AdmissionReviews under the configuration in force.
+    """Answers AdmissionReviews with the current configuration.
 
     Attributes:
         config: the configuration; replaced as a whole when its file changes.
         metrics: what is counted.
         log: one line for each decision.
-        draining: the process is about to stop: not ready, every answer closes its connection.
+        draining: the process is about to stop: it is not ready, and each response closes its
+            connection.
         last_request: when the last review came, by time.perf_counter(), in seconds.
     """
 

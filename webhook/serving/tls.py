@@ -111,7 +111,7 @@ def _in_memory(content: bytes, files: ExitStack) -> str:
 
 
 class Certificate:
-    """The TLS context that the listener holds for good, and the current one behind it.
+    """The TLS context of the listener, which does not change, and the current one behind it.
 
     Each handshake asks for the current one (`ssl.SSLContext.sni_callback`), so that a replacement
     is one assignment: no handshake sees half of it, no connection is cut by it.

@@ -1,6 +1,6 @@
 """The image stores that jobs leave on a node, and their reclaimer.
 
-`layout` says what a store is on disk and how it is locked, `rules` decides, `measuring` finds
-sizes, `reclaimer` does one round of all of it. `tree` is the only module that looks into a
-directory: jobs may have written anything there.
+`layout` defines what a store is on disk and how it is locked, `rules` decides which stores to
+remove, `measuring` determines sizes, and `reclaimer` runs one round. Only `tree` reads directories
+that jobs can write to, because they may contain anything.
 """

@@ -1,7 +1,7 @@
 """What a store is on disk, and how it is locked: `<directory>/<namespace>/<profile>/<number>/`.
 
-Anything else is left alone. The start script of the sidecar (dind-store.sh)
-makes the stores and takes them; it says what their files mean.
+Anything else is not touched. The start script of the sidecar (dind-store.sh) creates and takes the
+stores; its comments explain their files.
 """
 
 import errno
@@ -18,7 +18,7 @@ from msgspec import Struct
 from webhook.stores import tree
 
 LOCK, POD, VERSION, JOBS, NAMESPACE = "lock", "pod", "version", "jobs", "namespace"
-#: Entries of a profile's directory that are looked at in one round.
+#: The most entries of a profile's directory that one round reads.
 MOST_STORES = 1000
 _MOST_DIRECTORIES = 10_000
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -39,7 +39,7 @@ class Place(Struct, frozen=True):
 
 
 class Directory(Struct, frozen=True):
-    """A directory above stores, and when it last changed."""
+    """A directory that contains stores, and when it last changed."""
 
     place: Place
     is_empty: bool
@@ -54,13 +54,13 @@ class Store(Struct, frozen=True):
         name: a number; a number and a word if the store was set aside.
         inode: of its directory.
         used: when a job last took it; None if it has no lock file.
-        made: when it was made, or last taken: the sidecar writes `version` again.
+        made: when it was created or last taken: the sidecar writes `version` each time.
         pod: UID of the pod that has it; None if there is none, empty if the file has no UID.
         marked: when the pod took it.
         namespace_uid: UID of the namespace whose jobs made it; empty if not known yet.
         jobs: how many jobs have used it.
         is_complete: it has the files without which no job takes it.
-        is_damaged: a file of it is something else than a file.
+        is_damaged: one of its files is not a regular file.
     """
 
     place: Place
@@ -116,7 +116,7 @@ def find_stores(directory: str) -> Found:
 
 
 def _directories(parent: int) -> list[str]:
-    """Names of the directories that can be of a namespace or a profile."""
+    """Return the names of the directories that can belong to a namespace or a profile."""
     entries = tree.entries_of(parent, _MOST_DIRECTORIES)
     names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     return [name for name in names if _LABEL.fullmatch(name)]
@@ -137,7 +137,7 @@ def _find_in_profile(place: Place, descriptor: int, found: Found) -> None:
 
 
 def _is_of_sidecar(name: str, store: int) -> bool:
-    """Tell a store, also an incomplete one, from a numbered directory of another program."""
+    """Tell a store, even an incomplete one, from a numbered directory of another program."""
     if _REMOVED.fullmatch(name) or not tree.entries_of(store, 1):
         return True
     return any(_status(file, store) is not None for file in (LOCK, POD, VERSION, JOBS))
@@ -186,7 +186,7 @@ def opened_store(store: Store) -> Iterator[tuple[int, int]]:
     """Open a store; yields descriptors of its profile's directory and of its own.
 
     Raises:
-        OSError: it is not there any more.
+        OSError: the store does not exist any more.
     """
     place = store.place
     assert place.profile is not None  # noqa: S101 - stores are in directories of profiles
@@ -203,13 +203,14 @@ def opened_store(store: Store) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def locked(store: Store) -> Iterator[tuple[int, int] | None]:
-    """Lock a store that is as it was found, as a job would; yields what `opened_store` does.
+    """Lock a store as a job does, if it has not changed; yields what `opened_store` yields.
 
-    A job that tries to take it meanwhile takes another one, so this must be short. Yields None if
-    the store is in use, or changed. A lock that is not a file cannot be locked, by a job neither.
+    A job that tries to take the store meanwhile takes another one, so hold the lock only briefly.
+    Yields None if the store is in use or has changed. If the lock is not a regular file, neither
+    this function nor a job can lock it.
 
     Raises:
-        OSError: it is not there any more.
+        OSError: the store does not exist any more.
     """
     with opened_store(store) as (parent, own), ExitStack() as stack:
         try:
@@ -239,7 +240,7 @@ def retire(store: Store) -> bool:
 
 
 def release(store: Store) -> bool:
-    """Remove the mark of a pod that has ended; False if the store is in use. Raises OSError."""
+    """Remove the file `pod` when its pod has ended; False if the store is used. Raises OSError."""
     with locked(store) as found:
         if found is None:
             return False
@@ -248,13 +249,13 @@ def release(store: Store) -> bool:
 
 
 def condemn(store: Store) -> None:
-    """Make sure that no later job takes a store that is in use. Raises OSError."""
+    """Ensure that no later job takes a store that is in use. Raises OSError."""
     with opened_store(store) as (_, own), suppress(FileNotFoundError):
         os.unlink(VERSION, dir_fd=own)
 
 
 def record_namespace(store: Store, uid: str) -> None:
-    """Write whose jobs made the store. Raises OSError."""
+    """Write the UID of the namespace whose jobs use the store. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with opened_store(store) as (_, own):
         with suppress(FileNotFoundError):

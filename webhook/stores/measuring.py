@@ -1,4 +1,4 @@
-"""Sizes of stores, measured a little in each round, so that a huge store delays nothing else."""
+"""Measures the sizes of stores, a part in each round, so that a huge store delays nothing else."""
 
 from collections.abc import Callable, Generator, Iterable
 
@@ -14,7 +14,7 @@ _Key = tuple[Place, str, int]
 
 
 class _Measured(Struct, frozen=True):
-    """A size, None if it could not be measured, and what the store was at that time."""
+    """A size, None if it could not be measured, and the state of the store at that time."""
 
     size: Size | None
     at: float
@@ -44,12 +44,12 @@ class Sizes:
         return known.size
 
     def last(self, store: Store) -> int:
-        """Return the bytes that a store held when it was measured last; 0 if it never was."""
+        """Return the bytes that a store held when it was last measured; 0 if it never was."""
         known = self._known.get(_key(store))
         return known.size.bytes if known and known.size else 0
 
     def update(self, stores: Iterable[Store], facts: Facts, is_late: Callable[[], bool]) -> None:
-        """Measure stores whose size is not known, or may have changed, until it is late."""
+        """Measure stores whose size is unknown or may have changed, until `is_late` is true."""
         present = {_key(store): store for store in stores}
         self._known = {key: known for key, known in self._known.items() if key in present}
         running = self._running

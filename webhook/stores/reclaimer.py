@@ -1,7 +1,7 @@
 """One round of the reclaimer: find the stores of the node, decide, measure and remove.
 
-Stores are renamed first and deleted afterwards, in as many rounds as that takes. A store that
-cannot be removed does not stop the others.
+Stores are renamed first and deleted afterwards, in as many rounds as that takes. If a store cannot
+be removed, the others still are.
 """
 
 import os
@@ -30,7 +30,7 @@ class Reclaimer:
 
     Args:
         pods: of the node.
-        directories: for stores; no other ones are touched.
+        directories: that contain stores; no others are touched.
         configuration: the profiles.
         node_limit: bytes that all stores of the node may hold; None: no limit.
         metrics: of the stores.
@@ -60,7 +60,7 @@ class Reclaimer:
         self._failed: dict[str, str] = {}  # in this round
 
     def run_round(self) -> bool:
-        """Do one round; False if the API server did not answer, which is logged."""
+        """Run one round; False if the API server did not answer, which is logged."""
         began = time.monotonic()
         self._configuration.followed.poll(self._log)
         self._failed = {}
@@ -101,7 +101,7 @@ class Reclaimer:
         return everything
 
     def _count_jobs(self, stores: Sequence[Store]) -> None:
-        """Count the jobs that took a store since the last round; the first round has no last."""
+        """Count the jobs that took a store since the last round; the first round counts none."""
         before = self._jobs
         self._jobs = {(store.place, store.name, store.inode): store.jobs for store in stores}
         if before is None:
@@ -115,7 +115,7 @@ class Reclaimer:
             self._metrics.jobs["true"].inc(jobs - earlier - cold)
 
     def _remove(self, stores: Sequence[Store], facts: Facts) -> list[Store]:
-        """Remove stores for all reasons but the limit of the node; return the others."""
+        """Remove stores for all reasons except the limit of the node; return the others."""
         left = []
         for store in stores:
             if facts.is_in_use(store):
@@ -133,7 +133,7 @@ class Reclaimer:
         return left
 
     def _care_for(self, store: Store, facts: Facts) -> None:
-        """Look after a store in use: nothing is removed."""
+        """Check a store in use: keep later jobs from taking it, or delete its pod."""
         if facts.is_of_another_namespace(store):
             self._try(store.path, layout.condemn, store)
         else:
@@ -194,7 +194,7 @@ class Reclaimer:
                 self._try(store.path, _delete_tree, store, is_late)
 
     def _try(self, path: str, action: Callable[..., Result], *arguments: object) -> Result | None:
-        """Do something to a store; a failure is remembered, and None returned."""
+        """Change a store; if that fails, record the failure and return None."""
         try:
             return action(*arguments)
         except FileNotFoundError:

@@ -12,7 +12,7 @@ from webhook.injection.settings import resolve
 from webhook.stores.layout import Directory, Place, Store
 from webhook.stores.tree import Size
 
-#: Seconds after which what a job began is complete, and the API server's cache has the pod.
+#: Seconds after which a job has completed its store, and the API server lists its pod.
 PATIENCE = 60.0
 
 
@@ -28,7 +28,7 @@ class Reason(StrEnum):
 
 
 class Facts(Struct, frozen=True):
-    """What one round knows.
+    """What one round has read.
 
     Attributes:
         now: the node's clock.
@@ -43,19 +43,19 @@ class Facts(Struct, frozen=True):
     namespaces: Mapping[str, Namespace]
 
     def owner(self, store: Store) -> NodePod | None:
-        """Find the pod that has a store; a pod of another namespace cannot."""
+        """Find the pod that has a store; a pod of another namespace cannot have it."""
         pod = self.pods.get(store.pod or "")
         return pod if pod is not None and pod.namespace == store.place.namespace else None
 
     def is_in_use(self, store: Store) -> bool:
-        """Tell whether a pod has it, or one that may be too young to be listed."""
+        """Tell whether a pod has it, perhaps one that is too young to be listed."""
         if not store.is_numbered:
             return False  # the sidecar has set it aside; while it runs, it has the lock
         is_young = store.pod is not None and abs(self.now - store.marked) < PATIENCE
         return is_young or self.owner(store) is not None
 
     def storage(self, place: Place) -> Storage | None:
-        """Find the settings of a directory's stores; None if there should be none."""
+        """Find the settings for the stores of a directory; None if it should contain none."""
         profile = self.config.profiles.get(place.profile or "")
         persistent = profile and profile.storage.persistent
         if not profile or not persistent or persistent.host_path != place.directory:
@@ -63,7 +63,7 @@ class Facts(Struct, frozen=True):
         return profile.storage
 
     def is_of_another_namespace(self, store: Store) -> bool:
-        """Tell whether its namespace is gone, even if there is another one of this name."""
+        """Tell whether its namespace was deleted, even if there is a new one of this name."""
         namespace = self.namespaces.get(store.place.namespace)
         if namespace is None:
             return True
@@ -103,11 +103,11 @@ def reason_to_remove(store: Store, facts: Facts, size: Size | None) -> Reason | 
 def beyond_node_limit(
     free: Sequence[Store], sizes: Mapping[Store, Size], total: int, limit: int
 ) -> list[Store]:
-    """Choose the stores to remove, the longest unused ones first, so that the rest fits.
+    """Choose which stores to remove, longest unused first, so that the rest is within the limit.
 
     Args:
         free: stores that are not in use.
-        sizes: of these; a store without one is not removed.
+        sizes: their sizes; a store without a size is not removed.
         total: bytes of all stores.
         limit: bytes.
     """
@@ -123,7 +123,7 @@ def beyond_node_limit(
 
 
 def limit_of(pod: NodePod, place: Place, config: Config) -> str | None:
-    """Find the most that a pod's store may hold, with the pod's annotation if it may have one.
+    """Find the limit for a pod's store; the pod's annotation counts if the policy allows it.
 
     Returns:
         A quantity; None if the profile does not exist any more.

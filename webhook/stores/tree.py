@@ -1,4 +1,4 @@
-"""Directories that jobs may have written: links are not followed, and every read has a bound.
+"""Directories that jobs can write to: links are not followed, and every read has a bound.
 
 Files are opened relative to a descriptor of their directory, so that a directory that is replaced
 by a link in the meantime leads nowhere. Paths may be longer than the kernel accepts (PATH_MAX).
@@ -24,11 +24,11 @@ _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 class NotAFile(OSError):  # noqa: N818 - it reads as what happened
-    """A name stands for something else than a regular file."""
+    """The entry is not a regular file."""
 
 
 class Size(Struct, frozen=True):
-    """What a directory holds.
+    """The size of a directory with its content.
 
     Attributes:
         bytes: allocated on disk.
@@ -39,13 +39,13 @@ class Size(Struct, frozen=True):
     is_complete: bool
 
     def exceeds(self, limit: int) -> bool:
-        """Tell whether it is larger than a limit; a tree that cannot be counted is."""
+        """Tell whether it is larger than a limit; a tree that cannot be measured counts as such."""
         return self.bytes > limit or not self.is_complete
 
 
 @contextmanager
 def opened_directory(name: str, parent: int | None = None) -> Iterator[int]:
-    """Open a directory, not a link to one. Raises OSError."""
+    """Open a directory, but not a link to one. Raises OSError."""
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     try:
         yield descriptor
@@ -77,7 +77,7 @@ def _require_file(status: os.stat_result) -> None:
 
 
 def read_text(name: str, parent: int, most: int) -> str:
-    """Read the first bytes of a file, as ASCII without space at the ends.
+    """Read the first bytes of a file, as ASCII without whitespace at the ends.
 
     Raises:
         NotAFile: it is something else.
@@ -88,18 +88,18 @@ def read_text(name: str, parent: int, most: int) -> str:
 
 
 def entries_of(directory: int, most: int) -> list[os.DirEntry[str]]:
-    """List a directory, at most that many entries. Raises OSError."""
+    """List at most `most` entries of a directory. Raises OSError."""
     with os.scandir(directory) as entries:
         return [entry for entry, _ in zip(entries, range(most), strict=False)]
 
 
 def measure(directory: int) -> Generator[None, None, Size]:
-    """Measure what a directory holds, without what is mounted in it.
+    """Measure the content of a directory, without other file systems that are mounted in it.
 
-    A file with several links counts in parts, so that all of them together count once.
+    Each link of a file with several links counts as a part of its size.
 
     Yields:
-        After each thousand files.
+        after each thousand files.
 
     Returns:
         The size.
@@ -116,7 +116,7 @@ def measure(directory: int) -> Generator[None, None, Size]:
 
 
 class _Measurement:
-    """A tree that is being measured, the directory at hand last."""
+    """A tree that is being measured; the current directory is the last of the stack."""
 
     def __init__(self, directory: int) -> None:
         self.total = 0
@@ -181,19 +181,19 @@ class _Level:
 
 
 def remove_content(directory: int, is_late: Callable[[], bool]) -> bool:
-    """Remove all that a directory holds, in a bounded number of descriptors and little memory.
+    """Remove the content of a directory, with a bounded number of descriptors and little memory.
 
-    Directories are moved up into the given one, so that the depth of the tree does not matter.
+    Subdirectories are moved up into the given directory, so the depth of the tree does not matter.
 
     Args:
         directory: a descriptor.
-        is_late: tells when to stop; the next call goes on from there.
+        is_late: tells when to stop; the next call continues.
 
     Returns:
-        Whether it is empty.
+        Whether the directory is empty.
 
     Raises:
-        OSError: something cannot be removed; everything else is.
+        OSError: something cannot be removed; everything else was removed.
     """
     device = os.fstat(directory).st_dev
     while True:
@@ -220,7 +220,7 @@ def remove_content(directory: int, is_late: Callable[[], bool]) -> bool:
 def _remove(
     entry: os.DirEntry[str], directory: int, device: int, is_late: Callable[[], bool]
 ) -> None:
-    """Remove an entry; of a directory that is not empty, what is in it moves up or goes."""
+    """Remove a file or a directory, whose subdirectories are moved up."""
     if not entry.is_dir(follow_symlinks=False):
         os.unlink(entry.name, dir_fd=directory)
         return
@@ -238,10 +238,10 @@ def _remove(
 
 
 def _lift(below: int, directory: int, is_late: Callable[[], bool]) -> bool:
-    """Remove the files of a directory, and move its directories; False if it became late.
+    """Remove the files of a directory, and move its subdirectories up; False if it became late.
 
     Raises:
-        OSError: something stays; everything else does not.
+        OSError: something could not be removed or moved; everything else was.
     """
     failure: OSError | None = None
     token = secrets.token_hex(8)  # no job can have made a directory of this name

@@ -264,7 +264,7 @@ def test_a_log_that_is_cut_gets_a_warning(
     assert world.queries[0]["limitBytes"] == ["6"]
     assert (result.exit_code, result.stdout) == (0, "first\n")
     assert result.stderr == (
-        "Warning: the log ends here, after 6 bytes; a smaller --tail prints its end\n"
+        "Warning: the log is cut after 6 bytes; a smaller --tail prints its end\n"
     )
 
 
@@ -414,7 +414,7 @@ def test_a_missing_right_is_named(
     world.rejection, world.rejects = 403, rejects
     result = inside(command)
     assert result.exit_code == 77
-    assert f"pods in namespace ci: the right {right} is missing" in result.stderr
+    assert f"pods in namespace ci: the permission {right} is missing" in result.stderr
     assert "rbac.reader" not in result.stderr
 
 

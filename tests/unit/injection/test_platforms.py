@@ -17,7 +17,7 @@ HOST_NETWORK = (
 )
 USER_NAMESPACE_PROFILE: dict[str, Any] = {"profiles": {"default": {"isolation": "userNamespace"}}}
 USER_NAMESPACE = (
-    "The profile runs pods in a user namespace, which excludes namespaces of the node. "
+    "The profile runs pods in a user namespace, which cannot share namespaces of the node. "
     "Remove hostUsers: true, hostPID and hostIPC from the pod, or use another profile"
 )
 HOST_USERS = (

@@ -95,7 +95,7 @@ def test_versions_that_wheel_and_chart_write_differently_are_errors(
     checkout: Path, version: str
 ) -> None:
     edit(checkout / versions.SOURCE, f'"{__version__}"', f'"{version}"')
-    with pytest.raises(VersionError, match=r"only X\.Y\.Z in common"):
+    with pytest.raises(VersionError, match=r"accepted: X\.Y\.Z, such as 0\.1\.0"):
         check(checkout)
 
 

@@ -1,6 +1,6 @@
-"""Access to what runs in a pod, and to its log, by the user's own rights.
+"""Access to what runs in a pod, and to its log, with the user's own permissions.
 
-The chart's ClusterRole F-reader never grants them.
+The chart's ClusterRole F-reader never grants these permissions.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ class NoAnswer(Unavailable):
 
 
 class PodAccess(LiveCluster):
-    """A cluster, with the inside of its pods; a pod is given by its namespace and name."""
+    """A cluster whose containers can be accessed; a pod is given by its namespace and name."""
 
     def execute(
         self,
@@ -30,7 +30,7 @@ class PodAccess(LiveCluster):
         seconds: float,
         longest: int,
     ) -> Execution:
-        """Run a command in a container of a pod, within bounds.
+        """Run a command in a container of a pod, with limits on its output and time.
 
         Raises:
             NoAnswer: the command did not end in time.
@@ -52,7 +52,7 @@ class PodAccess(LiveCluster):
         tail: int | None = None,
         previous: bool = False,
     ) -> bytes:
-        """Read the log of a container: its last `tail` lines, of which `longest` bytes."""
+        """Read the last `tail` lines of the log of a container, at most `longest` bytes."""
         namespace, name = pod
         request = partial(
             self._core.read_namespaced_pod_log,
@@ -70,15 +70,15 @@ class PodAccess(LiveCluster):
     def _inside(
         self, verb: str, right: str, pod: tuple[str, str], request: Callable[[], Any]
     ) -> Any:  # noqa: ANN401 - what the request returns
-        """Send a request about the inside of a pod; `verb` completes "you may not ..."."""
+        """Send a request about a container; `verb` completes the message "you may not ..."."""
         namespace, name = map(printable, pod)
         try:
             return request()
         except RejectedError as error:
             if error.status == HTTPStatus.FORBIDDEN:
                 raise NotAllowed(
-                    f"you may not {verb} pods in namespace {namespace}: the right {right} is "
-                    f"missing; {self.rights}"
+                    f"you may not {verb} pods in namespace {namespace}: the permission {right} "
+                    f"is missing; {self.rights}"
                 ) from error
             if error.status == HTTPStatus.UNAUTHORIZED:
                 raise self.unknown_user() from error

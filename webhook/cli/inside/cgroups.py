@@ -26,7 +26,7 @@ class Cgroup(Struct, frozen=True):
         cpu: cores, as the average of a second.
         memory: bytes, without the part of the page cache that the kernel frees first; None if
             the cgroup has no memory controller.
-        command: of its first process; only for build steps.
+        command: command line of its first process; only for build steps.
     """
 
     cpu: float
@@ -46,12 +46,12 @@ def parse(output: bytes) -> Cgroups:
     """Parse what cgroups.sh prints.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text has another form.
     """
     cgroups = _parse_paths(output)
     containers, build_steps = {}, {}
     for path, cgroup in cgroups.items():
-        # dind-start.sh makes a cgroup with the path of the sidecar's own, which stays empty.
+        # dind-start.sh creates a cgroup with the path of the sidecar's own, which stays empty.
         if not cgroup.cpu and not cgroup.memory and not cgroup.command:
             continue
         if found := _CONTAINER.fullmatch(path):
@@ -93,7 +93,7 @@ def _parse_paths(output: bytes) -> dict[str, Cgroup]:
         raise ValueError("there are not two samples")
     before, after = seconds
     return {
-        # One that is not in the first sample began later, with zero.
+        # A cgroup that is not in the first sample began later, with zero.
         path: Cgroup(
             round(max(0.0, used - before.get(path, 0)) / (times[1] - times[0]), 3),
             max(0, memory[path] - cache.get(path, 0)) if path in memory else None,

@@ -71,7 +71,7 @@ class Snapshot(Struct, frozen=True):
 
 
 def _command(take: Callable[[Daemon], Snapshot]) -> click.Command:
-    """Make a command that shows a snapshot, once or again and again."""
+    """Make a command that shows a snapshot, once or repeatedly."""
 
     @_pod_options
     @_watch_options
@@ -100,9 +100,9 @@ def _command(take: Callable[[Daemon], Snapshot]) -> click.Command:
 
 @_command
 def ps(found: Daemon) -> Snapshot:
-    """List the containers in the Docker daemon of POD, also those that have ended.
+    """List the containers in the Docker daemon of POD, including those that have ended.
 
-    Needs your own right to exec into the pod.
+    Requires your own permission to exec into the pod.
     """
     containers = found.containers()
     return Snapshot(
@@ -116,7 +116,7 @@ def ps(found: Daemon) -> Snapshot:
 def images(found: Daemon) -> Snapshot:
     """List the images in the Docker daemon of POD.
 
-    Needs your own right to exec into the pod.
+    Requires your own permission to exec into the pod.
     """
     listed = found.images()
     return Snapshot(
@@ -130,7 +130,8 @@ def images(found: Daemon) -> Snapshot:
 def df(found: Daemon) -> Snapshot:
     """Show the image store of POD, and what uses its disk.
 
-    Needs your own right to exec into the pod, and to read its log for the state of a warm store.
+    Requires your own permission to exec into the pod; for the state of a warm store, also to read
+    its log.
     """
     usage = found.usage()
     store = found.store()
@@ -146,8 +147,8 @@ def df(found: Daemon) -> Snapshot:
 def top(found: Daemon) -> Snapshot:
     """Show the CPU and memory that each container and build step in the daemon of POD uses.
 
-    The first line is the sidecar with all that runs in it. The CPU is that of one second.
-    Needs your own right to exec into the pod.
+    The first line is the sidecar with all that runs in it. CPU is the average of one second.
+    Requires your own permission to exec into the pod.
     """
     consumers = found.consumers()
     limits = found.limits()
@@ -181,9 +182,9 @@ def logs(
     output: str,
     **options: Any,  # noqa: ANN401 - as declared above
 ) -> None:
-    """Print the log of the Docker daemon of POD, also after the pod has ended.
+    """Print the log of the Docker daemon of POD, even after the pod has ended.
 
-    Needs your own right to read logs in the namespace.
+    Requires your own permission to read logs in the namespace.
     """
     found = _daemon(context_of_click, _LOG_RIGHTS, **options)
     log = found.log(tail, previous=previous)
@@ -195,7 +196,7 @@ def logs(
             click.echo(printable(line.expandtabs()))
     if len(log) >= daemon.LONGEST_LOG:
         click.echo(
-            f"Warning: the log ends here, after {len(log)} bytes; a smaller --tail prints its end",
+            f"Warning: the log is cut after {len(log)} bytes; a smaller --tail prints its end",
             err=True,
         )
 

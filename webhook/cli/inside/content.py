@@ -1,4 +1,4 @@
-"""What a daemon has, as `docker` in its container, its log and its cgroups show it."""
+"""The content of a daemon, as shown by `docker` in its container, its log and its cgroups."""
 
 from typing import Any, TypeVar
 
@@ -88,10 +88,10 @@ T = TypeVar("T", bound=Struct)
 
 
 def parse(output: bytes, kind: type[T]) -> list[T]:
-    """Parse what `docker` prints: one object of JSON a line; an array from some versions.
+    """Parse what `docker` prints: one JSON object per line, or an array from some versions.
 
     Raises:
-        msgspec.MsgspecError: it is something else.
+        msgspec.MsgspecError: the text has another form.
         RecursionError: it is nested too deep.
     """
     lines = [line for line in output.splitlines() if line.strip()]
@@ -114,7 +114,7 @@ def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) ->
         step = Consumer("build-step", cgroup.cpu, cgroup.memory, short, command=cgroup.command)
         consumers.append(step)
     consumers.sort(key=lambda consumer: (-(consumer.cpu or 0), consumer.name, consumer.id))
-    # Without a cgroup in the pod: dind-start.sh could not keep them there, and has logged it.
+    # These have no cgroup in the pod: dind-start.sh could not keep them there, and logged it.
     for container in names.values():
         words = {"name": container.name, "image": container.image, "command": container.command}
         consumers.append(Consumer("container", None, None, container.id, **words))

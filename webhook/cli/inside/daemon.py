@@ -1,4 +1,4 @@
-"""The daemon of an injected pod: finds it, and asks it by commands in its container."""
+"""Finds the daemon of an injected pod, and queries it with commands in its container."""
 
 import os
 
@@ -95,7 +95,7 @@ class Daemon(Struct, frozen=True):
         return list_consumers(self.injection.container.name, running, found)
 
     def limits(self) -> dict[str, str]:
-        """The limits of the sidecar for CPU and memory, which hold for all that runs in it."""
+        """Return the CPU and memory limits of the sidecar, which apply to all that runs in it."""
         spec = self.pod.spec
         for container in [*(spec.init_containers or ()), *spec.containers]:
             if container.name == self.injection.container.name and container.resources:
@@ -104,7 +104,7 @@ class Daemon(Struct, frozen=True):
         return {}
 
     def log(self, tail: int, *, previous: bool) -> bytes:
-        """Read the last lines of the daemon's log, of which the first LONGEST_LOG bytes."""
+        """Read the last lines of the daemon's log, cut after LONGEST_LOG bytes."""
         name = self.injection.container.name
         found = [status for status in container_statuses(self.pod) if status.name == name]
         restarts = found[0].restart_count if found else 0
@@ -145,7 +145,7 @@ class Daemon(Struct, frozen=True):
         return warm_store(directory, text.decode(errors="replace"))
 
     def _docker(self, kind: type[T], *words: str) -> list[T]:
-        """Run a command of the Docker CLI that prints one object of JSON a line."""
+        """Run a command of the Docker CLI that prints one JSON object per line."""
         address = socket_address(self.injection.directory or _DEFAULT_DIRECTORY)
         output = self._run("docker", f"--host={address}", *words, "--format", "json")
         where = self._where("docker")

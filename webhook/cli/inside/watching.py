@@ -1,4 +1,4 @@
-"""Shows something of a daemon again and again, until its pod ends."""
+"""Shows snapshots of a daemon repeatedly, until its pod ends."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ T = TypeVar("T")
 def watch(
     daemon: Daemon, take: Callable[[Daemon], T], show: Callable[[T], None], *, interval: float
 ) -> str:
-    """Take and show a snapshot every `interval` seconds, until the pod ends; say how it has ended.
+    """Show a snapshot every `interval` seconds until the pod ends, then say how it ended.
 
     Raises:
         Exit: the user has interrupted it.
@@ -52,7 +52,7 @@ def watch(
 
 @contextmanager
 def open_display(*, in_place: bool) -> Iterator[Callable[[str], None]]:
-    """Yield what shows a text: on a terminal in place of the one before, otherwise below it."""
+    """Yield a function that shows a text: on a terminal instead of the last one, else below it."""
     console = Console(highlight=False)
     if not in_place or not sys.stdout.isatty() or console.is_dumb_terminal:
         yield click.echo
@@ -68,7 +68,7 @@ def open_display(*, in_place: bool) -> Iterator[Callable[[str], None]]:
 
 
 def _await_end(daemon: Daemon) -> str | None:
-    """Say how the pod has ended; None if it has not."""
+    """Return how the pod ended; None if it still runs."""
     deadline = time.monotonic() + _SECONDS_OF_ENDING
     while True:
         pod = daemon.access.pod(*daemon.place)

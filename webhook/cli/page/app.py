@@ -1,4 +1,4 @@
-"""The page's application: a form, and its answer as HTML, without scripts."""
+"""The page's application: a form, and its result as HTML, without scripts."""
 
 import base64
 import hashlib
@@ -50,14 +50,14 @@ _INTERNAL: Final = "Internal error. The log of the page shows more."
 
 
 class Settings(Struct, frozen=True):
-    """What the page knows of the webhook."""
+    """What the page knows about the webhook."""
 
     excluded: Sequence[str]
-    config: Callable[[], bytes | None]  # content of the configuration file in force
+    config: Callable[[], bytes | None]  # content of the configuration file in use
 
 
 class _Excerpt(Struct, frozen=True):
-    """Lines of the pasted text around a problem, each with its number; the marked one has it."""
+    """Numbered lines of the pasted text around a problem, with the line of the problem marked."""
 
     lines: Sequence[tuple[int, str]]
     marked: int
@@ -73,10 +73,10 @@ def create_page_app(
     """Make the application.
 
     Args:
-        service: whose log is used, and which knows that the process is about to stop.
-        workers: what answers questions.
+        service: provides the log, and tells when the process is about to stop.
+        workers: answer questions.
         settings: what is assumed about the cluster.
-        lifespan: what runs while the application does.
+        lifespan: runs while the application does.
     """
     app = plain_fastapi("dind-webhook explain page", lifespan)
 
@@ -112,14 +112,14 @@ def create_page_app(
 
 
 async def _body(request: Request) -> bytes:
-    """Read the body, at most `BODY_LIMIT`; FastAPI's own limit answers without a page.
+    """Read at most `BODY_LIMIT` bytes of the body; FastAPI's own limit would not return a page.
 
     Raises:
         FormError: it is too large.
     """
     length = request.headers.get("content-length", "0")
     body = bytearray()
-    if int(length) <= BODY_LIMIT:  # uvicorn accepts digits only
+    if int(length) <= BODY_LIMIT:  # uvicorn accepts only digits
         async for chunk in request.stream():
             body += chunk
             if len(body) > BODY_LIMIT:
@@ -163,7 +163,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        message = "There is no such page. The form below is the only one."
+        message = "This page does not exist. Use the form below."
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             message = f"The method must be GET or POST, not {request.method}."
         response = _page(Form(), error.status_code, error=message)

@@ -22,7 +22,7 @@ from webhook.logs import configure_logging
     "excluded",
     multiple=True,
     metavar="NAME",
-    help="Namespace for whose pods the webhook is never called; repeatable. Always: kube-system, "
+    help="Namespace whose pods are never sent to the webhook; repeatable. Always: kube-system, "
     "kube-public and kube-node-lease.",
 )
 @click.option("--host", help="Address to listen on. Unset: every IPv4 and IPv6 address.")

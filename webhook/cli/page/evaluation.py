@@ -1,4 +1,4 @@
-"""What the page says about a pasted text, as data: a pure function of text and configuration."""
+"""Evaluates a pasted text: a pure function of the text and the configuration."""
 
 import difflib
 import json
@@ -46,10 +46,10 @@ class Question(Struct, frozen=True):
 
     Attributes:
         text: the pasted text.
-        label: of every namespace, dind.io/inject; None: not set.
-        namespace: of objects that name none.
-        excluded: namespaces for whose pods the webhook is never called.
-        config: the content of the configuration file; None: the default configuration.
+        label: value of the label dind.io/inject of every namespace; None: not set.
+        namespace: namespace of objects that name none.
+        excluded: namespaces whose pods are never sent to the webhook.
+        config: content of the configuration file; None: the default configuration.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Question(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """Why there is no explanation; `line` and `column` count from 1 in the text."""
+    """Why there is no explanation; `line` and `column` of the text count from 1."""
 
     message: str
     hint: str = ""
@@ -90,7 +90,7 @@ class Pod(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True):
-    """The pods of one document, and how the document changes: a unified diff, or why none."""
+    """The pods of one document, and its changes: a unified diff, or why there is none."""
 
     pods: Sequence[Pod]
     diff: Sequence[str] = ()
@@ -195,7 +195,7 @@ def _reasons(explanation: Explanation) -> list[tuple[str, str]]:
 def _difference(
     document: Document, patch: Operations, *, is_json: bool
 ) -> tuple[Sequence[str], str]:
-    """Return a unified diff of a document as YAML, and a remark about it."""
+    """Return a unified diff of a document as YAML, and a note about it."""
     original = json.loads(json.dumps(document.data))
     data = patched_data(document, patch)
     before, note = document.head + document.body + document.tail, ""

@@ -1,4 +1,4 @@
-"""The form of the page: what a browser sends, within bounds."""
+"""Parses the form that a browser sends, within limits."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from msgspec import Struct
 
 TEXT_LIMIT: Final = 1024 * 1024  # bytes of UTF-8
-BODY_LIMIT: Final = 3 * TEXT_LIMIT + 1024  # a browser writes most bytes as three, such as %0A
+BODY_LIMIT: Final = 3 * TEXT_LIMIT + 1024  # browsers encode most bytes as three, such as %0A
 CONTENT_TYPE: Final = "application/x-www-form-urlencoded"
 LABELS: Final = ("unset", "true", "false")
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -31,10 +31,10 @@ class Form(Struct, frozen=True):
 
 
 def parse_form(content_type: str, body: bytes) -> Form:
-    """Read a form.
+    """Parse a form.
 
     Raises:
-        FormError: it is not a form of the page, or not UTF-8.
+        FormError: it is not the form of this page, or not UTF-8.
     """
     if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise FormError(f"The content type must be {CONTENT_TYPE}.", 415)

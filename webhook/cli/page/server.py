@@ -24,13 +24,13 @@ class Options(Struct, frozen=True, kw_only=True):
     """Settings of the page.
 
     Attributes:
-        config: the configuration file; None means all defaults.
-        excluded: namespaces for whose pods the webhook is never called.
+        config: the configuration file; None: the default configuration.
+        excluded: namespaces whose pods are never sent to the webhook.
         host: address to listen on; None: every IPv4 and IPv6 address.
         port: of the page; 0 lets the system choose.
         poll_interval: seconds between readings of the configuration file.
         quiet_period: seconds without a text after which a stopping process exits.
-        stop_deadline: seconds after which it exits all the same.
+        stop_deadline: seconds after which it exits in any case.
     """
 
     config: Path | None = None
@@ -49,7 +49,7 @@ async def serve(options: Options, log: Logger) -> None:
         webhook.config.ConfigError: the configuration file is not valid.
         OSError: the address cannot be bound.
     """
-    service = Service(Config(), Metrics(), log)  # decides nothing: the workers do
+    service = Service(Config(), Metrics(), log)  # it decides nothing; the workers do
     configuration = None
     if options.config:
         reloads = service.metrics.configuration_reloads

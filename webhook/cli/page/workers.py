@@ -1,4 +1,4 @@
-"""Runs the workers: a few at a time, each with a deadline."""
+"""Runs a limited number of workers at a time, each with a deadline."""
 
 import asyncio
 import signal
@@ -11,22 +11,22 @@ from webhook.cli.page.evaluation import Answer, Question
 from webhook.cli.page.worker import TOO_MUCH
 from webhook.logs import Logger
 
-RUNNING: Final = 2  # workers at a time: with their limits, they bound the memory of the pod
+RUNNING: Final = 2  # workers at a time; their limits bound the memory of the pod
 WAITING: Final = 8  # questions
 SECONDS: Final = 20.0  # for a worker; its CPU time has a limit of its own
 _LIMITED = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGSEGV, -signal.SIGBUS)
 
 
 class BusyError(Exception):
-    """Too many questions wait already."""
+    """Too many questions are already waiting."""
 
 
 class WorkerError(Exception):
-    """A worker failed, which is a defect of this program."""
+    """A worker failed, which is a bug in this program."""
 
 
 class Workers:
-    """Answers questions in processes of their own."""
+    """Answers each question in a process of its own."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
@@ -37,7 +37,7 @@ class Workers:
         """Answer a question, or say that it takes too much time or memory.
 
         Raises:
-            BusyError: too many questions wait already.
+            BusyError: too many questions are already waiting.
             WorkerError: the worker failed.
         """
         if self._pending >= RUNNING + WAITING:
