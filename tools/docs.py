@@ -116,9 +116,10 @@ def configuration() -> Iterator[str]:
         "duplicate keys are errors. `{}` keeps every default."
     )
     yield (
-        "`dind-webhook config check FILE` reports every problem of a file, `dind-webhook config "
-        "show --config FILE` prints the file with every default, and `dind-webhook config schema` "
-        "prints its JSON Schema."
+        "`dind-webhook config check FILE` reports every problem of a file (contradictions in a "
+        "part of a profile once its values are valid), `dind-webhook config show --config FILE` "
+        "prints the file with every default, and `dind-webhook config schema` prints its JSON "
+        "Schema."
     )
     yield (
         "The service re-reads the file when its content changes. A bad file is logged, counted and "

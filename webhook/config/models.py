@@ -478,12 +478,12 @@ def unknown_profiles(default: object, profiles: object, by_namespace: object) ->
     Yields:
         Problems; what is of another type than it should be has none here.
     """
-    if not isinstance(profiles, Mapping) or not isinstance(default, str):
+    if not isinstance(profiles, Mapping):
         return
-    built_in = {"default": None} if default == "default" else {}
+    built_in = {} if isinstance(default, str) and default != "default" else {"default": None}
     known = list({**profiles, **built_in})
     others = f"(profiles: {', '.join(str(name) for name in known[:_MOST_NAMES]) or 'none'})"
-    if default not in known:
+    if isinstance(default, str) and default not in known:
         yield ("defaultProfile",), f"unknown profile {shown(default)} {others}"
         known.append("default")  # It may be the one that is meant.
     if not isinstance(by_namespace, Mapping):

@@ -85,7 +85,7 @@ BAD = {
         ),
     ),
     "misspelt key": (
-        "defaultProfil: fast",
+        "defaultProfil: default",
         (
             'defaultProfil: unknown key, did you mean "defaultProfile"? (accepted: apiVersion, '
             "defaultProfile, profiles, policy)"
@@ -97,11 +97,24 @@ BAD = {
     ),
     "missing key": (
         fast("{imagePullSecrets: [{}]}"),
-        "profiles.fast.imagePullSecrets[0].name: required field is missing",
+        (
+            "profiles.fast.imagePullSecrets[0].name: required field is missing (accepted: the name "
+            "of a Secret (lower-case letters, digits, inner hyphens and dots))"
+        ),
+    ),
+    "missing key beside one that is not close to it": (
+        fast("{imagePullSecrets: [{secret: ci}]}"),
+        (
+            'profiles.fast.imagePullSecrets[0].secret: unknown key, did you mean "name"? '
+            "(accepted: name)"
+        ),
     ),
     "missing key in a mapping that may be absent": (
         fast("{registryCredentials: {}}"),
-        "profiles.fast.registryCredentials.secretName: required field is missing",
+        (
+            "profiles.fast.registryCredentials.secretName: required field is missing (accepted: "
+            "the name of a Secret (lower-case letters, digits, inner hyphens and dots))"
+        ),
     ),
     "unknown key in a mapping that may be absent": (
         fast("{registryCredentials: {secretName: ci, container: [build]}}"),
@@ -301,13 +314,6 @@ def test_a_bad_file_gets_a_line(text: str, expected: str) -> None:
 
 def test_five_errors_of_five_kinds_get_five_lines() -> None:
     assert problems(json.dumps(FIVE_ERRORS)) == [
-        'profiles.large.mode: "pod" is not "sidecar" or "node"',
-        (
-            'profiles.large.storage.sizeLimit: "12Q" is not a quantity of bytes (such as 512Mi '
-            "or 4Gi)"
-        ),
-        'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535',
-        "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",
         (
             'profiles.large.mirrorMount: unknown key, did you mean "mirrorMounts"? (accepted: '
             "mode, image, imagePullSecrets, resources, storage, daemon, registries, "
@@ -315,6 +321,13 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
             "mirrorCSIDrivers, runtimeClassName, isolation, seccompProfile, nodeDirectories, "
             "placement, registryCredentials, podAnnotations)"
         ),
+        'profiles.large.mode: "pod" is not "sidecar" or "node"',
+        (
+            'profiles.large.storage.sizeLimit: "12Q" is not a quantity of bytes (such as 512Mi '
+            "or 4Gi)"
+        ),
+        'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535',
+        "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",
     ]
 
 
@@ -331,25 +344,28 @@ def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
     profiles:
       a: {startTimeout: 0}
       b: {isolation: runtimeClass, image: "docker 29", socket: {gid: 0, directory: /var}}
-      c: {mode: node, socket: {directory: /run}, resources: {limits: {memory: 1Mi}, request: {}}}
+      c:
+        mode: node
+        socket: {directory: /run}
+        resources: {limits: {memory: 1Mi}, request: {memory: 2Mi}}
       d: {daemon: {mtu: 1, defaultAddressPools: [{base: 10.0.0.0/8, size: 4, mask: 1}]}}
     policy:
       annotation: []
       profiles: {"*": [a, e]}
     """
     assert [problem.partition(": ")[0] for problem in problems(text)] == [
+        "profiles.c.resources.request",
+        "profiles.d.daemon.defaultAddressPools[0].mask",
+        "policy.annotation",
         "profiles.a.startTimeout",
         "profiles.b.image",
         "profiles.b.socket.directory",
         "profiles.b.socket.gid",
         "profiles.b.isolation",
         "profiles.c.resources.limits.memory",
-        "profiles.c.resources.request",
         "profiles.c.socket.directory",
         "profiles.d.daemon.defaultAddressPools[0].size",
-        "profiles.d.daemon.defaultAddressPools[0].mask",
         "profiles.d.daemon.mtu",
-        "policy.annotation",
         "defaultProfile",
         'policy.profiles["*"][1]',
     ]

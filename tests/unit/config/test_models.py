@@ -50,8 +50,8 @@ def test_configurations_do_not_share_what_can_change() -> None:
 
 
 SHARE = (
-    'needs "trusted", which means: jobs of one namespace with this profile can change each '
-    "other's images and build cache"
+    '"trusted", which lets jobs of one namespace with this profile change each other\'s images and '
+    "build cache"
 )
 DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
@@ -208,11 +208,14 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "persistent store that says nothing of sharing": (
         profile(storage={"persistent": {}}),
-        f"profiles.default.storage.persistent.share: {SHARE}",
+        (
+            "profiles.default.storage.persistent.share: required field is missing (accepted: "
+            f"{SHARE})"
+        ),
     ),
     "persistent store that is shared otherwise": (
         profile(storage={"persistent": {"share": "no"}}),
-        f"profiles.default.storage.persistent.share: {SHARE}",
+        f'profiles.default.storage.persistent.share: "no" is not {SHARE}',
     ),
     "persistent store in a directory of the system": (
         profile(storage={"persistent": {"share": "trusted", "hostPath": "/var/lib/kubelet/dind"}}),
@@ -546,6 +549,26 @@ def test_all_problems_of_a_persistent_store_are_found_at_once() -> None:
         "isolation: runtimeClass needs a runtimeClassName",
     ):
         assert text in lines
+
+
+@pytest.mark.parametrize(
+    ("fields", "hidden"),
+    [
+        ({"storage": {"medium": "Memory", "persistent": {}}}, "storage.persistent"),
+        ({"storage": {"persistent": {"keep": "21Gi"}}}, "storage.persistent.keep"),
+        ({"storage": {"persistent": {}}, "isolation": "userNamespace"}, "isolation"),
+    ],
+    ids=str,
+)
+def test_stores_that_say_nothing_of_sharing_hide_no_problem(
+    fields: dict[str, Any], hidden: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(profile(**fields))
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
+        "profiles.default.storage.persistent.share",
+        f"profiles.default.{hidden}",
+    ]
 
 
 def test_a_persistent_store_is_not_on_a_pvc() -> None:
