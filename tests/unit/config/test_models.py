@@ -309,8 +309,8 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "pool that is no network": (
         profile(daemon={"defaultAddressPools": [{"base": "10.200.0.1/16", "size": 24}]}),
         (
-            'profiles.default.daemon.defaultAddressPools[0].base: "10.200.0.1/16" is not a '
-            "network (such as 10.200.0.0/16): 10.200.0.1/16 has host bits set"
+            'profiles.default.daemon.defaultAddressPools[0].base: "10.200.0.1/16" is not the first '
+            'address of its network (write "10.200.0.0/16")'
         ),
     ),
     "pool whose size does not fit": (
@@ -423,6 +423,29 @@ def test_configuration_files_that_would_break_pods_are_rejected(
     with pytest.raises(ConfigError) as caught:
         config(document)
     assert caught.value.problems == [problem]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("10.200.0.0", "10.200.0.0/255.255.0.0", "10.0.0.0/0.255.255.255", "10.200.0.0/33"),
+        *("10.200.0.0/016", "10.200.0/16", "fe80::%eth0/64", "10.200.0.0/-1", "10.200.0.0/16 "),
+    ],
+)
+def test_pools_are_networks_as_dockerd_reads_them(base: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(profile(daemon={"defaultAddressPools": [{"base": base, "size": 24}]}))
+    assert caught.value.problems == [
+        (
+            f'profiles.default.daemon.defaultAddressPools[0].base: "{base}" is not a network (such '
+            "as 10.200.0.0/16)"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("base", "size"), [("10.200.0.0/16", 24), ("fd00::/48", 64)])
+def test_pools_are_of_both_ip_versions(base: str, size: int) -> None:
+    config(profile(daemon={"defaultAddressPools": [{"base": base, "size": size}]}))
 
 
 @pytest.mark.parametrize(
