@@ -21,6 +21,7 @@ _KINDS = {
     "string_type": "a string",
     "tuple_type": "a list",
 }
+_EMPTY = {"dict_type": "{}", "list_type": "[]", "tuple_type": "[]"}
 _SENTENCES = {
     "too_long": "has too many items (accepted: at most {max_length})",
 }
@@ -61,20 +62,33 @@ def lines(details: ErrorDetails) -> Iterator[str]:
             expected = context["expected"].replace("'", '"')
             yield line(path, f"{shown(value)} is not {expected}")
         case fields.NOT_ACCEPTED:
-            yield line(path, f"{prefix}{shown(value)} is not {details['msg']}")
+            hint = _quotes(value, details["msg"])
+            yield line(path, f"{prefix}{shown(value)} is not {details['msg']}{hint}")
         case kind if kind in _KINDS:
-            yield line(path, _wrong_kind(value, kind))
+            yield line(path, _wrong_kind(path, value, kind))
         case kind:
             yield line(path, _SENTENCES.get(kind, "{}").format(details["msg"], **context))
 
 
-def _wrong_kind(value: object, kind: str) -> str:
+def _wrong_kind(path: Path, value: object, kind: str) -> str:
     hint = ""
-    if value is None and kind == "model_type":
-        hint = " ({} keeps every default)"
-    if kind == "string_type" and isinstance(value, bool | int | float):
-        hint = f' (in quotes it is: "{shown(value)}")'
-    return f"{shown(value)} is not {_KINDS[kind]}{hint}"
+    if kind == "model_type":
+        has_defaults = not any(each.is_required() for each in kind_at(path).model_fields.values())
+        hint = f" (keys: {', '.join(keys_at(path))})"
+        if value is None and has_defaults:
+            hint = " ({} keeps every default)"
+    elif value is None and kind in _EMPTY:
+        hint = f" ({_EMPTY[kind]} is an empty one)"
+    return f"{shown(value)} is not {_KINDS[kind]}{hint or _quotes(value, _KINDS[kind])}"
+
+
+def _quotes(value: object, accepted: str) -> str:
+    """Say whether quotes are missing, or too many."""
+    if isinstance(value, bool | int | float) and accepted.startswith("a string"):
+        return f' (in quotes it is: "{shown(value)}")'
+    is_boolean = value in ("true", "false") and accepted == "true or false"
+    is_number = isinstance(value, str) and value.isdecimal() and "whole number" in accepted
+    return " (write it without quotes)" if is_boolean or is_number else ""
 
 
 def _accepted(path: Path) -> str:

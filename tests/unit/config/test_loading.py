@@ -161,6 +161,58 @@ BAD = {
         fast("{mirrorMounts: yes}"),
         'profiles.fast.mirrorMounts: "yes" is not true or false',
     ),
+    "a number in quotes": (
+        fast("{startTimeout: '60'}"),
+        (
+            'profiles.fast.startTimeout: "60" is not a whole number from 1 to 600 (write it '
+            "without quotes)"
+        ),
+    ),
+    "a boolean in quotes": (
+        fast("{mirrorMounts: 'true'}"),
+        'profiles.fast.mirrorMounts: "true" is not true or false (write it without quotes)',
+    ),
+    "a number for a variable": (
+        fast("{daemon: {env: {A: 1}}}"),
+        (
+            "profiles.fast.daemon.env.A: 1 is not a string of at most 4096 characters without "
+            'control characters (in quotes it is: "1")'
+        ),
+    ),
+    "text for a mapping": (
+        fast("{registries: {docker.io: 'https://mirror.example'}}"),
+        (
+            'profiles.fast.registries["docker.io"]: "https://mirror.example" is not a mapping '
+            "(keys: mirrors, ca, insecure, authSecret)"
+        ),
+    ),
+    "nothing for a mapping with a key that is required": (
+        fast("{imagePullSecrets: [null]}"),
+        "profiles.fast.imagePullSecrets[0]: null is not a mapping (keys: name)",
+    ),
+    "nothing for a mapping of names": (
+        fast("{registries: }"),
+        "profiles.fast.registries: null is not a mapping ({} is an empty one)",
+    ),
+    "nothing for a list": (
+        fast("{nodeDirectories: }"),
+        "profiles.fast.nodeDirectories: null is not a list ([] is an empty one)",
+    ),
+    "a tab": (
+        "profiles:\n\tfast: {}\n",
+        "line 2, column 1: a tab (accepted: spaces)",
+    ),
+    "a tab behind spaces": (
+        "profiles:\n  fast:\n  \tmode: node\n",
+        "line 3, column 3: a tab (accepted: spaces)",
+    ),
+    "another character that begins no value": (
+        "profiles: @\n",
+        (
+            "line 1, column 11: while scanning for the next token, found character that cannot "
+            "start any token"
+        ),
+    ),
     "nothing for a mapping": (
         "profiles:\n  fast:\n",
         "profiles.fast: null is not a mapping ({} keeps every default)",
@@ -235,8 +287,14 @@ BAD = {
     ),
     "empty": ("", "empty file (accepted: {} keeps every default)"),
     "comments only": ("# soon\n---\n# more\n", "empty file (accepted: {} keeps every default)"),
-    "a list": ("- a", "top level: a list is not a mapping"),
-    "a word": ("x", 'top level: "x" is not a mapping'),
+    "a list": (
+        "- a",
+        "top level: a list is not a mapping (keys: apiVersion, defaultProfile, profiles, policy)",
+    ),
+    "a word": (
+        "x",
+        'top level: "x" is not a mapping (keys: apiVersion, defaultProfile, profiles, policy)',
+    ),
     "several documents": (
         "{}\n---\n{}\n",
         "line 2, column 1: another YAML document (accepted: one)",
@@ -326,7 +384,10 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
             'profiles.large.storage.sizeLimit: "12Q" is not a quantity of bytes (such as 512Mi '
             "or 4Gi)"
         ),
-        'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535',
+        (
+            'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535 '
+            "(write it without quotes)"
+        ),
         "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",
     ]
 
