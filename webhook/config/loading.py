@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from webhook.config.models import Config
+from webhook.config.configuration import Config
 from webhook.config.validation import find_mistakes, validated
 from webhook.config.wording import printable
 from webhook.documents import Bounds, DocumentError, decode, parse_yaml

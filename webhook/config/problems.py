@@ -8,7 +8,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from webhook.config import base, fields, models
+from webhook.config import base, fields
+from webhook.config.configuration import Config
 from webhook.config.wording import dotted, printable, shown
 
 _CLOSE = 0.7  # similarity of a slip of the pen; "gpu" and "cpu" are 0.67
@@ -116,7 +117,7 @@ def keys_at(path: Path) -> list[str]:
 
 def kind_at(path: Path) -> Any:  # noqa: ANN401 - a type of any sort
     """The type of what is at a path, without None; `object` where there may be anything."""
-    kind: Any = models.Config
+    kind: Any = Config
     for step in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kinds = [f.annotation for f in kind.model_fields.values() if f.alias == step]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from webhook.config.base import LOCATED
-from webhook.config.models import Config, unknown_profiles
+from webhook.config.configuration import Config, unknown_profiles
 from webhook.config.problems import Path, close_key, kind_at, line, lines, places, unknown_key
 
 _MOST_ROUNDS = 8  # a mistake rarely hides another that hides a third
