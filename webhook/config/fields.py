@@ -135,6 +135,13 @@ def _annotation(key: str) -> str:
     return key
 
 
+def _path(longest: int, example: str) -> str:
+    return (
+        f"an absolute path of at most {longest} letters, digits and ._-/ without a slash at its "
+        f"end (such as {example})"
+    )
+
+
 ApiVersion = Annotated[
     Literal["dind.io/v1alpha1"], Accepts("a supported version (supported: dind.io/v1alpha1)")
 ]
@@ -185,7 +192,7 @@ SocketDirectory = Annotated[
     str,
     # With /docker.sock, the longest address of a socket (unix(7)).
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=95),
-    Accepts("an absolute path of at most 95 characters (such as /var/run/dind)"),
+    Accepts(_path(95, "/var/run/dind")),
     AfterValidator(_socket_directory),
 ]
 SecretName = Annotated[
@@ -206,13 +213,13 @@ VariableName = Annotated[
 NodeDirectory = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
-    Accepts("an absolute path of a directory (such as /lib/modules)"),
+    Accepts(_path(255, "/lib/modules")),
     AfterValidator(_node_directory),
 ]
 StoreDirectory = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
-    Accepts("an absolute path of a directory (such as /var/lib/dind-webhook)"),
+    Accepts(_path(255, "/var/lib/dind-webhook")),
     AfterValidator(store_directory),
 ]
 Duration = Annotated[

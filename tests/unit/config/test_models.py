@@ -243,8 +243,16 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "persistent store whose directory is relative": (
         profile(storage={"persistent": {"share": "trusted", "hostPath": "dind"}}),
         (
-            'profiles.default.storage.persistent.hostPath: "dind" is not an absolute path of a '
-            "directory (such as /var/lib/dind-webhook)"
+            'profiles.default.storage.persistent.hostPath: "dind" is not an absolute path of at '
+            "most 255 letters, digits and ._-/ without a slash at its end (such as "
+            "/var/lib/dind-webhook)"
+        ),
+    ),
+    "directory of the node with a slash at its end": (
+        profile(nodeDirectories=["/lib/modules/"]),
+        (
+            'profiles.default.nodeDirectories[0]: "/lib/modules/" is not an absolute path of at '
+            "most 255 letters, digits and ._-/ without a slash at its end (such as /lib/modules)"
         ),
     ),
     "persistent store that keeps nothing": (
@@ -339,7 +347,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(socket={"directory": "/" + "r" * 95}),
         (
             f'profiles.default.socket.directory: "/{"r" * 55}... is not an absolute path of at '
-            "most 95 characters (such as /var/run/dind)"
+            "most 95 letters, digits and ._-/ without a slash at its end (such as /var/run/dind)"
         ),
     ),
     "socket directory that goes up": (
