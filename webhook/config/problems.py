@@ -40,14 +40,22 @@ def places(details: ErrorDetails) -> list[Path]:
     path = details["loc"]
     if details["type"] == base.LOCATED:
         return [(*path, *below) for below, _ in details["ctx"]["problems"]]
-    return [path[:-1] if path[-1:] == (_KEY,) else path]
+    return [path[:-1] if _is_about_key(details) else path]
+
+
+def _is_about_key(details: ErrorDetails) -> bool:
+    """Tell whether the key of a mapping is wrong, and not the value of a key with pydantic's name.
+
+    Its path ends with the key and `_KEY`, and its input is the key.
+    """
+    return details["loc"][-2:] == (details["input"], _KEY)
 
 
 def lines(details: ErrorDetails) -> Iterator[str]:
     """Say an error of pydantic, or each of its problems, in a line."""
     path, value, context = details["loc"], details["input"], details.get("ctx", {})
     prefix = ""
-    if path[-1:] == (_KEY,):
+    if _is_about_key(details):
         path, prefix = path[:-2], "key "
     match details["type"]:
         case "extra_forbidden":

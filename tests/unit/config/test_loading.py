@@ -257,6 +257,10 @@ BAD = {
             "inner hyphens"
         ),
     ),
+    "key in brackets": (
+        'policy: {profiles: {"[key]": 5}}',
+        'policy.profiles["[key]"]: 5 is not a list',
+    ),
     "key with a dot": (
         "policy: {profiles: {team.a: default}}",
         'policy.profiles["team.a"]: "default" is not a list',
