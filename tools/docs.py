@@ -116,9 +116,10 @@ def configuration() -> Iterator[str]:
         "Unknown and duplicate keys are errors. Every key has a default, so `{}` is valid."
     )
     yield (
-        "`dind-webhook config check FILE` reports every problem of a file, `dind-webhook config "
-        "show --config FILE` prints the file with every default, and `dind-webhook config schema` "
-        "prints its JSON Schema."
+        "`dind-webhook config check FILE` reports every problem of a file (contradictions in a "
+        "part of a profile once its values are valid), `dind-webhook config show --config FILE` "
+        "prints the file with every default, and `dind-webhook config schema` prints its JSON "
+        "Schema."
     )
     yield (
         "The service reads the file again when it changes. An invalid file is logged, counted and "

@@ -125,8 +125,10 @@ def parse_yaml(text: str, bounds: Bounds) -> list[Document]:
             data = _Builder(bounds).build(node)
             documents.append(_document(text, (begin, start, stop), line, data))
     except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
         words = ", ".join(word for word in (error.context, error.problem) if word)
-        raise _error(error.problem_mark or error.context_mark, words) from None
+        is_tab = text[mark.index : mark.index + 1] == "\t"
+        raise _error(mark, "a tab (accepted: spaces)" if is_tab else words) from None
     except yaml.reader.ReaderError as error:
         place = text.find(chr(error.character))
         line, column = text.count("\n", 0, place), place - (text.rfind("\n", 0, place) + 1)

@@ -28,7 +28,7 @@ OTHER_IMAGE = "docker:28-dind"
 # What the other version does differently: its number, its default image, and one of its scripts.
 CHANGES = (
     ("webhook/__init__.py", f'"{__version__}"', f'"{OTHER_VERSION}"'),
-    ("webhook/config/models.py", '"docker:29-dind"', f'"{OTHER_IMAGE}"'),
+    ("webhook/config/profile.py", '"docker:29-dind"', f'"{OTHER_IMAGE}"'),
     ("webhook/injection/dind-start.sh", "#!/bin/sh\n", "#!/bin/sh\n# Another version.\n"),
 )
 LATE_LABEL = [{"op": "add", "path": "/metadata/labels/changed", "value": "true"}]

@@ -447,7 +447,7 @@ def test_a_missing_file_is_named(command: str) -> None:
 
 @pytest.mark.parametrize("command", ["inject", "explain"])
 def test_huge_input_is_an_error(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webhook.cli.manifests.objects.MAX_BYTES", 1024 * 1024)
+    monkeypatch.setattr("webhook.cli.manifests.reading.MAX_BYTES", 1024 * 1024)
     result = run(command, "-f", "-", stdin="#" * (1024 * 1024 + 1))
     assert result.exit_code == 65
     assert result.stderr == "Error: standard input: larger than 1 MiB; split it\n"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhook.cli.manifests import rewrite as rewriting
-from webhook.cli.manifests.objects import BOUNDS
+from webhook.cli.manifests.reading import BOUNDS
 from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
 from webhook.documents import parse_yaml
 

@@ -24,7 +24,7 @@ import jsonpatch
 from rich.console import Console
 
 from certs.issuing import KeyPair, issue_ca, issue_serving_certificate
-from webhook.cli.manifests.objects import BOUNDS
+from webhook.cli.manifests.reading import BOUNDS
 from webhook.cli.manifests.rewrite import to_yaml
 from webhook.documents import parse_yaml
 from webhook.injection.scripts import SCRIPTS

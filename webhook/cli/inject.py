@@ -16,7 +16,7 @@ from webhook.cli.manifests.injecting import (
     inject_object,
     patched_data,
 )
-from webhook.cli.manifests.objects import Manifest, namespace_labels
+from webhook.cli.manifests.reading import Manifest, namespace_labels
 from webhook.cli.manifests.rewrite import RewriteError, rewrite, to_yaml
 from webhook.cli.manifests.sources import read_manifests
 from webhook.cli.options import input_options, read_config

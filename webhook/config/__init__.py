@@ -1,20 +1,12 @@
 """The configuration file, and the value types that it shares with the core."""
 
+from webhook.config.configuration import Config
 from webhook.config.daemon import AddressPool, Daemon, Metrics
 from webhook.config.expiry import expired_certificates
 from webhook.config.job import RegistryCredentials
 from webhook.config.loading import ConfigError, parse_config, read_config_file
-from webhook.config.models import (
-    Config,
-    Isolation,
-    Maximum,
-    Mode,
-    Placement,
-    Policy,
-    Profile,
-    SecretReference,
-    Socket,
-)
+from webhook.config.policy import Maximum, Policy
+from webhook.config.profile import Isolation, Mode, Placement, Profile, SecretReference, Socket
 from webhook.config.registries import EVERY_REGISTRY, Mirror, Registry
 from webhook.config.resources import ResourceList, Resources
 from webhook.config.schema import json_schema

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from webhook.config.certificates import expired
-from webhook.config.models import Config
+from webhook.config.configuration import Config
 from webhook.config.wording import dotted
 
 

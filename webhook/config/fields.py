@@ -20,6 +20,7 @@ from webhook.config.paths import (
 from webhook.config.wording import shown
 
 NOT_ACCEPTED = "not_accepted"
+_A_NETWORK = "a network (such as 10.200.0.0/16)"
 _LONGEST_DOMAIN = 253
 _LONGEST_QUALIFIED_NAME = _LONGEST_DOMAIN + len("/") + 63
 _DOMAIN_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
@@ -59,11 +60,13 @@ def _amount(value: str | float) -> str | float:
 def _network(text: str) -> str:
     """Reject what dockerd rejects at its start, in every pod."""
     try:
-        ipaddress.ip_network(text)
-    except ValueError as error:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not {_A_NETWORK}") from None
+    if ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
         raise ValueError(
-            f"{shown(text)} is not a network (such as 10.200.0.0/16): {error}"
-        ) from None
+            f'{shown(text)} is not the first address of its network (write "{network}")'
+        )
     return text
 
 
@@ -132,6 +135,13 @@ def _annotation(key: str) -> str:
     return key
 
 
+def _path(longest: int, example: str) -> str:
+    return (
+        f"an absolute path of at most {longest} letters, digits and ._-/ without a slash at its "
+        f"end (such as {example})"
+    )
+
+
 ApiVersion = Annotated[
     Literal["dind.io/v1alpha1"], Accepts("a supported version (supported: dind.io/v1alpha1)")
 ]
@@ -173,15 +183,16 @@ Flag = Annotated[
 ]
 Network = Annotated[
     str,
-    Field(max_length=64),
-    Accepts("a network (such as 10.200.0.0/16)"),
+    # Python reads masks, too, such as 10.200.0.0/255.255.0.0; Go only the length of a prefix.
+    Field(pattern=r"^[0-9A-Fa-f:.]+/(0|[1-9][0-9]{0,2})$", max_length=64),
+    Accepts(_A_NETWORK),
     AfterValidator(_network),
 ]
 SocketDirectory = Annotated[
     str,
     # With /docker.sock, the longest address of a socket (unix(7)).
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=95),
-    Accepts("an absolute path of at most 95 characters (such as /var/run/dind)"),
+    Accepts(_path(95, "/var/run/dind")),
     AfterValidator(_socket_directory),
 ]
 SecretName = Annotated[
@@ -202,13 +213,13 @@ VariableName = Annotated[
 NodeDirectory = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
-    Accepts("an absolute path of a directory (such as /lib/modules)"),
+    Accepts(_path(255, "/lib/modules")),
     AfterValidator(_node_directory),
 ]
 StoreDirectory = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
-    Accepts("an absolute path of a directory (such as /var/lib/dind-webhook)"),
+    Accepts(_path(255, "/var/lib/dind-webhook")),
     AfterValidator(store_directory),
 ]
 Duration = Annotated[

@@ -1,14 +1,12 @@
 """Reads the configuration file: strict, with all of its problems at once, and within bounds."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from webhook.config import problems
-from webhook.config.models import Config, unknown_profiles
+from webhook.config.configuration import Config
+from webhook.config.validation import find_mistakes, validated
 from webhook.config.wording import printable
 from webhook.documents import Bounds, DocumentError, decode, parse_yaml
 
@@ -51,17 +49,16 @@ def parse_config(content: bytes, source: str) -> Config:
         ConfigError: it is anything but one valid configuration.
     """
     try:
-        # As JSON, pydantic is strict about numbers and strings, yet takes lists as tuples.
-        text = json.dumps(_load(content))
-        return Config.model_validate_json(text, by_name=False)
+        data = _load(content)
     except DocumentError as error:
         raise ConfigError(source, [printable(str(error))]) from None
-    except ValidationError as error:
-        found = dict.fromkeys([*problems.problems_of(error), *_unknown_profiles(json.loads(text))])
-        lines = list(found)
-        if len(lines) > MOST_PROBLEMS:
-            lines[MOST_PROBLEMS:] = [f"{len(lines) - MOST_PROBLEMS} more problems"]
-        raise ConfigError(source, lines) from None
+    try:
+        return validated(data)
+    except ValidationError:
+        found = find_mistakes(data)
+        if len(found) > MOST_PROBLEMS:
+            found[MOST_PROBLEMS:] = [f"{len(found) - MOST_PROBLEMS} more problems"]
+        raise ConfigError(source, found) from None
 
 
 def _load(content: bytes) -> Any:  # noqa: ANN401 - JSON
@@ -71,16 +68,3 @@ def _load(content: bytes) -> Any:  # noqa: ANN401 - JSON
     if not documents or documents[0].data is None:
         raise DocumentError("empty file (accepted: {} keeps every default)")
     return documents[0].data
-
-
-def _unknown_profiles(data: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Find names of profiles that do not exist; pydantic checks them in valid files only."""
-    if not isinstance(data, dict):
-        return
-    policy = data.get("policy")
-    by_namespace = policy.get("profiles") if isinstance(policy, dict) else None
-    found = unknown_profiles(
-        data.get("defaultProfile", "default"), data.get("profiles", {}), by_namespace
-    )
-    for path, sentence in found:
-        yield problems.line(path, sentence)

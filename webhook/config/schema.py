@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from webhook.config.models import Config
+from webhook.config.configuration import Config
 
 
 class _Untitled(GenerateJsonSchema):

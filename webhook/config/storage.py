@@ -1,12 +1,12 @@
 """The image store of a sidecar."""
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from webhook.config import quantity
 from webhook.config.base import Located, Model, located
-from webhook.config.fields import Bytes, Duration, StorageClassName, StoreDirectory
+from webhook.config.fields import Accepts, Bytes, Duration, StorageClassName, StoreDirectory
 
 
 class VolumeClaimSpec(Model):
@@ -28,18 +28,18 @@ class VolumeClaimTemplate(Model):
     )
 
 
+Share = Annotated[
+    Literal["trusted"],
+    Accepts(
+        '"trusted", which lets jobs of one namespace with this profile change each other\'s images '
+        "and build cache"
+    ),
+]
 _HOURS = {"h": 1, "d": 24}
-
-
-def _without_default(schema: dict[str, Any]) -> None:
-    """Describe a required key that has a default only to be validated."""
-    del schema["default"]
 
 
 class Persistent(Model):
     """Image stores on the node that a job leaves to later ones of its namespace and profile."""
-
-    model_config = ConfigDict(json_schema_extra={"required": ["share"]})
 
     host_path: StoreDirectory = Field(
         default="/var/lib/dind-webhook",
@@ -53,12 +53,9 @@ class Persistent(Model):
     max_age: Duration = Field(
         default="168h", description="A store that no job has used for this time is removed."
     )
-    share: Literal["trusted"] = Field(
-        default=None,
-        validate_default=True,
-        json_schema_extra=_without_default,
-        description="Who shares the stores. With `trusted`, jobs of one namespace with this "
-        "profile use the same stores, and can change each other's images and build cache.",
+    share: Share = Field(
+        description="Who shares the stores: with `trusted`, jobs of one namespace with this "
+        "profile, which must trust each other."
     )
 
     @field_validator("keep")
@@ -68,17 +65,6 @@ class Persistent(Model):
         if keep is not None and quantity.parse(str(keep)) < 1:
             raise ValueError("needs at least one byte")
         return keep
-
-    @field_validator("share", mode="before")
-    @classmethod
-    def _is_meant(cls, share: Any) -> Any:  # noqa: ANN401 - what the file holds
-        """Say what a profile without the key would share."""
-        if share != "trusted":
-            raise ValueError(
-                'needs "trusted", which means: jobs of one namespace with this profile can change '
-                "each other's images and build cache"
-            )
-        return share
 
     def max_age_seconds(self) -> int:
         """How long a store is kept that no job uses."""

@@ -71,7 +71,7 @@ def resolve(parsed: ParsedAnnotations, config: Config, namespace: str) -> Resolu
 
 
 def _profile_problem(name: str, config: Config, namespace: str) -> Problem | None:
-    allowed = config.policy.allowed_profiles(namespace, config)
+    allowed = config.allowed_profiles(namespace)
     if name in allowed:
         return None
     available = f"(available in this namespace: {listed(allowed)})"

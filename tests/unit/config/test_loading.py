@@ -85,7 +85,7 @@ BAD = {
         ),
     ),
     "misspelt key": (
-        "defaultProfil: fast",
+        "defaultProfil: default",
         (
             'defaultProfil: unknown key, did you mean "defaultProfile"? (accepted: apiVersion, '
             "defaultProfile, profiles, policy)"
@@ -97,11 +97,24 @@ BAD = {
     ),
     "missing key": (
         fast("{imagePullSecrets: [{}]}"),
-        "profiles.fast.imagePullSecrets[0].name: required field is missing",
+        (
+            "profiles.fast.imagePullSecrets[0].name: required field is missing (accepted: the name "
+            "of a Secret (lower-case letters, digits, inner hyphens and dots))"
+        ),
+    ),
+    "missing key beside one that is not close to it": (
+        fast("{imagePullSecrets: [{secret: ci}]}"),
+        (
+            'profiles.fast.imagePullSecrets[0].secret: unknown key, did you mean "name"? '
+            "(accepted: name)"
+        ),
     ),
     "missing key in a mapping that may be absent": (
         fast("{registryCredentials: {}}"),
-        "profiles.fast.registryCredentials.secretName: required field is missing",
+        (
+            "profiles.fast.registryCredentials.secretName: required field is missing (accepted: "
+            "the name of a Secret (lower-case letters, digits, inner hyphens and dots))"
+        ),
     ),
     "unknown key in a mapping that may be absent": (
         fast("{registryCredentials: {secretName: ci, container: [build]}}"),
@@ -148,6 +161,58 @@ BAD = {
         fast("{mirrorMounts: yes}"),
         'profiles.fast.mirrorMounts: "yes" is not true or false',
     ),
+    "a number in quotes": (
+        fast("{startTimeout: '60'}"),
+        (
+            'profiles.fast.startTimeout: "60" is not a whole number from 1 to 600 (write it '
+            "without quotes)"
+        ),
+    ),
+    "a boolean in quotes": (
+        fast("{mirrorMounts: 'true'}"),
+        'profiles.fast.mirrorMounts: "true" is not true or false (write it without quotes)',
+    ),
+    "a number for a variable": (
+        fast("{daemon: {env: {A: 1}}}"),
+        (
+            "profiles.fast.daemon.env.A: 1 is not a string of at most 4096 characters without "
+            'control characters (in quotes it is: "1")'
+        ),
+    ),
+    "text for a mapping": (
+        fast("{registries: {docker.io: 'https://mirror.example'}}"),
+        (
+            'profiles.fast.registries["docker.io"]: "https://mirror.example" is not a mapping '
+            "(keys: mirrors, ca, insecure, authSecret)"
+        ),
+    ),
+    "nothing for a mapping with a key that is required": (
+        fast("{imagePullSecrets: [null]}"),
+        "profiles.fast.imagePullSecrets[0]: null is not a mapping (keys: name)",
+    ),
+    "nothing for a mapping of names": (
+        fast("{registries: }"),
+        "profiles.fast.registries: null is not a mapping ({} is an empty one)",
+    ),
+    "nothing for a list": (
+        fast("{nodeDirectories: }"),
+        "profiles.fast.nodeDirectories: null is not a list ([] is an empty one)",
+    ),
+    "a tab": (
+        "profiles:\n\tfast: {}\n",
+        "line 2, column 1: a tab (accepted: spaces)",
+    ),
+    "a tab behind spaces": (
+        "profiles:\n  fast:\n  \tmode: node\n",
+        "line 3, column 3: a tab (accepted: spaces)",
+    ),
+    "another character that begins no value": (
+        "profiles: @\n",
+        (
+            "line 1, column 11: while scanning for the next token, found character that cannot "
+            "start any token"
+        ),
+    ),
     "nothing for a mapping": (
         "profiles:\n  fast:\n",
         "profiles.fast: null is not a mapping ({} keeps every default)",
@@ -192,6 +257,10 @@ BAD = {
             "inner hyphens"
         ),
     ),
+    "key in brackets": (
+        'policy: {profiles: {"[key]": 5}}',
+        'policy.profiles["[key]"]: 5 is not a list',
+    ),
     "key with a dot": (
         "policy: {profiles: {team.a: default}}",
         'policy.profiles["team.a"]: "default" is not a list',
@@ -222,8 +291,14 @@ BAD = {
     ),
     "empty": ("", "empty file (accepted: {} keeps every default)"),
     "comments only": ("# soon\n---\n# more\n", "empty file (accepted: {} keeps every default)"),
-    "a list": ("- a", "top level: a list is not a mapping"),
-    "a word": ("x", 'top level: "x" is not a mapping'),
+    "a list": (
+        "- a",
+        "top level: a list is not a mapping (keys: apiVersion, defaultProfile, profiles, policy)",
+    ),
+    "a word": (
+        "x",
+        'top level: "x" is not a mapping (keys: apiVersion, defaultProfile, profiles, policy)',
+    ),
     "several documents": (
         "{}\n---\n{}\n",
         "line 2, column 1: another YAML document (accepted: one)",
@@ -301,13 +376,6 @@ def test_a_bad_file_gets_a_line(text: str, expected: str) -> None:
 
 def test_five_errors_of_five_kinds_get_five_lines() -> None:
     assert problems(json.dumps(FIVE_ERRORS)) == [
-        'profiles.large.mode: "pod" is not "sidecar" or "node"',
-        (
-            'profiles.large.storage.sizeLimit: "12Q" is not a quantity of bytes (such as 512Mi '
-            "or 4Gi)"
-        ),
-        'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535',
-        "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",
         (
             'profiles.large.mirrorMount: unknown key, did you mean "mirrorMounts"? (accepted: '
             "mode, image, imagePullSecrets, resources, storage, daemon, registries, "
@@ -315,6 +383,16 @@ def test_five_errors_of_five_kinds_get_five_lines() -> None:
             "mirrorCSIDrivers, runtimeClassName, isolation, seccompProfile, nodeDirectories, "
             "placement, registryCredentials, podAnnotations)"
         ),
+        'profiles.large.mode: "pod" is not "sidecar" or "node"',
+        (
+            'profiles.large.storage.sizeLimit: "12Q" is not a quantity of bytes (such as 512Mi '
+            "or 4Gi)"
+        ),
+        (
+            'profiles.large.daemon.mtu: "1500" is not "auto" or a whole number from 576 to 65535 '
+            "(write it without quotes)"
+        ),
+        "profiles.large.startTimeout: 900 is not a whole number from 1 to 600",
     ]
 
 
@@ -331,25 +409,28 @@ def test_a_bad_key_hides_no_contradiction_elsewhere() -> None:
     profiles:
       a: {startTimeout: 0}
       b: {isolation: runtimeClass, image: "docker 29", socket: {gid: 0, directory: /var}}
-      c: {mode: node, socket: {directory: /run}, resources: {limits: {memory: 1Mi}, request: {}}}
+      c:
+        mode: node
+        socket: {directory: /run}
+        resources: {limits: {memory: 1Mi}, request: {memory: 2Mi}}
       d: {daemon: {mtu: 1, defaultAddressPools: [{base: 10.0.0.0/8, size: 4, mask: 1}]}}
     policy:
       annotation: []
       profiles: {"*": [a, e]}
     """
     assert [problem.partition(": ")[0] for problem in problems(text)] == [
+        "profiles.c.resources.request",
+        "profiles.d.daemon.defaultAddressPools[0].mask",
+        "policy.annotation",
         "profiles.a.startTimeout",
         "profiles.b.image",
         "profiles.b.socket.directory",
         "profiles.b.socket.gid",
         "profiles.b.isolation",
         "profiles.c.resources.limits.memory",
-        "profiles.c.resources.request",
         "profiles.c.socket.directory",
         "profiles.d.daemon.defaultAddressPools[0].size",
-        "profiles.d.daemon.defaultAddressPools[0].mask",
         "profiles.d.daemon.mtu",
-        "policy.annotation",
         "defaultProfile",
         'policy.profiles["*"][1]',
     ]

@@ -50,8 +50,8 @@ def test_configurations_do_not_share_what_can_change() -> None:
 
 
 SHARE = (
-    'needs "trusted", which means: jobs of one namespace with this profile can change each '
-    "other's images and build cache"
+    '"trusted", which lets jobs of one namespace with this profile change each other\'s images and '
+    "build cache"
 )
 DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
@@ -208,11 +208,14 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "persistent store that says nothing of sharing": (
         profile(storage={"persistent": {}}),
-        f"profiles.default.storage.persistent.share: {SHARE}",
+        (
+            "profiles.default.storage.persistent.share: required field is missing (accepted: "
+            f"{SHARE})"
+        ),
     ),
     "persistent store that is shared otherwise": (
         profile(storage={"persistent": {"share": "no"}}),
-        f"profiles.default.storage.persistent.share: {SHARE}",
+        f'profiles.default.storage.persistent.share: "no" is not {SHARE}',
     ),
     "persistent store in a directory of the system": (
         profile(storage={"persistent": {"share": "trusted", "hostPath": "/var/lib/kubelet/dind"}}),
@@ -240,8 +243,16 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "persistent store whose directory is relative": (
         profile(storage={"persistent": {"share": "trusted", "hostPath": "dind"}}),
         (
-            'profiles.default.storage.persistent.hostPath: "dind" is not an absolute path of a '
-            "directory (such as /var/lib/dind-webhook)"
+            'profiles.default.storage.persistent.hostPath: "dind" is not an absolute path of at '
+            "most 255 letters, digits and ._-/ without a slash at its end (such as "
+            "/var/lib/dind-webhook)"
+        ),
+    ),
+    "directory of the node with a slash at its end": (
+        profile(nodeDirectories=["/lib/modules/"]),
+        (
+            'profiles.default.nodeDirectories[0]: "/lib/modules/" is not an absolute path of at '
+            "most 255 letters, digits and ._-/ without a slash at its end (such as /lib/modules)"
         ),
     ),
     "persistent store that keeps nothing": (
@@ -306,8 +317,8 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
     "pool that is no network": (
         profile(daemon={"defaultAddressPools": [{"base": "10.200.0.1/16", "size": 24}]}),
         (
-            'profiles.default.daemon.defaultAddressPools[0].base: "10.200.0.1/16" is not a '
-            "network (such as 10.200.0.0/16): 10.200.0.1/16 has host bits set"
+            'profiles.default.daemon.defaultAddressPools[0].base: "10.200.0.1/16" is not the first '
+            'address of its network (write "10.200.0.0/16")'
         ),
     ),
     "pool whose size does not fit": (
@@ -336,7 +347,7 @@ DENIED: dict[str, tuple[dict[str, Any], str]] = {
         profile(socket={"directory": "/" + "r" * 95}),
         (
             f'profiles.default.socket.directory: "/{"r" * 55}... is not an absolute path of at '
-            "most 95 characters (such as /var/run/dind)"
+            "most 95 letters, digits and ._-/ without a slash at its end (such as /var/run/dind)"
         ),
     ),
     "socket directory that goes up": (
@@ -420,6 +431,29 @@ def test_configuration_files_that_would_break_pods_are_rejected(
     with pytest.raises(ConfigError) as caught:
         config(document)
     assert caught.value.problems == [problem]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("10.200.0.0", "10.200.0.0/255.255.0.0", "10.0.0.0/0.255.255.255", "10.200.0.0/33"),
+        *("10.200.0.0/016", "10.200.0/16", "fe80::%eth0/64", "10.200.0.0/-1", "10.200.0.0/16 "),
+    ],
+)
+def test_pools_are_networks_as_dockerd_reads_them(base: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(profile(daemon={"defaultAddressPools": [{"base": base, "size": 24}]}))
+    assert caught.value.problems == [
+        (
+            f'profiles.default.daemon.defaultAddressPools[0].base: "{base}" is not a network (such '
+            "as 10.200.0.0/16)"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("base", "size"), [("10.200.0.0/16", 24), ("fd00::/48", 64)])
+def test_pools_are_of_both_ip_versions(base: str, size: int) -> None:
+    config(profile(daemon={"defaultAddressPools": [{"base": base, "size": size}]}))
 
 
 @pytest.mark.parametrize(
@@ -546,6 +580,26 @@ def test_all_problems_of_a_persistent_store_are_found_at_once() -> None:
         "isolation: runtimeClass needs a runtimeClassName",
     ):
         assert text in lines
+
+
+@pytest.mark.parametrize(
+    ("fields", "hidden"),
+    [
+        ({"storage": {"medium": "Memory", "persistent": {}}}, "storage.persistent"),
+        ({"storage": {"persistent": {"keep": "21Gi"}}}, "storage.persistent.keep"),
+        ({"storage": {"persistent": {}}, "isolation": "userNamespace"}, "isolation"),
+    ],
+    ids=str,
+)
+def test_stores_that_say_nothing_of_sharing_hide_no_problem(
+    fields: dict[str, Any], hidden: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(profile(**fields))
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
+        "profiles.default.storage.persistent.share",
+        f"profiles.default.{hidden}",
+    ]
 
 
 def test_a_persistent_store_is_not_on_a_pvc() -> None:

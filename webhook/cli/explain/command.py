@@ -12,7 +12,8 @@ from webhook.cli.group import BadInput
 from webhook.cli.json_output import output_option, print_json
 from webhook.cli.kubeconfig import current_namespace
 from webhook.cli.manifests.admission import AssumedCluster
-from webhook.cli.manifests.objects import KINDS, NO_POD, Manifest, namespace_labels
+from webhook.cli.manifests.objects import KINDS, NO_POD
+from webhook.cli.manifests.reading import Manifest, namespace_labels
 from webhook.cli.manifests.sources import read_manifests
 from webhook.cli.options import access_options, input_options, pod_name, read_config
 from webhook.cli.progress import progress

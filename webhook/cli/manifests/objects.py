@@ -1,18 +1,14 @@
-"""The Kubernetes objects of manifests: single ones, lists of them, and the pods in them."""
+"""The Kubernetes objects of a document: single ones, lists of them, and the pods in them."""
 
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from webhook.cli.group import BadInput
 from webhook.config.wording import dotted, printable, shown
-from webhook.documents import Bounds, Document, DocumentError, decode, parse_json, parse_yaml
 from webhook.injection.decisions import quoted
 from webhook.injection.optin import INJECT
 from webhook.injection.pod import Pod
@@ -20,10 +16,6 @@ from webhook.injection.volumes import Disk, Volume
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
-
-MAX_BYTES = 32 * 1024 * 1024  # etcd holds objects of 1.5 MiB; a file may have many
-# A pod has 10 levels; ruamel.yaml needs several stack frames for each.
-BOUNDS = Bounds(depth=100, values=2_000_000)
 
 #: API version and kind, to the keys that lead to the pod.
 POD_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -63,11 +55,9 @@ _CONTROLLERS = {
         f"{_LATER}; Knative copies {INJECT} from spec.template.metadata.annotations"
     ),
 }
-_TEMPLATE = re.compile(
-    r"\{\{-?\s*(?:[.$]|(?:if|else|end|range|with|include|template|define|toYaml|tpl)\b|/\*)"
-)
-_RUNNER = re.compile(r"^\s*\[+runners\.kubernetes", re.MULTILINE)
-_RUNNER_LATER = (
+#: A configuration of a GitLab runner, in a text.
+RUNNER = re.compile(r"^\s*\[+runners\.kubernetes", re.MULTILINE)
+RUNNER_LATER = (
     "a GitLab runner creates its pods later, and the webhook decides then; pod_annotations in "
     f"[runners.kubernetes] sets {INJECT}"
 )
@@ -95,101 +85,6 @@ class Object(Struct, frozen=True):
     note: str = ""  # why it has no template
 
 
-class Manifest(Struct, frozen=True):
-    """A file: its name for messages, and its documents, each with the objects in it."""
-
-    source: str
-    is_json: bool
-    has_crlf: bool
-    documents: Sequence[tuple[Document, Sequence[Object]]]
-
-    @property
-    def objects(self) -> list[Object]:
-        """Every object, in order."""
-        return [found for _, objects in self.documents for found in objects]
-
-
-def read_manifest(path: str) -> Manifest:
-    """Read a file, or standard input for the path `-`.
-
-    Raises:
-        BadInput: it cannot be read or parsed, or is not made of Kubernetes objects.
-    """
-    source = "standard input" if path == "-" else printable(path)
-    content = _read(path, source)
-    try:
-        return parse_manifest(content, source)
-    except (DocumentError, ObjectError) as error:
-        raise BadInput(f"{source}: {printable(str(error))}{_hint(content)}") from error
-
-
-def parse_manifest(content: bytes, source: str, bounds: Bounds = BOUNDS) -> Manifest:
-    """Parse the content of a file; `source` is its name for messages.
-
-    Raises:
-        DocumentError: it cannot be parsed, or is over a bound.
-        ObjectError: it is not made of Kubernetes objects.
-    """
-    text = decode(content)
-    data = parse_json(text)
-    if data is None:
-        documents = parse_yaml(text.replace("\r\n", "\n"), bounds)
-    else:
-        documents = [Document("", text, "", 0, data)]
-    parts = [
-        (document, list(_objects(document.data, f"line {document.line + 1}", (), {})))
-        for document in documents
-    ]
-    manifest = Manifest(source, data is not None, "\r\n" in text, parts)
-    if not manifest.objects:
-        raise ObjectError("", (), "no Kubernetes object")
-    return manifest
-
-
-def render_first(what: str) -> str:
-    """Say how to render a Helm chart."""
-    return f"render it first: helm template {printable(what)} | dind-webhook explain -f -"
-
-
-def is_helm_template(text: str) -> bool:
-    """Tell whether a text looks like a template that Helm has not rendered."""
-    return _TEMPLATE.search(text) is not None
-
-
-def _hint(content: bytes) -> str:
-    """Say what a text that is no manifest seems to be."""
-    text = content.decode(errors="replace")
-    if is_helm_template(text):
-        return f"; this looks like a Helm template: {render_first('CHART')}"
-    if _RUNNER.search(text):
-        return f"; this looks like a GitLab runner's configuration: {_RUNNER_LATER}"
-    return ""
-
-
-def _read(path: str, source: str) -> bytes:
-    try:
-        if path == "-":
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(path).open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"{source}: cannot be read: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
-        raise BadInput(f"{source}: larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
-    return content
-
-
-def namespace_labels(manifests: Sequence[Manifest]) -> dict[str, str | None]:
-    """List the namespaces that manifests create, each with its label dind.io/inject."""
-    return {
-        found.name.removeprefix("namespace/"): metadata_map(found.data, "labels").get(INJECT)
-        for manifest in manifests
-        for found in manifest.objects
-        if (found.data.get("apiVersion"), found.data.get("kind")) == ("v1", "Namespace")
-    }
-
-
 def metadata_map(data: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Return an object's `labels` or `annotations`; empty if it has none."""
     metadata = data.get("metadata")
@@ -204,7 +99,7 @@ class ObjectError(ValueError):
         super().__init__(": ".join(filter(None, (where, dotted(path), problem))))
 
 
-def _objects(
+def objects_in(
     value: Any,  # noqa: ANN401 - JSON
     where: str,
     path: KeyPath,
@@ -224,7 +119,7 @@ def _objects(
     inherits = {} if kind == "List" else {"kind": kind.removesuffix("List"), "apiVersion": version}
     items = _require(data["items"], list, "a list", (*path, "items"), where)
     for index, item in enumerate(items):
-        yield from _objects(item, where, (*path, "items", index), inherits)
+        yield from objects_in(item, where, (*path, "items", index), inherits)
 
 
 def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where: str) -> Object:
@@ -257,7 +152,7 @@ def _note(data: dict[str, Any], kind: str, group: str) -> str:
             return _CONTROLLERS[key]
     if kind == "ConfigMap" and isinstance(files := data.get("data"), dict):
         texts = [text for text in files.values() if isinstance(text, str)]
-        return _RUNNER_LATER if any(map(_RUNNER.search, texts)) else NO_POD
+        return RUNNER_LATER if any(map(RUNNER.search, texts)) else NO_POD
     return NO_POD if "." not in group or group.endswith(".k8s.io") else _LATER
 
 

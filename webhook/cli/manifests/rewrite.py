@@ -23,7 +23,7 @@ from ruamel.yaml.scalarstring import (
 )
 
 from webhook.cli.manifests.comments import Container, Slot, is_block, keys_of, last_slot, slot_above
-from webhook.cli.manifests.objects import BOUNDS
+from webhook.cli.manifests.reading import BOUNDS
 from webhook.documents import Document, DocumentError, parse_yaml
 
 Patch = Sequence[Mapping[str, Any]]

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from webhook.cli.group import BadInput
-from webhook.cli.manifests.objects import Manifest, read_manifest, render_first
+from webhook.cli.manifests.reading import Manifest, read_manifest, render_first
 from webhook.config.wording import printable
 
 SUFFIXES = (".json", ".yaml", ".yml")  # those that kubectl reads in a directory

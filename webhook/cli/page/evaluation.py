@@ -15,11 +15,9 @@ from webhook.cli.manifests.injecting import (
     inject_object,
     patched_data,
 )
-from webhook.cli.manifests.objects import (
-    KINDS,
+from webhook.cli.manifests.objects import KINDS, Object, ObjectError
+from webhook.cli.manifests.reading import (
     Manifest,
-    Object,
-    ObjectError,
     is_helm_template,
     namespace_labels,
     parse_manifest,

@@ -1,47 +1,37 @@
-"""The configuration file as types: profiles, and the policy for what pods may ask.
+"""A profile: one way to give a pod its daemon.
 
-The types are the file's schema: their descriptions, bounds and patterns are the JSON Schema that
-`dind-webhook config schema` prints, the chart's schema of `config`, and the page
-docs/administrators/configuration.md.
-Rules that span several keys of one mapping stand on the last of these keys, so that an error
-elsewhere hides none of them.
+Rules that span several keys stand on the last of these keys, so that an error elsewhere hides none
+of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Self, TypeVar
+from typing import TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from webhook.config.base import Located, Model, by_name, located
 from webhook.config.certificates import CERTIFICATES_READ, Certificates
 from webhook.config.daemon import Daemon, not_in_mode_node
 from webhook.config.fields import (
     AnnotationKey,
-    ApiVersion,
-    Bytes,
     CSIDriver,
     GroupId,
     Image,
-    ImagePattern,
     Name,
     NodeDirectory,
-    PolicyAnnotation,
-    Quantity,
     SeccompProfile,
     Seconds,
     SecretName,
     SocketDirectory,
 )
-from webhook.config.image import is_allowed
 from webhook.config.job import JobCertificates, RegistryCredentials
-from webhook.config.paths import is_clear_of, is_within, real
+from webhook.config.paths import is_clear_of, real
 from webhook.config.registries import Registry, RegistryHost, check_names
 from webhook.config.resources import Resources, WaitResources
 from webhook.config.storage import Storage
 from webhook.config.wording import shown
 
-_MOST_NAMES = 20  # that a message lists
 # A pod carries all files of its profile. etcd takes objects of 1.5 MiB, and the kernel 2 MiB of
 # arguments and variables (execve(2)).
 _MOST_REGISTRIES = 100
@@ -340,156 +330,3 @@ class Profile(Model):
         if problems:
             raise located(problems)
         return isolation
-
-
-class Maximum(Model):
-    """The most that a pod may ask for by annotation; None is no bound."""
-
-    cpu: Quantity | None = Field(
-        default=None, description="Bound of `dind.io/cpu`; without it there is none."
-    )
-    memory: Bytes | None = Field(
-        default=None, description="Bound of `dind.io/memory`; without it there is none."
-    )
-    storage: Bytes | None = Field(
-        default=None, description="Bound of `dind.io/storage`; without it there is none."
-    )
-
-
-class Policy(Model):
-    """What pods may ask for. The default lets them pick a profile and their containers only."""
-
-    annotations: tuple[PolicyAnnotation, ...] = Field(
-        default=("containers", "profile"),
-        description="Names below `dind.io/` that a pod may use, beside `inject`.",
-    )
-    images: list[ImagePattern] = Field(
-        default=[],
-        description="Patterns for `dind.io/image`; `*` stays within one part of the path, `**` "
-        "does not.",
-    )
-    maximum: Maximum = Field(default=Maximum(), description="The most that a pod may ask for.")
-    profiles: dict[str, list[str]] = Field(
-        default={},
-        description="Profiles by namespace pattern. Empty: every profile everywhere; otherwise a "
-        "namespace that no pattern matches may use the default profile only.",
-    )
-
-    def allowed_profiles(self, namespace: str, config: "Config") -> list[str]:
-        """Names of the profiles that pods of a namespace may use, in the file's order."""
-        if not self.profiles:
-            return list(config.profiles)
-        matching = [
-            names for pattern, names in self.profiles.items() if is_allowed(namespace, [pattern])
-        ]
-        if not matching:
-            return [config.default_profile]
-        return [name for name in config.profiles if any(name in names for names in matching)]
-
-
-class Config(Model):
-    """The configuration file of dind-webhook.
-
-    Where the default profile is called `default`, its absence from `profiles` means the built-in
-    one. A file with another default has only the profiles that it lists: pods cannot pick a
-    privileged one that the file does not contain.
-    """
-
-    api_version: ApiVersion = Field(
-        default="dind.io/v1alpha1", description="Version of the file's format."
-    )
-    default_profile: str = Field(
-        default="default", description="The profile of pods that name none."
-    )
-    profiles: dict[Name, Profile] = Field(
-        default={},
-        validate_default=True,
-        json_schema_extra=by_name,
-        description="Profiles by name. Where the default profile is called `default`, its absence "
-        "here means the built-in one.",
-    )
-    policy: Policy = Field(default=Policy(), description="What pods may ask for.")
-
-    @field_validator("profiles")
-    @classmethod
-    def _with_built_in(
-        cls, profiles: dict[str, Profile], info: ValidationInfo
-    ) -> dict[str, Profile]:
-        if info.data.get("default_profile") == "default" and "default" not in profiles:
-            return {**profiles, "default": Profile()}
-        return profiles
-
-    @field_validator("profiles")
-    @classmethod
-    def _separates_stores(cls, profiles: dict[str, Profile]) -> dict[str, Profile]:
-        """Reject directories in which a store would also be one of another namespace."""
-        directories = {
-            name: persistent.host_path
-            for name, profile in profiles.items()
-            if (persistent := profile.storage.persistent) is not None
-        }
-        problems: list[Located] = []
-        for name, directory in directories.items():
-            for other, above in directories.items():
-                if directory != above and is_within(directory, above):
-                    text = f"{directory} is in {above}, the hostPath of profile {shown(other)} "
-                    text += "(accepted: the same directory, or one beside it)"
-                    problems.append(((name, "storage", "persistent", "hostPath"), text))
-                    break
-        if problems:
-            raise located(problems)
-        return profiles
-
-    @field_validator("policy")
-    @classmethod
-    def _lets_pods_choose_containers(cls, policy: Policy, info: ValidationInfo) -> Policy:
-        """Reject credentials that no pod can get."""
-        if "containers" in policy.annotations:
-            return policy
-        profiles: Mapping[str, Profile] = info.data.get("profiles", {})
-        problems: list[Located] = []
-        for name, profile in profiles.items():
-            credentials = profile.registry_credentials
-            if credentials is not None and not credentials.containers:
-                text = f"without containers, no pod of profile {shown(name)} can get its "
-                text += "registryCredentials, which name no containers either"
-                problems.append((("annotations",), text))
-        if problems:
-            raise located(problems)
-        return policy
-
-    @model_validator(mode="after")
-    def _names_profiles_that_exist(self) -> Self:
-        if problems := list(
-            unknown_profiles(self.default_profile, self.profiles, self.policy.profiles)
-        ):
-            raise located(problems)
-        return self
-
-
-def unknown_profiles(default: object, profiles: object, by_namespace: object) -> Iterator[Located]:
-    """Find names of profiles that do not exist, whatever the three keys of a file hold.
-
-    Args:
-        default: at `defaultProfile`.
-        profiles: at `profiles`.
-        by_namespace: at `policy.profiles`.
-
-    Yields:
-        Problems; what is of another type than it should be has none here.
-    """
-    if not isinstance(profiles, Mapping) or not isinstance(default, str):
-        return
-    built_in = {"default": None} if default == "default" else {}
-    known = list({**profiles, **built_in})
-    others = f"(profiles: {', '.join(str(name) for name in known[:_MOST_NAMES]) or 'none'})"
-    if default not in known:
-        yield ("defaultProfile",), f"unknown profile {shown(default)} {others}"
-        known.append("default")  # It may be the one that is meant.
-    if not isinstance(by_namespace, Mapping):
-        return
-    for pattern, names in by_namespace.items():
-        for index, name in enumerate(names if isinstance(names, list) else ()):
-            if isinstance(name, str) and name not in known:
-                path = ("policy", "profiles", pattern, index)
-                yield path, f"unknown profile {shown(name)} {others}"
