@@ -28,7 +28,7 @@ INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
 PIPELINE_LIMIT: Final = 16  # requests of a connection that wait for the answer to another one
 LINGER_SECONDS: Final = 1.0
-_LINGER_BYTES: Final = 8 * 1024 * 1024
+_LINGER_BYTES: Final = 16 * 1024 * 1024
 _VERSIONS: Final = ("1.0", "1.1")
 
 _NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
@@ -155,6 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
             raise HttpParserError
         super().on_headers_complete()
         self._request = self.cycle
+        self._request.transport = _AnswerTransport(self)
         if self.parser.should_upgrade():  # httptools takes the body for another protocol
             self._request.keep_alive = False
         self._close_if_draining()
@@ -171,16 +172,25 @@ class LimitedProtocol(HttpToolsProtocol):
         self._overhead = 0
         self.incomplete.release(self)
         self._close_if_draining()
+        is_last = self._is_answered() and not self.cycle.keep_alive
         self._request = None
         super().on_message_complete()
+        if is_last:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Read the rest of a body that was answered before its end only for a moment."""
+        """Read the rest of a body that was answered before its end until the deadline.
+
+        Clients such as browsers read the answer only when they have sent the body.
+        """
         if self._is_answered():
             self.incomplete.release(self)
-            self._stop_deadline()
-            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
         super().on_response_complete()
+
+    def close_after_answer(self) -> None:
+        """Close now, or after the rest of a body that was answered before its end."""
+        if not self._is_answered():
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Answer where httptools stopped: it is not HTTP, or a callback of ours raised.
@@ -249,6 +259,23 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _AnswerTransport(asyncio.Transport):
+    """What uvicorn writes an answer to, and would close before the client has sent its body."""
+
+    def __init__(self, connection: LimitedProtocol) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        self._connection.close_after_answer()
 
 
 class _HeadersTooLargeError(Exception):
