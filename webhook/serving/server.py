@@ -22,7 +22,7 @@ from webhook.logs import Logger
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
 from webhook.serving.clients import count_and_log, handshake_class, read_client_ca
-from webhook.serving.limits import IncompleteRequests, LimitedProtocol
+from webhook.serving.limits import IncompleteRequests, LimitedProtocol, UnreadAnswers
 from webhook.serving.metrics import Metrics
 from webhook.serving.reload import (
     follow,
@@ -96,6 +96,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.servers = []
         self.incomplete = IncompleteRequests()
+        self.unread = UnreadAnswers()
         self._service = service
         self._host = host
         self._port = port
@@ -112,7 +113,8 @@ class Server(uvicorn.Server):
         await self.lifespan.startup()
         listener = await asyncio.get_running_loop().create_server(
             lambda: LimitedProtocol(
-                config, self.server_state, self.lifespan.state, self._service, self.incomplete
+                *(config, self.server_state, self.lifespan.state),
+                *(self._service, self.incomplete, self.unread),
             ),
             sock=_bind(self._host, self._port),
             backlog=config.backlog,
