@@ -184,11 +184,13 @@ def test_errors_show_line_and_column_and_keep_the_text(page: RunningPage) -> Non
     assert textarea(response) == broken
 
 
+HEAVY = "---\n".join(["x: &a [" + "1," * 90 + "]\ny: [" + "*a," * 900 + "]\n"] * 250)
+
+
 def test_memory_is_bounded_and_others_are_answered_meanwhile(page: RunningPage) -> None:
     """Each document is within its bounds; together they are not."""
-    document = "x: &a [" + "1," * 90 + "]\ny: [" + "*a," * 900 + "]\n"
     with ThreadPoolExecutor() as pool:
-        heavy = pool.submit(page.explain, "---\n".join([document] * 250))
+        heavy = pool.submit(page.explain, HEAVY)
         assert page.client.get("/readyz").text == "ok\n"
         assert page.explain(POD).status_code == 200
         response = heavy.result()
@@ -277,3 +279,45 @@ def test_a_stopping_page_answers_and_then_exits(tmp_path: Path) -> None:
         assert page.client.get("/healthz").status_code == 200
         assert page.explain(POD).status_code == 200
         assert page.process.wait(60) == 0
+
+
+def test_texts_of_clients_that_disconnect_are_given_up(tmp_path: Path) -> None:
+    with running_page(tmp_path) as page:
+        for _ in range(10):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(page.url, data={"manifest": HEAVY}, timeout=0.3, trust_env=False)
+        assert page.explain(POD).status_code == 200
+
+
+def test_a_text_that_is_explained_when_the_page_stops_is_answered(tmp_path: Path) -> None:
+    """It takes longer than requests of the webhook have."""
+    with running_page(tmp_path) as page, ThreadPoolExecutor() as pool:
+        answers = [pool.submit(page.explain, HEAVY) for _ in range(2)]
+        until(lambda: len(workers_of(page)) == 2, "the workers")
+        os.kill(page.process.pid, signal.SIGTERM)
+        assert [answer.result().status_code for answer in answers] == [422] * 2
+        assert page.process.wait(60) == 0
+
+
+def test_a_second_signal_ends_the_page_and_its_workers(tmp_path: Path) -> None:
+    with running_page(tmp_path) as page, ThreadPoolExecutor() as pool:
+        answers = [pool.submit(page.explain, HEAVY) for _ in range(10)]
+        until(lambda: len(workers_of(page)) == 2, "the workers")
+        workers = workers_of(page)
+        os.kill(page.process.pid, signal.SIGTERM)
+        until(lambda: bool(page.events("stopping")), "the page to stop")
+        os.kill(page.process.pid, signal.SIGTERM)
+        started = time.monotonic()
+        assert page.process.wait(60) == 0
+        assert time.monotonic() - started < 3
+        assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        for answer in answers:
+            with pytest.raises(httpx.TransportError):
+                answer.result()
+    assert not page.events("Exception in ASGI application\n")
+
+
+def workers_of(page: RunningPage) -> list[str]:
+    """Process ids of the workers that run."""
+    pid = page.process.pid
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

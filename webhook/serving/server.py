@@ -187,17 +187,27 @@ async def serve(options: Options, log: Logger) -> None:
     signals = stop_signals()
     async with webhook.listening(), admin.listening():
         log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
-        times = (options.quiet_period, options.stop_deadline)
-        await run_until_stopped(service, signals, *times, webhook, admin)
+        times = StopTimes(options.quiet_period, options.stop_deadline)
+        await run_until_stopped(service, signals, times, webhook, admin)
     log.info("stopped")
 
 
+class StopTimes(Struct, frozen=True):
+    """How long a stopping process goes on, in seconds.
+
+    Attributes:
+        quiet: without a request until the listener closes.
+        deadline: until the listener closes all the same.
+        grace: for requests under way when it closes.
+    """
+
+    quiet: float
+    deadline: float
+    grace: float = GRACE_SECONDS
+
+
 async def run_until_stopped(
-    service: Service,
-    signals: asyncio.Queue[signal.Signals],
-    quiet_period: float,
-    stop_deadline: float,
-    *servers: Server,
+    service: Service, signals: asyncio.Queue[signal.Signals], times: StopTimes, *servers: Server
 ) -> None:
     """Run servers until a signal, then drain them; a second signal cuts that short."""
     loops = [asyncio.create_task(server.main_loop()) for server in servers]
@@ -205,7 +215,7 @@ async def run_until_stopped(
     service.log.info("stopping")
     service.draining = True
     second_signal = asyncio.create_task(signals.get())
-    drained = asyncio.create_task(_drain(service, quiet_period, stop_deadline, *servers))
+    drained = asyncio.create_task(_drain(service, times, *servers))
     await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
     for task in (*loops, second_signal, drained):
         task.cancel()
@@ -254,12 +264,10 @@ def stop_signals() -> asyncio.Queue[signal.Signals]:
     return queue
 
 
-async def _drain(
-    service: Service, quiet_period: float, stop_deadline: float, *servers: Server
-) -> None:
-    await _quiet(service, quiet_period, stop_deadline)
+async def _drain(service: Service, times: StopTimes, *servers: Server) -> None:
+    await _quiet(service, times.quiet, times.deadline)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GRACE_SECONDS):
+        async with asyncio.timeout(times.grace):
             for server in servers:
                 await server.shutdown()
 

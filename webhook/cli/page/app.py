@@ -1,9 +1,10 @@
 """The page's application: a form, and its answer as HTML, without scripts."""
 
+import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
@@ -88,7 +89,7 @@ def create_page_app(
     async def explain(request: Request) -> Response:
         started = service.last_request = time.perf_counter()
         form = parse_form(request.headers.get("content-type", ""), await _body(request))
-        response = await _explained(form, workers, settings)
+        response = await _explained(request, form, workers, settings)
         service.log.info(
             "explained",
             status=response.status_code,
@@ -129,7 +130,9 @@ async def _body(request: Request) -> bytes:
     raise FormError(TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
-async def _explained(form: Form, workers: Workers, settings: Settings) -> Response:
+async def _explained(
+    request: Request, form: Form, workers: Workers, settings: Settings
+) -> Response:
     if len(form.text.encode()) > TEXT_LIMIT:
         return _page(Form(), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error=TOO_LARGE)
     if namespace_error := problem_of(form):
@@ -145,7 +148,7 @@ async def _explained(form: Form, workers: Workers, settings: Settings) -> Respon
         settings.config(),
     )
     try:
-        answer = await workers.answer(question)
+        answer = await _unless_disconnected(request, workers.answer(question))
     except BusyError:
         response = _page(form, HTTPStatus.SERVICE_UNAVAILABLE, error=_BUSY)
         response.headers["retry-after"] = "5"
@@ -154,6 +157,30 @@ async def _explained(form: Form, workers: Workers, settings: Settings) -> Respon
         return _page(form, HTTPStatus.INTERNAL_SERVER_ERROR, error=_INTERNAL)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if answer.problem else HTTPStatus.OK
     return _page(form, status, answer=answer)
+
+
+async def _unless_disconnected(request: Request, answering: Coroutine[Any, Any, Answer]) -> Answer:
+    """Wait for an answer that is given up where the client does not wait for it.
+
+    Raises:
+        ClientDisconnect: the client is gone.
+    """
+    task = asyncio.create_task(answering)
+    leaving = asyncio.create_task(_disconnected(request))
+    leaving.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if leaving.done():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        leaving.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _add_error_handlers(app: FastAPI) -> None:
