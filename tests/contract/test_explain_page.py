@@ -210,6 +210,38 @@ def test_large_texts_get_an_error_page(page: RunningPage, size: int) -> None:
     assert time.monotonic() - started < 30
 
 
+LONG = json.dumps("x" * 900_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        POD.replace("clean-ci", LONG),
+        POD.replace("clean-ci", f"a, namespace: {LONG}").replace("  name: a,", "  name: a\n "),
+        POD.replace('dind.io/inject: "true"', f"dind.io/inject: {LONG}"),
+        POD.replace("annotations:", f"annotations:\n    dind.io/profile: {LONG}"),
+        POD.replace("docker:29-cli", f"{'x' * 900_000}"),
+        f"apiVersion: v1\nkind: {LONG}\n",
+        f"apiVersion: {LONG}\nkind: Pod\n",
+        LONG,
+    ],
+    ids=["name", "namespace", "opt-in", "profile", "image", "kind", "version", "text"],
+)
+def test_long_values_are_written_once(page: RunningPage, text: str) -> None:
+    """In the form, so that they can be corrected."""
+    response = page.explain(text)
+
+    assert response.text.count("x" * 900_000) == 1
+    assert len(response.content) < 1_000_000
+
+
+def test_a_long_namespace_is_cut(page: RunningPage) -> None:
+    response = page.explain(POD, namespace="x" * 900_000)
+
+    assert response.status_code == 422
+    assert len(response.content) < 20_000
+
+
 def test_large_bodies_without_a_length_get_an_error_page(page: RunningPage) -> None:
     response = page.client.post(
         "/",

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -46,6 +47,7 @@ HEADERS: Final = {
     "cache-control": "no-store",
 }
 _LONGEST_EXCERPT: Final = 160  # characters of a line
+_LONGEST_NAMESPACE: Final = 100  # characters of an invalid one that the form repeats
 _BUSY: Final = "Too many texts are being explained at the moment. Try again in a few seconds."
 _INTERNAL: Final = "Internal error. The log of the page shows more."
 
@@ -136,6 +138,7 @@ async def _explained(
     if len(form.text.encode()) > TEXT_LIMIT:
         return _page(Form(), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error=TOO_LARGE)
     if namespace_error := problem_of(form):
+        form = msgspec.structs.replace(form, namespace=form.namespace[:_LONGEST_NAMESPACE])
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY, namespace_error=namespace_error)
     if not form.text.strip():
         problem = Problem("the text is empty")
