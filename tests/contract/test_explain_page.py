@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,25 @@ def test_every_page_has_the_headers_and_is_not_stored(
     assert response.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert response.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 200),
+        (b"GET /readyz HTTP/1.1\r\n\r\n", 200),
+        (b"EHLO mail.example\r\n", 400),
+        (b"GET /?" + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n", 431),
+    ],
+)
+def test_other_answers_have_the_headers_too(page: RunningPage, sent: bytes, status: int) -> None:
+    with socket.create_connection((page.client.base_url.host, page.client.base_url.port)) as client:
+        client.sendall(sent)
+        received = client.recv(65536)
+
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+    for header in (b"content-security-policy", b"x-content-type-options", b"cache-control"):
+        assert received.count(b"\r\n%b: " % header) == 1
 
 
 def test_injected_pods_are_shown_with_a_diff(page: RunningPage) -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,16 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with our HTTP limits and a deadline for TLS handshakes."""
+    """uvicorn's server with our HTTP limits and a deadline for TLS handshakes.
+
+    Args:
+        app: what answers.
+        service: what the limits count in, and which knows that the process is about to stop.
+        host: address to listen on; None: every IPv4 and IPv6 address.
+        port: 0 lets the system choose.
+        tls: of the listener; None: HTTP.
+        headers: of every answer, also of those that the application does not give.
+    """
 
     def __init__(
         self,
@@ -81,6 +90,8 @@ class Server(uvicorn.Server):
         host: str | None,
         port: int,
         tls: ssl.SSLContext | None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -90,6 +101,7 @@ class Server(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            headers=list(headers),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             ssl_context_factory=(lambda *_: tls) if tls else None,
         )

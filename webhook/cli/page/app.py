@@ -35,6 +35,7 @@ from webhook.serving.service import Service
 
 _CSS: Final = (files(__package__) / "page.css").read_text(encoding="utf-8")
 _CSS_HASH: Final = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+#: Of every answer.
 HEADERS: Final = {
     "content-security-policy": (
         f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; "
@@ -231,7 +232,7 @@ def _page(
         css=_CSS,
         version=__version__,
     )
-    return HTMLResponse(html, status, HEADERS)
+    return HTMLResponse(html, status)
 
 
 def _summary(answer: Answer) -> str:

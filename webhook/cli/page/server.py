@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from msgspec import Struct
 
 from webhook import __version__
-from webhook.cli.page.app import Settings, create_page_app
+from webhook.cli.page.app import HEADERS, Settings, create_page_app
 from webhook.cli.page.workers import SECONDS, Workers
 from webhook.config import Config
 from webhook.following import ConfigurationFile
@@ -64,7 +64,7 @@ async def serve(options: Options, log: Logger) -> None:
 
     settings = Settings(options.excluded, lambda: configuration.content if configuration else None)
     app = create_page_app(service, Workers(log), settings, lifespan)
-    page = Server(app, service, options.host, options.port, tls=None)
+    page = Server(app, service, options.host, options.port, tls=None, headers=list(HEADERS.items()))
     signals = stop_signals()
     async with page.listening():
         log.info("serving", version=__version__, page=page.address)
