@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,25 @@ def test_every_page_has_the_headers_and_is_not_stored(
     assert response.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert response.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 200),
+        (b"GET /readyz HTTP/1.1\r\n\r\n", 200),
+        (b"EHLO mail.example\r\n", 400),
+        (b"GET /?" + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n", 431),
+    ],
+)
+def test_other_answers_have_the_headers_too(page: RunningPage, sent: bytes, status: int) -> None:
+    with socket.create_connection((page.client.base_url.host, page.client.base_url.port)) as client:
+        client.sendall(sent)
+        received = client.recv(65536)
+
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+    for header in (b"content-security-policy", b"x-content-type-options", b"cache-control"):
+        assert received.count(b"\r\n%b: " % header) == 1
 
 
 def test_injected_pods_are_shown_with_a_diff(page: RunningPage) -> None:
@@ -184,11 +204,13 @@ def test_errors_show_line_and_column_and_keep_the_text(page: RunningPage) -> Non
     assert textarea(response) == broken
 
 
+HEAVY = "---\n".join(["x: &a [" + "1," * 90 + "]\ny: [" + "*a," * 900 + "]\n"] * 250)
+
+
 def test_memory_is_bounded_and_others_are_answered_meanwhile(page: RunningPage) -> None:
     """Each document is within its bounds; together they are not."""
-    document = "x: &a [" + "1," * 90 + "]\ny: [" + "*a," * 900 + "]\n"
     with ThreadPoolExecutor() as pool:
-        heavy = pool.submit(page.explain, "---\n".join([document] * 250))
+        heavy = pool.submit(page.explain, HEAVY)
         assert page.client.get("/readyz").text == "ok\n"
         assert page.explain(POD).status_code == 200
         response = heavy.result()
@@ -206,6 +228,38 @@ def test_large_texts_get_an_error_page(page: RunningPage, size: int) -> None:
     assert response.status_code == 413
     assert "The text is too large (accepted: at most 1 MiB)." in text_of(response)
     assert time.monotonic() - started < 30
+
+
+LONG = json.dumps("x" * 900_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        POD.replace("clean-ci", LONG),
+        POD.replace("clean-ci", f"a, namespace: {LONG}").replace("  name: a,", "  name: a\n "),
+        POD.replace('dind.io/inject: "true"', f"dind.io/inject: {LONG}"),
+        POD.replace("annotations:", f"annotations:\n    dind.io/profile: {LONG}"),
+        POD.replace("docker:29-cli", f"{'x' * 900_000}"),
+        f"apiVersion: v1\nkind: {LONG}\n",
+        f"apiVersion: {LONG}\nkind: Pod\n",
+        LONG,
+    ],
+    ids=["name", "namespace", "opt-in", "profile", "image", "kind", "version", "text"],
+)
+def test_long_values_are_written_once(page: RunningPage, text: str) -> None:
+    """In the form, so that they can be corrected."""
+    response = page.explain(text)
+
+    assert response.text.count("x" * 900_000) == 1
+    assert len(response.content) < 1_000_000
+
+
+def test_a_long_namespace_is_cut(page: RunningPage) -> None:
+    response = page.explain(POD, namespace="x" * 900_000)
+
+    assert response.status_code == 422
+    assert len(response.content) < 20_000
 
 
 def test_large_bodies_without_a_length_get_an_error_page(page: RunningPage) -> None:
@@ -277,3 +331,45 @@ def test_a_stopping_page_answers_and_then_exits(tmp_path: Path) -> None:
         assert page.client.get("/healthz").status_code == 200
         assert page.explain(POD).status_code == 200
         assert page.process.wait(60) == 0
+
+
+def test_texts_of_clients_that_disconnect_are_given_up(tmp_path: Path) -> None:
+    with running_page(tmp_path) as page:
+        for _ in range(10):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(page.url, data={"manifest": HEAVY}, timeout=0.3, trust_env=False)
+        assert page.explain(POD).status_code == 200
+
+
+def test_a_text_that_is_explained_when_the_page_stops_is_answered(tmp_path: Path) -> None:
+    """It takes longer than requests of the webhook have."""
+    with running_page(tmp_path) as page, ThreadPoolExecutor() as pool:
+        answers = [pool.submit(page.explain, HEAVY) for _ in range(2)]
+        until(lambda: len(workers_of(page)) == 2, "the workers")
+        os.kill(page.process.pid, signal.SIGTERM)
+        assert [answer.result().status_code for answer in answers] == [422] * 2
+        assert page.process.wait(60) == 0
+
+
+def test_a_second_signal_ends_the_page_and_its_workers(tmp_path: Path) -> None:
+    with running_page(tmp_path) as page, ThreadPoolExecutor() as pool:
+        answers = [pool.submit(page.explain, HEAVY) for _ in range(10)]
+        until(lambda: len(workers_of(page)) == 2, "the workers")
+        workers = workers_of(page)
+        os.kill(page.process.pid, signal.SIGTERM)
+        until(lambda: bool(page.events("stopping")), "the page to stop")
+        os.kill(page.process.pid, signal.SIGTERM)
+        started = time.monotonic()
+        assert page.process.wait(60) == 0
+        assert time.monotonic() - started < 3
+        assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        for answer in answers:
+            with pytest.raises(httpx.TransportError):
+                answer.result()
+    assert not page.events("Exception in ASGI application\n")
+
+
+def workers_of(page: RunningPage) -> list[str]:
+    """Process ids of the workers that run."""
+    pid = page.process.pid
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

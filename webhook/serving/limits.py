@@ -3,7 +3,8 @@
 A request has one deadline from its first byte to its last, and all of it except the body is
 bounded. Bodies that have not arrived completely are bounded over all connections: over the bound,
 the oldest one gets status 503, so that slow senders cannot keep out a client that sends its request
-at once. An API server retries such an answer.
+at once. An API server retries such an answer. Clients that do not read their answers are cut off at
+a deadline, and the oldest ones earlier where all such answers hold too many bytes.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ INCOMPLETE_LIMIT: Final = 512  # requests
 INCOMPLETE_BYTES_LIMIT: Final = 20 * 1024 * 1024  # of their bodies
 PIPELINE_LIMIT: Final = 16  # requests of a connection that wait for the answer to another one
 LINGER_SECONDS: Final = 1.0
-_LINGER_BYTES: Final = 8 * 1024 * 1024
+_LINGER_BYTES: Final = 16 * 1024 * 1024
+UNREAD_SECONDS: Final = 30.0  # for a client to read what its socket does not hold
+UNREAD_BYTES_LIMIT: Final = 64 * 1024 * 1024
 _VERSIONS: Final = ("1.0", "1.1")
 
 _NOT_HTTP: Final = BadRequest(400, "not-http", "this is not an HTTP/1.1 request")
@@ -62,25 +65,48 @@ class IncompleteRequests:
         return size is not None
 
 
+class UnreadAnswers:
+    """The connections whose client does not read its answer, oldest first, and the bytes."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[LimitedProtocol, int] = {}
+
+    def hold(self, connection: "LimitedProtocol", size: int) -> None:
+        """Add a connection; cut off the oldest ones while that is too much."""
+        self._sizes[connection] = size
+        while sum(self._sizes.values()) > UNREAD_BYTES_LIMIT:
+            oldest = next(iter(self._sizes))
+            self.release(oldest)
+            oldest.transport.abort()
+
+    def release(self, connection: "LimitedProtocol") -> None:
+        """Forget a connection whose client has read its answer, or is gone."""
+        self._sizes.pop(connection, None)
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """One connection.
 
     Attributes:
         service: for its metrics, and to see that the process is about to stop.
         incomplete: shared by all connections of a server.
+        unread: shared by all connections of a server.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - uvicorn's, and what connections share
         self,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         service: Service,
         incomplete: IncompleteRequests,
+        unread: UnreadAnswers,
     ) -> None:
         super().__init__(config, server_state, app_state, asyncio.get_running_loop())
         self.service = service
         self.incomplete = incomplete
+        self.unread = unread
+        self._unread_deadline: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None  # while a request arrives
         self._request: RequestResponseCycle | None = None  # the one that arrives, after its headers
         self._overhead = 0  # bytes of the request that are no body
@@ -97,8 +123,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the request."""
+        """Forget the request, and the answer."""
         self._stop_deadline()
+        self._forget_unread()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         if self.incomplete.release(self):
@@ -129,6 +156,18 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._body_bytes:
             self.incomplete.hold(self, self._body_bytes)
 
+    def pause_writing(self) -> None:
+        """Start the deadline of an answer that the client does not read."""
+        super().pause_writing()
+        self._unread_deadline = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+        self.unread.hold(self, self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """End that deadline, and read again."""
+        super().resume_writing()
+        self._forget_unread()
+        self.flow.resume_reading()
+
     def on_message_begin(self) -> None:
         """Start the request's deadline, unless too many others wait for their answers."""
         if len(self.pipeline) >= PIPELINE_LIMIT:
@@ -155,6 +194,7 @@ class LimitedProtocol(HttpToolsProtocol):
             raise HttpParserError
         super().on_headers_complete()
         self._request = self.cycle
+        self._request.transport = _AnswerTransport(self)
         if self.parser.should_upgrade():  # httptools takes the body for another protocol
             self._request.keep_alive = False
         self._close_if_draining()
@@ -171,16 +211,27 @@ class LimitedProtocol(HttpToolsProtocol):
         self._overhead = 0
         self.incomplete.release(self)
         self._close_if_draining()
+        is_last = self._is_answered() and not self.cycle.keep_alive
         self._request = None
         super().on_message_complete()
+        if is_last:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Read the rest of a body that was answered before its end only for a moment."""
+        """Read the rest of a body that was answered before its end until the deadline.
+
+        Clients such as browsers read the answer only when they have sent the body.
+        """
         if self._is_answered():
             self.incomplete.release(self)
-            self._stop_deadline()
-            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
         super().on_response_complete()
+        if self.flow.write_paused:  # the answer to another request would wait for this one
+            self.flow.pause_reading()
+
+    def close_after_answer(self) -> None:
+        """Close now, or after the rest of a body that was answered before its end."""
+        if not self._is_answered():
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """Answer where httptools stopped: it is not HTTP, or a callback of ours raised.
@@ -245,10 +296,33 @@ class LimitedProtocol(HttpToolsProtocol):
         late = min(self.loop.time() - due, REQUEST_SECONDS)
         self._deadline = self.loop.call_later(late, self.reject, _TOO_SLOW)
 
+    def _forget_unread(self) -> None:
+        self.unread.release(self)
+        if self._unread_deadline is not None:
+            self._unread_deadline.cancel()
+            self._unread_deadline = None
+
     def _stop_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _AnswerTransport(asyncio.Transport):
+    """What uvicorn writes an answer to, and would close before the client has sent its body."""
+
+    def __init__(self, connection: LimitedProtocol) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        self._connection.close_after_answer()
 
 
 class _HeadersTooLargeError(Exception):

@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from webhook.logs import Logger
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
 from webhook.serving.clients import count_and_log, handshake_class, read_client_ca
-from webhook.serving.limits import IncompleteRequests, LimitedProtocol
+from webhook.serving.limits import IncompleteRequests, LimitedProtocol, UnreadAnswers
 from webhook.serving.metrics import Metrics
 from webhook.serving.reload import (
     follow,
@@ -72,7 +72,16 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with our HTTP limits and a deadline for TLS handshakes."""
+    """uvicorn's server with our HTTP limits and a deadline for TLS handshakes.
+
+    Args:
+        app: what answers.
+        service: what the limits count in, and which knows that the process is about to stop.
+        host: address to listen on; None: every IPv4 and IPv6 address.
+        port: 0 lets the system choose.
+        tls: of the listener; None: HTTP.
+        headers: of every answer, also of those that the application does not give.
+    """
 
     def __init__(
         self,
@@ -81,6 +90,8 @@ class Server(uvicorn.Server):
         host: str | None,
         port: int,
         tls: ssl.SSLContext | None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -90,12 +101,14 @@ class Server(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            headers=list(headers),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             ssl_context_factory=(lambda *_: tls) if tls else None,
         )
         super().__init__(config)
         self.servers = []
         self.incomplete = IncompleteRequests()
+        self.unread = UnreadAnswers()
         self._service = service
         self._host = host
         self._port = port
@@ -112,7 +125,8 @@ class Server(uvicorn.Server):
         await self.lifespan.startup()
         listener = await asyncio.get_running_loop().create_server(
             lambda: LimitedProtocol(
-                config, self.server_state, self.lifespan.state, self._service, self.incomplete
+                *(config, self.server_state, self.lifespan.state),
+                *(self._service, self.incomplete, self.unread),
             ),
             sock=_bind(self._host, self._port),
             backlog=config.backlog,
@@ -185,17 +199,27 @@ async def serve(options: Options, log: Logger) -> None:
     signals = stop_signals()
     async with webhook.listening(), admin.listening():
         log.info("serving", version=__version__, webhook=webhook.address, admin=admin.address)
-        times = (options.quiet_period, options.stop_deadline)
-        await run_until_stopped(service, signals, *times, webhook, admin)
+        times = StopTimes(options.quiet_period, options.stop_deadline)
+        await run_until_stopped(service, signals, times, webhook, admin)
     log.info("stopped")
 
 
+class StopTimes(Struct, frozen=True):
+    """How long a stopping process goes on, in seconds.
+
+    Attributes:
+        quiet: without a request until the listener closes.
+        deadline: until the listener closes all the same.
+        grace: for requests under way when it closes.
+    """
+
+    quiet: float
+    deadline: float
+    grace: float = GRACE_SECONDS
+
+
 async def run_until_stopped(
-    service: Service,
-    signals: asyncio.Queue[signal.Signals],
-    quiet_period: float,
-    stop_deadline: float,
-    *servers: Server,
+    service: Service, signals: asyncio.Queue[signal.Signals], times: StopTimes, *servers: Server
 ) -> None:
     """Run servers until a signal, then drain them; a second signal cuts that short."""
     loops = [asyncio.create_task(server.main_loop()) for server in servers]
@@ -203,7 +227,7 @@ async def run_until_stopped(
     service.log.info("stopping")
     service.draining = True
     second_signal = asyncio.create_task(signals.get())
-    drained = asyncio.create_task(_drain(service, quiet_period, stop_deadline, *servers))
+    drained = asyncio.create_task(_drain(service, times, *servers))
     await asyncio.wait([second_signal, drained], return_when=asyncio.FIRST_COMPLETED)
     for task in (*loops, second_signal, drained):
         task.cancel()
@@ -252,12 +276,10 @@ def stop_signals() -> asyncio.Queue[signal.Signals]:
     return queue
 
 
-async def _drain(
-    service: Service, quiet_period: float, stop_deadline: float, *servers: Server
-) -> None:
-    await _quiet(service, quiet_period, stop_deadline)
+async def _drain(service: Service, times: StopTimes, *servers: Server) -> None:
+    await _quiet(service, times.quiet, times.deadline)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GRACE_SECONDS):
+        async with asyncio.timeout(times.grace):
             for server in servers:
                 await server.shutdown()
 

@@ -117,6 +117,34 @@ def test_idle_connections_are_closed_after_the_idle_time(
     run(scenario)
 
 
+@pytest.mark.parametrize("closing", [b"", b"connection: close\r\n"], ids=["keep-alive", "close"])
+def test_clients_that_send_a_whole_body_after_its_answer_are_not_reset(
+    closing: bytes, log: MemoryLog
+) -> None:
+    """A reset while they send may take the answer with it."""
+    start = POST + closing + b"content-length: 10000000\r\n\r\n"
+
+    async def scenario() -> None:
+        async with listening(log) as webhook, webhook.connected() as connection:
+            await connection.send(start)
+            await until(lambda: webhook.rejected("too-large") == 1)
+            for _ in range(10):
+                await connection.send(b" " * 1_000_000)
+                await anyio.sleep(0.02)
+            answer = await connection.answer()
+            assert answer.status == 413
+            assert (answer.headers.get("connection") == "close") == bool(closing)
+            if closing:
+                with pytest.raises(anyio.EndOfStream):
+                    await connection.stream.receive(1)
+            else:
+                await connection.send(request(review()))
+                assert (await connection.answer()).status == 200
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("short_deadline")
 @pytest.mark.parametrize("more", [b"", b" " * 1000], ids=["silence", "more"])
 @pytest.mark.parametrize(
     ("path", "status"), [(b"/nowhere", 404), (b"/inject/pod", 413)], ids=["404", "413"]

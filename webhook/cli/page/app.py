@@ -1,13 +1,15 @@
 """The page's application: a form, and its result as HTML, without scripts."""
 
+import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -33,6 +35,7 @@ from webhook.serving.service import Service
 
 _CSS: Final = (files(__package__) / "page.css").read_text(encoding="utf-8")
 _CSS_HASH: Final = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+#: Of every answer.
 HEADERS: Final = {
     "content-security-policy": (
         f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; "
@@ -45,6 +48,7 @@ HEADERS: Final = {
     "cache-control": "no-store",
 }
 _LONGEST_EXCERPT: Final = 160  # characters of a line
+_LONGEST_NAMESPACE: Final = 100  # characters of an invalid one that the form repeats
 _BUSY: Final = "Too many texts are being explained at the moment. Try again in a few seconds."
 _INTERNAL: Final = "Internal error. The log of the page shows more."
 
@@ -88,7 +92,7 @@ def create_page_app(
     async def explain(request: Request) -> Response:
         started = service.last_request = time.perf_counter()
         form = parse_form(request.headers.get("content-type", ""), await _body(request))
-        response = await _explained(form, workers, settings)
+        response = await _explained(request, form, workers, settings)
         service.log.info(
             "explained",
             status=response.status_code,
@@ -129,10 +133,13 @@ async def _body(request: Request) -> bytes:
     raise FormError(TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
-async def _explained(form: Form, workers: Workers, settings: Settings) -> Response:
+async def _explained(
+    request: Request, form: Form, workers: Workers, settings: Settings
+) -> Response:
     if len(form.text.encode()) > TEXT_LIMIT:
         return _page(Form(), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error=TOO_LARGE)
     if namespace_error := problem_of(form):
+        form = msgspec.structs.replace(form, namespace=form.namespace[:_LONGEST_NAMESPACE])
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY, namespace_error=namespace_error)
     if not form.text.strip():
         problem = Problem("the text is empty")
@@ -145,7 +152,7 @@ async def _explained(form: Form, workers: Workers, settings: Settings) -> Respon
         settings.config(),
     )
     try:
-        answer = await workers.answer(question)
+        answer = await _unless_disconnected(request, workers.answer(question))
     except BusyError:
         response = _page(form, HTTPStatus.SERVICE_UNAVAILABLE, error=_BUSY)
         response.headers["retry-after"] = "5"
@@ -154,6 +161,30 @@ async def _explained(form: Form, workers: Workers, settings: Settings) -> Respon
         return _page(form, HTTPStatus.INTERNAL_SERVER_ERROR, error=_INTERNAL)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if answer.problem else HTTPStatus.OK
     return _page(form, status, answer=answer)
+
+
+async def _unless_disconnected(request: Request, answering: Coroutine[Any, Any, Answer]) -> Answer:
+    """Wait for an answer that is given up where the client does not wait for it.
+
+    Raises:
+        ClientDisconnect: the client is gone.
+    """
+    task = asyncio.create_task(answering)
+    leaving = asyncio.create_task(_disconnected(request))
+    leaving.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if leaving.done():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        leaving.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _add_error_handlers(app: FastAPI) -> None:
@@ -201,7 +232,7 @@ def _page(
         css=_CSS,
         version=__version__,
     )
-    return HTMLResponse(html, status, HEADERS)
+    return HTMLResponse(html, status)
 
 
 def _summary(answer: Answer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from webhook.cli.explain.explanation import Explanation, explain_admission
+from webhook.cli.explain.explanation import Explanation, Row, explain_admission
 from webhook.cli.manifests.admission import AssumedCluster
 from webhook.cli.manifests.injecting import (
     InjectedObject,
@@ -33,6 +33,7 @@ MOST_PODS = 50  # each has a dozen checks to show
 MOST_DIFFED = 100 * 1024  # characters
 _BOUNDS = Bounds(depth=100, values=100_000)
 _MOST_OTHERS = 20
+_LONGEST = 1000  # characters of a name or a sentence: a pasted value may be a megabyte
 _HELM = (
     "This looks like a Helm template. Render it first (helm template RELEASE CHART), and paste the "
     "result."
@@ -109,10 +110,10 @@ def evaluate(question: Question) -> Answer:
     try:
         manifest = parse_manifest(text.encode(), "the text", _BOUNDS)
     except DocumentError as error:
-        problem = Problem(printable(str(error)), _hint(text), error.line, error.column)
+        problem = Problem(_shortened(printable(str(error))), _hint(text), error.line, error.column)
         return Answer(problem=problem)
     except ObjectError as error:
-        return Answer(problem=Problem(printable(str(error)), _hint(text)))
+        return Answer(problem=Problem(_shortened(printable(str(error))), _hint(text)))
     pods = [found for found in manifest.objects if found.template]
     others = _others([found for found in manifest.objects if not found.template])
     if not pods:
@@ -130,7 +131,7 @@ def _hint(text: str) -> str:
 
 
 def _others(objects: Sequence[Object]) -> list[str]:
-    lines = [f"{found.name}: {found.note}" for found in objects[:_MOST_OTHERS]]
+    lines = [_shortened(f"{found.name}: {found.note}") for found in objects[:_MOST_OTHERS]]
     if len(objects) > _MOST_OTHERS:
         lines.append(f"{len(objects) - _MOST_OTHERS} more objects")
     return lines
@@ -171,14 +172,14 @@ def _pod(found: Object, cluster: AssumedCluster) -> Pod:
     admission = cluster.admission(found, found.template)
     explanation = explain_admission(cluster.subject(found), admission, cluster.config)
     return Pod(
-        explanation.subject.name,
-        explanation.subject.place,
+        _shortened(explanation.subject.name),
+        _shortened(explanation.subject.place),
         explanation.outcome.value,
-        explanation.detail,
+        _shortened(explanation.detail),
         _reasons(explanation),
-        explanation.warnings,
+        [_shortened(warning) for warning in explanation.warnings],
         [
-            Check(row.name, row.question, row.answer.value, list(row.notes))
+            Check(row.name, _shortened(row.question), row.answer.value, _notes(row))
             for row in explanation.rows
         ],
     )
@@ -186,8 +187,19 @@ def _pod(found: Object, cluster: AssumedCluster) -> Pod:
 
 def _reasons(explanation: Explanation) -> list[tuple[str, str]]:
     return [
-        note for row in explanation.rows if row.name == explanation.decided_by for note in row.notes
+        note
+        for row in explanation.rows
+        if row.name == explanation.decided_by
+        for note in _notes(row)
     ]
+
+
+def _notes(row: Row) -> list[tuple[str, str]]:
+    return [(kind, _shortened(text)) for kind, text in row.notes]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _difference(

@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
@@ -10,6 +10,8 @@ TEXT_LIMIT: Final = 1024 * 1024  # bytes of UTF-8
 BODY_LIMIT: Final = 3 * TEXT_LIMIT + 1024  # browsers encode most bytes as three, such as %0A
 CONTENT_TYPE: Final = "application/x-www-form-urlencoded"
 LABELS: Final = ("unset", "true", "false")
+MOST_FIELDS: Final = 10
+_PIECE: Final = re.compile(r"(?:%..|.){1,10000}", re.DOTALL)  # cuts no escaped byte
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 TOO_LARGE: Final = f"The text is too large (accepted: at most {TEXT_LIMIT // 1024 // 1024} MiB)."
 
@@ -39,21 +41,40 @@ def parse_form(content_type: str, body: bytes) -> Form:
     if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise FormError(f"The content type must be {CONTENT_TYPE}.", 415)
     try:
-        fields = parse_qs(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10
-        )
+        fields = _fields(body.decode("ascii"))
     except UnicodeDecodeError:
         raise FormError("The text is not UTF-8. Paste YAML or JSON.", 400) from None
-    except ValueError:
-        raise FormError("The form has too many fields.", 400) from None
     form = Form(
-        fields.get("manifest", [""])[0].replace("\r\n", "\n"),
-        fields.get("label", ["unset"])[0],
-        fields.get("namespace", [""])[0].strip(),
+        fields.get("manifest", "").replace("\r\n", "\n"),
+        fields.get("label", "unset"),
+        fields.get("namespace", "").strip(),
     )
     if form.label not in LABELS:
         raise FormError("The label must be one of: unset, true, false.", 400)
     return form
+
+
+def _fields(body: str) -> dict[str, str]:
+    """Decode the fields.
+
+    urllib.parse.parse_qs would need 240 MB for a million escaped bytes, so each piece is decoded
+    on its own.
+
+    Raises:
+        FormError: there are too many fields, or a field is there twice.
+        UnicodeDecodeError: a field is not UTF-8.
+    """
+    pairs = body.split("&", MOST_FIELDS)
+    if len(pairs) > MOST_FIELDS:
+        raise FormError("The form has too many fields.", 400)
+    fields: dict[str, str] = {}
+    for pair in pairs:
+        name, _, value = pair.replace("+", " ").partition("=")
+        if name in fields:
+            raise FormError("The form has a field twice.", 400)
+        pieces = (unquote_to_bytes(piece) for piece in _PIECE.findall(value))
+        fields[name] = b"".join(pieces).decode()
+    return fields
 
 
 def problem_of(form: Form) -> str | None:

@@ -9,14 +9,14 @@ from fastapi import FastAPI
 from msgspec import Struct
 
 from webhook import __version__
-from webhook.cli.page.app import Settings, create_page_app
-from webhook.cli.page.workers import Workers
+from webhook.cli.page.app import HEADERS, Settings, create_page_app
+from webhook.cli.page.workers import SECONDS, Workers
 from webhook.config import Config
 from webhook.following import ConfigurationFile
 from webhook.logs import Logger
 from webhook.serving.metrics import Metrics
 from webhook.serving.reload import follow
-from webhook.serving.server import Server, run_until_stopped, stop_signals
+from webhook.serving.server import Server, StopTimes, run_until_stopped, stop_signals
 from webhook.serving.service import Service
 
 
@@ -39,7 +39,7 @@ class Options(Struct, frozen=True, kw_only=True):
     port: int = 8081
     poll_interval: float = 1.0
     quiet_period: float = 5.0
-    stop_deadline: float = 25.0
+    stop_deadline: float = 15.0
 
 
 async def serve(options: Options, log: Logger) -> None:
@@ -64,10 +64,10 @@ async def serve(options: Options, log: Logger) -> None:
 
     settings = Settings(options.excluded, lambda: configuration.content if configuration else None)
     app = create_page_app(service, Workers(log), settings, lifespan)
-    page = Server(app, service, options.host, options.port, tls=None)
+    page = Server(app, service, options.host, options.port, tls=None, headers=list(HEADERS.items()))
     signals = stop_signals()
     async with page.listening():
         log.info("serving", version=__version__, page=page.address)
-        times = (options.quiet_period, options.stop_deadline)
-        await run_until_stopped(service, signals, *times, page)
+        times = StopTimes(options.quiet_period, options.stop_deadline, grace=SECONDS + 1)
+        await run_until_stopped(service, signals, times, page)
     log.info("stopped")
