@@ -349,6 +349,14 @@ BAD = {
         'line 2, column 1: the key "kind" is already on line 1',
     ),
     "no kind": ("a: 1\n", "line 1: kind: required field is missing"),
+    "a number as spec": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: 7\n",
+        "deployment/a (line 1): spec: expected an object, got 7",
+    ),
+    "workloadRef in a Deployment": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {workloadRef: {}}\n",
+        "deployment/a (line 1): spec.template: required field is missing",
+    ),
     "no version": ("kind: Pod\n", "line 1: apiVersion: required field is missing"),
     "a kind that is no string": (
         "kind: 1\napiVersion: v1\n",

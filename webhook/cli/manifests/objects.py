@@ -236,7 +236,7 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
     namespace = metadata.get("namespace")
     found = Object(name, namespace if isinstance(namespace, str) else None, data, path)
     pod_path = POD_PATHS.get((version, kind))
-    if pod_path is not None and "workloadRef" not in (data.get("spec") or {}):
+    if pod_path is not None and not (kind == "Rollout" and _refers_to_workload(data)):
         template = _template(data, pod_path, path, where)
         if kind == "StatefulSet":
             _add_claims(data["spec"].get("volumeClaimTemplates"), template.pod, path, where)
@@ -248,6 +248,12 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
         raise ObjectError(where, (*path, "apiVersion"), problem)
     _require_strings(data, path, where)
     return msgspec.structs.replace(found, note=_note(data, kind, group))
+
+
+def _refers_to_workload(rollout: dict[str, Any]) -> bool:
+    """Tell whether an Argo Rollout takes its pod template from a Deployment."""
+    spec = rollout.get("spec")
+    return isinstance(spec, dict) and "workloadRef" in spec
 
 
 def _note(data: dict[str, Any], kind: str, group: str) -> str:
