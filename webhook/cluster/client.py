@@ -5,6 +5,7 @@ Importing this module loads the `kubernetes` package, which takes half a second.
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Any
 import urllib3
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
+from yaml import YAMLError
 
 _TIMEOUT = (5, 15)  # seconds to connect, and to read
 _WATCH_SECONDS = 300
@@ -51,6 +53,9 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
         ClusterError: There is no usable configuration.
     """
     settings = Configuration()
+    logged = _LoggedErrors()
+    root = logging.getLogger()
+    root.addHandler(logged)
     try:
         if uses_service_account(kubeconfig, context):
             config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
@@ -60,10 +65,29 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
                 context=context,
                 client_configuration=settings,
             )
-    except (config.ConfigException, OSError, ValueError) as error:
+    except (config.ConfigException, OSError, ValueError, YAMLError) as error:
         raise ClusterError(f"no access to a cluster: {_one_line(error)}") from error
+    except (AttributeError, LookupError, TypeError) as error:  # a value of another type
+        message = f"no access to a cluster: the kubeconfig is not valid: {_one_line(error)}"
+        raise ClusterError(message) from error
+    finally:
+        root.removeHandler(logged)
+    if logged.messages:
+        reasons = _one_line("; ".join(logged.messages))
+        raise ClusterError(f"no access to a cluster: no credentials: {reasons}")
     settings.retries = False  # the commands report a failure, and dind-certs tries again
     return ApiClient(settings)
+
+
+class _LoggedErrors(logging.Handler):
+    """Collects what the package logs instead of raising it: that a credential plugin failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
 
 
 def send(method: Callable[..., Any], *arguments: Any, **more: Any) -> tuple[Any, datetime | None]:  # noqa: ANN401
