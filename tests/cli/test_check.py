@@ -216,7 +216,7 @@ def test_a_service_without_a_selector_selects_no_pods(kubeconfig: Path) -> None:
 def test_explain_takes_pods_only(argument: str) -> None:
     result = run("explain", argument)
     assert result.exit_code == 64
-    assert "is not a pod (accepted: POD, pod/POD)" in result.stderr
+    assert "is not a pod (accepted: POD, pod/POD; " in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_pods_are_completed(command: str, tmp_path: Path) -> None:
         path.write_text(KUBECONFIG.format(port=port))
         words = [command, "--kubeconfig", str(path), "--namespace", "ci"]
         assert _completed(*words, "jo") == ["job", ":4"]
+        assert _completed(*words, "pod/jo") == ["pod/job", ":4"]
         assert _completed(*words, "other") == [":4"]
 
 

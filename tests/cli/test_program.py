@@ -107,6 +107,13 @@ def test_the_help_of_namespace_is_that_of_the_command(command: str, expected: st
         (["explain", "pod", "-f", "-"], "Give either POD or -f FILE."),
         (["explain", "pod", "--namespace-label", "true"], "--namespace-label needs -f;"),
         (["explain", "pod", "-R"], "-R needs -f."),
+        (["explain", "-f", "-", "-n", "a/b"], "'a/b' (accepted: at most 63 lower-case letters, "),
+        (["ps", "job", "-n", ".."], "'..' (accepted: at most 63 lower-case letters, "),
+        *(
+            ([command, pod], f"'{pod}' is not a pod (accepted: POD, pod/POD; lower-case letters, ")
+            for command in ("explain", "ps", "logs")
+            for pod in ("", ".", "..", "Job", "pod/", "pod/a/b", "job/a", "pod/pod/a", "a?b")
+        ),
         (["check", "-o", "yaml"], "'yaml' is not one of 'text', 'json'."),
         (["explain", "--bogus"], "No such option '--bogus'."),
         (["inject", "-f", "-", "-o", "xml"], "'xml' is not one of 'yaml', 'json', 'patch'."),

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from webhook.config.loading import LARGEST
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
+#: The name of a namespace.
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _POD_PREFIXES = ("pod/", "pods/", "po/")
 
 
@@ -24,6 +28,13 @@ def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -
             "label as if the namespace had none."
         )
     return value
+
+
+def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value and not NAMESPACE.fullmatch(value):
+        problem = f"{value!r} (accepted: at most 63 lower-case letters, digits and inner hyphens)."
+        raise click.BadParameter(problem)
+    return value or None  # kubectl takes an empty one for none, too
 
 
 config_option = click.option(
@@ -58,6 +69,11 @@ access_options = combined(
 )
 
 
+def namespace_option(help_text: str) -> Decorator:
+    """Add the option that names a namespace."""
+    return click.option("-n", "--namespace", metavar="NAME", callback=_namespace, help=help_text)
+
+
 def input_options(*, required: bool, namespace_help: str) -> Decorator:
     """Add the options that name manifests and describe the cluster for them."""
     return combined(
@@ -84,23 +100,27 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             help="Assume this label dind.io/inject on every namespace. Unset: only the labels of "
             "Namespace objects in the files count.",
         ),
-        click.option(
-            "-n",
-            "--namespace",
-            metavar="NAME",
-            help=namespace_help,
-        ),
+        namespace_option(namespace_help),
         config_option,
     )
 
 
+def split_pod(argument: str) -> tuple[str, str]:
+    """Split the argument POD into its prefix, such as pod/, and the rest."""
+    prefix = next(filter(argument.startswith, _POD_PREFIXES), "")
+    return prefix, argument.removeprefix(prefix)
+
+
 def pod_name(argument: str, context: click.Context) -> str:
     """Return the name in the argument POD, which may be written as pod/POD."""
-    for prefix in _POD_PREFIXES:
-        argument = argument.removeprefix(prefix)
-    if not argument or "/" in argument:
-        raise click.UsageError(f"{argument!r} is not a pod (accepted: POD, pod/POD).", context)
-    return argument
+    _, name = split_pod(argument)
+    if not _POD.fullmatch(name):
+        problem = (
+            f"{argument!r} is not a pod (accepted: POD, pod/POD; lower-case letters, digits, '-' "
+            "and '.')."
+        )
+        raise click.UsageError(problem, context)
+    return name
 
 
 def read_config(path: Path | None) -> Config:

@@ -17,7 +17,7 @@ from webhook.cli.inside.content import Consumer, Store, as_data
 from webhook.cli.inside.daemon import Daemon, find_daemon
 from webhook.cli.inside.watching import open_display, watch
 from webhook.cli.json_output import output_option
-from webhook.cli.options import access_options, combined, pod_name
+from webhook.cli.options import access_options, combined, namespace_option, pod_name
 from webhook.cli.table import Line, table
 from webhook.config.wording import printable
 
@@ -30,12 +30,7 @@ _LOG_RIGHTS = "this command needs a role in the namespace with get on pods and p
 
 _pod_options = combined(
     click.argument("pod", shell_complete=complete_pods),
-    click.option(
-        "-n",
-        "--namespace",
-        metavar="NAME",
-        help="Namespace of POD. Unset: the kubeconfig context's.",
-    ),
+    namespace_option("Namespace of POD. Unset: the kubeconfig context's."),
     access_options,
     output_option,
 )
