@@ -168,6 +168,11 @@ class LiveCluster:
             return NotAllowed(f"you may not {action}; {self.rights}")
         if error.status == HTTPStatus.UNAUTHORIZED:
             return self.unknown_user()
+        if (
+            error.status == HTTPStatus.TOO_MANY_REQUESTS
+            or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
+            return Unavailable(f"{self._server} cannot answer: {error}")
         answer = f"{error.status} {error.reason}".rstrip()
         kind = _NotFound if error.status == HTTPStatus.NOT_FOUND else Unavailable
         return kind(f"{self._server} answered {answer}; is it a Kubernetes API server?")

@@ -19,6 +19,7 @@ from kubernetes.client import ApiClient, ApiException, Configuration
 from yaml import YAMLError
 
 _TIMEOUT = (5, 15)  # seconds to connect, and to read
+_LONGEST_MESSAGE = 1000  # characters; a proxy answers with pages
 _WATCH_SECONDS = 300
 _WATCH_TIMEOUT = (5, _WATCH_SECONDS + 30)
 
@@ -162,8 +163,8 @@ def _message(error: ApiException) -> str:
 
 
 def _one_line(text: object) -> str:
-    """Make one line of a text that another program wrote: no control characters."""
-    words = " ".join(str(text).split())
+    """Make one line of a text that another program wrote: short, without control characters."""
+    words = " ".join(str(text).split())[:_LONGEST_MESSAGE]
     return "".join(character if character.isprintable() else "?" for character in words)
 
 

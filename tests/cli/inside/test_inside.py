@@ -492,3 +492,19 @@ def test_an_empty_daemon_has_a_header_only(inside: Inside) -> None:
 @pytest.mark.parametrize("argument", ["deployment/a", "pod/"])
 def test_other_objects_than_pods_are_bad_usage(argument: str) -> None:
     assert run("ps", argument).exit_code == 64
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_an_error_of_the_api_server_has_its_message(
+    world: World, inside: Inside, code: int
+) -> None:
+    world.rejection, world.rejects = code, "/job"
+    result = inside("ps")
+    assert result.exit_code == 69
+    assert f" cannot answer: {code} " in result.stderr
+    assert result.stderr.endswith(": no ?[31mway\n")
+
+
+def test_a_long_error_is_cut(world: World, inside: Inside) -> None:
+    world.rejection, world.rejects, world.message = 503, "/job", "no " * 100_000
+    assert len(inside("ps").stderr) < 2000
