@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cli.inside.api_server import KUBECONFIG, MANIFEST, Inside, World, failure, lines, made
-from cli.running import run
+from cli.running import decoded, run
 
 from webhook.cli.inside import daemon
+from webhook.cli.inside.output import DfOutput, ImagesOutput, LogsOutput, PsOutput, TopOutput
 
 CONTAINERS = [
     {
@@ -134,6 +136,24 @@ def test_ps_prints_json(world: World, inside: Inside) -> None:
         *("id", "name", "image", "command", "state", "status", "created", "ports"),
     }
     assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("ps", PsOutput),
+        ("images", ImagesOutput),
+        ("df", DfOutput),
+        ("top", TopOutput),
+        ("logs", LogsOutput),
+    ],
+)
+def test_json_is_that_of_the_schema(
+    world: World, inside: Inside, command: str, kind: type[msgspec.Struct]
+) -> None:
+    world.output = lines({"ps": CONTAINERS, "images": IMAGES, "df": USAGE}.get(command, []))
+    world.measured, world.log = MEASURED, b"first\n"
+    decoded(inside(command, "-o", "json").stdout, kind)
 
 
 def test_images_are_listed(world: World, inside: Inside) -> None:
