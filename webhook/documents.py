@@ -20,6 +20,8 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _OCTAL = re.compile(r"([-+]?)0o?([0-7]+)")
+#: What other files begin with. PowerShell 5 writes UTF-16.
+_OTHERS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "compressed (gzip)"}
 _REST_OF_LINE = re.compile(r"[ \t]*(#.*)?(\n|\Z)")
 
 
@@ -81,6 +83,8 @@ def decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
+        if found := _OTHERS.get(content[:2]):
+            problem = f"not UTF-8 but {found}; convert it first"
         raise DocumentError(problem) from None
 
 

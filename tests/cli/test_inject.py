@@ -470,12 +470,6 @@ def test_several_files_are_injected_in_order(tmp_path: Path) -> None:
     assert result.stdout.endswith(f"\n---\n{SERVICE}")
 
 
-def test_standard_input_is_empty_the_second_time() -> None:
-    result = run("inject", "-f", "-", "-f", "-", stdin=POD)
-    assert (result.exit_code, result.stdout) == (65, "")
-    assert result.stderr == "Error: standard input: no Kubernetes object\n"
-
-
 def test_several_json_files_follow_each_other(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(run("inject", "-f", "-", "-o", "json", stdin=POD).stdout)

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,20 @@ def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -
             "label as if the namespace had none."
         )
     return value
+
+
+def _sources(
+    context: click.Context, _: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if not value:
+            raise click.BadParameter("a name is empty.")
+        if value.startswith(("http://", "https://")):
+            download = f"curl -fsSL URL | {context.command_path} -f -"
+            raise click.BadParameter(f"{value!r} is a URL. Download it first: {download}")
+    if values.count("-") > 1:
+        raise click.BadParameter("- is given twice; standard input can be read once.")
+    return values
 
 
 def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -85,6 +99,7 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             multiple=True,
             metavar="FILE",
             type=click.Path(allow_dash=True),
+            callback=_sources,
             help="Manifest, YAML or JSON, or a directory of them; repeatable. -: standard input.",
         ),
         click.option(
@@ -123,12 +138,15 @@ def pod_name(argument: str, context: click.Context) -> str:
     return name
 
 
-def read_config(path: Path | None) -> Config:
+def read_config(path: Path | None, sources: Sequence[str] = ()) -> Config:
     """Read the configuration file, or standard input for `-`; without one, return the defaults.
 
     Raises:
+        UsageError: it is standard input, and so is one of `sources`.
         BadInput: it is not valid.
     """
+    if str(path) == "-" and "-" in sources:
+        raise click.UsageError("--config - and -f - both name standard input.")
     try:
         return Config() if path is None else load_config(path)
     except ConfigError as error:

@@ -56,6 +56,10 @@ _CONTROLLERS = {
     ("argoproj.io", "ApplicationSet"): _OTHER_OBJECTS,
     ("helm.toolkit.fluxcd.io", ""): _OTHER_OBJECTS,
     ("kustomize.toolkit.fluxcd.io", ""): _OTHER_OBJECTS,
+    (
+        "kustomize.config.k8s.io",
+        "",
+    ): ("the objects that kubectl kustomize builds are not in this file"),
     ("actions.github.com", ""): (
         f"{_LATER}; a scale set takes {INJECT} from spec.template.metadata.annotations"
     ),
