@@ -53,7 +53,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
     Raises:
         ClusterError: There is no usable configuration.
     """
-    settings = Configuration()
+    settings = _Settings()
     logged = _LoggedErrors()
     root = logging.getLogger()
     root.addHandler(logged)
@@ -76,8 +76,23 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
     if logged.messages:
         reasons = _one_line("; ".join(logged.messages))
         raise ClusterError(f"no access to a cluster: no credentials: {reasons}")
+    if not settings.verify_ssl:  # as the kubeconfig says
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     settings.retries = False  # the commands report a failure, and dind-certs tries again
     return ApiClient(settings)
+
+
+class _Settings(Configuration):
+    """Settings whose token may end in a line break, as for kubectl; no error repeats the token."""
+
+    def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> str | None:
+        token: str | None = super().get_api_key_with_prefix(identifier, alias)
+        if token is None:
+            return None
+        token = token.strip()
+        if not (token.isascii() and token.isprintable()):
+            raise ValueError("the token has characters that HTTP does not allow")
+        return token
 
 
 class _LoggedErrors(logging.Handler):
@@ -148,6 +163,8 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except ApiException as error:
+        if not error.status:  # TLS failed
+            raise ClusterError(_one_line(error.reason)) from error
         raise RejectedError(error) from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         cause = getattr(error, "reason", None) or error
