@@ -47,6 +47,7 @@ def test_commands_that_kubectl_hides_are_not_offered() -> None:
         ("explain -f ", [":0"]),
         ("explain --kubeconfig a", [":0"]),
         ("config sh", ["show", ":4"]),
+        ("explain --namespace-label ", ["true", "false", ":4"]),
         ("explain --namespace ", [":4"]),
         ("check --kube", ["--kubeconfig", ":4"]),
     ],

@@ -72,7 +72,11 @@ class Commands(click.Group):
         info_name = KUBECTL if info_name == _PLUGIN else info_name
         _open_closed_streams()
         with _errors():
-            return super().make_context(info_name, args, parent, **extra)
+            context = super().make_context(info_name, args, parent, **extra)
+        # https://no-color.org
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            context.color = False
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
         """Parse a command's options, and run it."""

@@ -112,6 +112,7 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             "--namespace-label",
             metavar="true|false",
             callback=_namespace_label,
+            shell_complete=lambda *_: ["true", "false"],
             help="Assume this label dind.io/inject on every namespace. Unset: only the labels of "
             "Namespace objects in the files count.",
         ),
