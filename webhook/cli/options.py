@@ -71,13 +71,19 @@ def combined(*options: Decorator) -> Decorator:
     return decorate
 
 
-access_options = combined(
-    click.option(
+def kubeconfig_option(unset: str) -> Decorator:
+    """Add the option that names a kubeconfig; `unset` says what is used without it."""
+    return click.option(
         "--kubeconfig",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Kubeconfig file. Unset: $KUBECONFIG; without it, the service account in a pod, and "
-        "~/.kube/config elsewhere.",
+        help=f"Kubeconfig file. Unset: {unset}.",
+    )
+
+
+access_options = combined(
+    kubeconfig_option(
+        "$KUBECONFIG; without it, the service account in a pod, and ~/.kube/config elsewhere"
     ),
     click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
 )
