@@ -470,6 +470,22 @@ def test_several_files_are_injected_in_order(tmp_path: Path) -> None:
     assert result.stdout.endswith(f"\n---\n{SERVICE}")
 
 
+def test_json_objects_may_follow_each_other() -> None:
+    """As `inject -o json` writes them, and as kubectl reads them."""
+    two = run("inject", "-f", "-", "-o", "json", stdin=f"{POD}---\n{POD}").stdout
+    assert run("inject", "-f", "-", stdin=two).stdout == two
+    assert run("explain", "-f", "-", stdin=two).stdout.startswith("2 pods: 2 injected")
+    as_yaml = run("inject", "-f", "-", "-o", "yaml", stdin=two).stdout
+    assert as_yaml.count("\n---\n") == 1
+    assert run("inject", "-f", "-", "-o", "json", stdin=as_yaml).stdout == two
+
+
+def test_a_fault_in_a_later_json_object_is_placed() -> None:
+    good = '{"apiVersion": "v1", "kind": "Service"}'
+    result = run("explain", "-f", "-", stdin=f'{good}\n\n{{"apiVersion": "v1"}}')
+    assert result.stderr == ("Error: standard input: line 3: kind: required field is missing\n")
+
+
 def test_several_json_files_follow_each_other(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(run("inject", "-f", "-", "-o", "json", stdin=POD).stdout)

@@ -117,7 +117,7 @@ def _written(manifest: Manifest, results: dict[int, InjectedObject], output: str
         if as_json:
             texts.append(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n" if data else "")
         elif manifest.is_json:
-            texts.append(to_yaml(data))
+            texts.append(f"---\n{to_yaml(data)}" if texts else to_yaml(data))
         else:
             try:
                 texts.append(rewrite(document, patch, data))
