@@ -236,7 +236,7 @@ def test_a_defect_is_exit_code_70(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.exit_code, result.stdout) == (70, "")
     assert result.stderr.splitlines()[-2:] == [
         "LookupError: lost",
-        "Error: this is a defect; please report it",
+        "Error: this is a defect; report it with the lines above",
     ]
 
 

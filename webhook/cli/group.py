@@ -173,7 +173,10 @@ def _errors() -> Iterator[None]:
                 click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
             raise click.exceptions.Exit(os.EX_IOERR) from error
         # Python's own exit code, 1, would mean that a pod is skipped.
-        click.echo(f"{traceback.format_exc()}Error: this is a defect; please report it", err=True)
+        click.echo(
+            f"{traceback.format_exc()}Error: this is a defect; report it with the lines above",
+            err=True,
+        )
         raise click.exceptions.Exit(os.EX_SOFTWARE) from error
 
 
