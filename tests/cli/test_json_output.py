@@ -66,10 +66,14 @@ def test_text_of_a_pod_is_escaped() -> None:
     assert json.loads(result.stdout)["pods"][0]["namespace"] == "\x9b31mé"
 
 
-def test_names_that_are_not_utf_8_are_no_error() -> None:
-    result = run("config", "check", "\udcff", "-o", "json")
-    assert result.exit_code == 65
-    assert json.loads(result.stdout)["file"] == "\udcff"
+def test_names_that_are_not_utf_8_are_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "\x1b\udcff"
+    path.write_text("{}")
+    result = run("config", "check", path, "-o", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["file"] == f"{tmp_path}/\\x1b\\udcff"
+    assert run("config", "check", path).stdout.startswith(f"{tmp_path}/\\x1b\\udcff: valid ")
+    assert "/\\x1b\\udcff/x: cannot be read: " in run("config", "check", f"{path}/x").stderr
 
 
 def test_findings_of_a_cluster_have_their_subject() -> None:

@@ -189,6 +189,20 @@ def test_a_full_disk_is_one_line_and_exit_code_74(arguments: list[str]) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_text_that_the_encoding_lacks_is_one_line_and_exit_code_74() -> None:
+    ended = subprocess.run(
+        [PROGRAMS / "dind-webhook", "explain", "-f", "-"],
+        input=POD.replace("clean-ci", "\u69cb").encode(),
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert ended.returncode == 74
+    assert ended.stderr == (
+        b"Error: cannot write the output: its encoding, latin-1, lacks '\\u69cb'; use UTF-8\n"
+    )
+
+
 def test_a_closed_pipe_is_silent() -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -172,6 +172,10 @@ def _errors() -> Iterator[None]:
             if error.errno != errno.EPIPE:  # the reader of a pipe may leave early
                 click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
             raise click.exceptions.Exit(os.EX_IOERR) from error
+        if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+            problem = f"its encoding, {error.encoding}, lacks {error.object[error.start]!a}"
+            click.echo(f"Error: cannot write the output: {problem}; use UTF-8", err=True)
+            raise click.exceptions.Exit(os.EX_IOERR) from error
         # Python's own exit code, 1, would mean that a pod is skipped.
         click.echo(
             f"{traceback.format_exc()}Error: this is a defect; report it with the lines above",

@@ -11,6 +11,7 @@ import click
 from webhook.cli.group import BadInput
 from webhook.config import Config, ConfigError, parse_config, read_config_file
 from webhook.config.loading import LARGEST
+from webhook.config.wording import printable
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -173,4 +174,4 @@ def load_config(path: Path) -> Config:
 
 def source_name(path: Path) -> str:
     """Name a file, or standard input for `-`, in messages."""
-    return "standard input" if path == Path("-") else str(path)
+    return "standard input" if path == Path("-") else printable(str(path))
