@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
+from webhook.cli.inside.output import OUTPUTS as OUTPUTS_INSIDE
 from webhook.cli.json_output import OUTPUTS
 from webhook.config import Config, Policy, Profile
 from webhook.config.fields import Accepts
@@ -210,12 +211,12 @@ def json_output() -> Iterator[str]:
     yield "# JSON output"
     yield NOTE
     yield (
-        "`dind-webhook explain`, `check`, `config check` and `version` print JSON with `-o json`. "
-        "The exit code is that of the text output. Errors that leave nothing to report, such as a "
-        "manifest that is not YAML or a cluster that cannot be reached, are text on standard "
-        "error. Later versions may add fields. [json-output.schema.json](json-output.schema.json) "
-        "is the JSON Schema (draft 2020-12) of the four. The commands that look inside a pod print "
-        "JSON too: [diagnostics](diagnostics.md#ps-images-df-top-and-logs)."
+        "`dind-webhook explain`, `check`, `config check`, `version`, `ps`, `images`, `df`, `top` "
+        "and `logs` print JSON with `-o json`, in ASCII. The exit code is that of the text output. "
+        "Errors that leave nothing to report, such as a manifest that is not YAML or a cluster "
+        "that cannot be reached, are text on standard error. Later versions may add fields. "
+        "[json-output.schema.json](json-output.schema.json) is the JSON Schema (draft 2020-12) of "
+        "all."
     )
     _, definitions = _output_schemas()
     for definition in definitions.values():
@@ -241,7 +242,8 @@ def json_output_schema() -> Iterator[str]:
 
 def _output_schemas() -> tuple[Sequence[dict[str, Any]], dict[str, dict[str, Any]]]:
     """The schema of each command, and those of its parts, each after what contains it."""
-    outputs, definitions = schema_components(OUTPUTS, ref_template="#/$defs/{name}")
+    types = (*OUTPUTS, *OUTPUTS_INSIDE)
+    outputs, definitions = schema_components(types, ref_template="#/$defs/{name}")
     return list(outputs), definitions
 
 

@@ -10,6 +10,7 @@ import math
 import re
 from typing import Any
 
+import msgspec
 import yaml
 from msgspec import Struct
 
@@ -20,6 +21,9 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _OCTAL = re.compile(r"([-+]?)0o?([0-7]+)")
+#: What other files begin with. PowerShell 5 writes UTF-16.
+_OTHERS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "compressed (gzip)"}
+_JSON_SPACE = re.compile(r"[ \t\r\n]+")
 _REST_OF_LINE = re.compile(r"[ \t]*(#.*)?(\n|\Z)")
 
 
@@ -81,11 +85,15 @@ def decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
+        if found := _OTHERS.get(content[:2]):
+            problem = f"not UTF-8 but {found}; convert it first"
         raise DocumentError(problem) from None
 
 
-def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON
-    """Parse JSON; returns None for everything else, which `parse_yaml` parses or describes.
+def parse_json(text: str) -> list[Document] | None:
+    """Parse JSON values that follow each other, as kubectl does.
+
+    Returns None for everything else, which `parse_yaml` parses or describes.
 
     Raises:
         DocumentError: it is nested too deep.
@@ -96,15 +104,31 @@ def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON
             raise ValueError
         return found
 
+    decoder = json.JSONDecoder(object_pairs_hook=unique)
+    documents = list[Document]()
+    begin = start = line = 0
     try:
-        data = json.loads(text, object_pairs_hook=unique)
-        # It can be written: the same depth, and no half of a surrogate pair.
-        json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+        while (start := _end_of_space(text, start)) < len(text):
+            data, end = decoder.raw_decode(text, start)
+            # It can be written: the same depth, and no half of a surrogate pair.
+            json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+            line += text.count("\n", begin, start)
+            documents.append(Document("", text[begin:end], "", line, data))
+            line += text.count("\n", start, end)
+            begin = start = end
     except ValueError:
         return None
     except RecursionError:
         raise DocumentError("nested too deep") from None
-    return data
+    if not documents:
+        return None
+    documents[-1] = msgspec.structs.replace(documents[-1], tail=text[begin:])
+    return documents
+
+
+def _end_of_space(text: str, begin: int) -> int:
+    found = _JSON_SPACE.match(text, begin)
+    return found.end() if found else begin
 
 
 def parse_yaml(text: str, bounds: Bounds) -> list[Document]:

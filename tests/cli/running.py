@@ -1,10 +1,13 @@
 """Runs the command: in this process, or as the installed program."""
 
+import json
 import os
 import subprocess
 import sysconfig
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 from click.testing import CliRunner, Result
 
 from webhook.cli import main
@@ -21,6 +24,7 @@ spec:
   - name: build
     image: docker:29-cli
 """
+Output = TypeVar("Output", bound=msgspec.Struct)
 PROGRAMS = Path(sysconfig.get_path("scripts"))
 
 
@@ -40,3 +44,10 @@ def run_installed(program: str, *arguments: str) -> "subprocess.CompletedProcess
         check=False,
         env={**os.environ, "COLUMNS": "100"},
     )
+
+
+def decoded(text: str | bytes, kind: type[Output]) -> Output:
+    """The output, which has the fields of its type and no others."""
+    output = msgspec.json.decode(text, type=kind)
+    assert msgspec.json.decode(msgspec.json.encode(output)) == json.loads(text)
+    return output

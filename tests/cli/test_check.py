@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli.running import run
+from cli.running import run, run_installed
 from kubernetes.client import V1ObjectMeta, V1Service, V1ServiceSpec
 
 from certs.certificates import certificates_in
@@ -137,15 +137,65 @@ def test_the_fix_of_a_missing_configuration_is_an_upgrade(tmp_path: Path, web_se
 def test_an_unknown_context_is_named(kubeconfig: Path) -> None:
     result = run("check", "--kubeconfig", kubeconfig, "--context", "elsewhere")
 
-    assert result.exit_code == 69
-    assert "elsewhere" in result.stderr
+    assert result.exit_code == 65
+    assert result.stderr == 'Error: the kubeconfig has no context "elsewhere"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [", "line 2, column 1: while parsing a flow node, "),
+        ("[1]", "not a kubeconfig\n"),
+        ("", "not a kubeconfig\n"),
+        (None, "No such file or directory\n"),
+    ],
+)
+def test_an_unusable_kubeconfig_is_named(text: str | None, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    if text is not None:
+        path.write_text(text)
+    result = run("check", "--kubeconfig", path)
+    assert result.exit_code == 65
+    assert result.stderr.startswith(f"Error: {path}: cannot be read: {expected}")
+
+
+@pytest.mark.parametrize("text", ["a: [", "[1]", "contexts: 5", "users: [5]\nclusters: a"])
+def test_an_unusable_kubeconfig_of_the_environment_is_one_line(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    result = run_installed("dind-webhook", "check")  # the client reads the variable when imported
+    assert result.returncode == 69
+    assert result.stderr.startswith("Error: no access to a cluster: ")
     assert result.stderr.count("\n") == 1
 
 
-def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
-    result = run("check", "--kubeconfig", tmp_path / "missing")
-    assert result.exit_code == 65
-    assert result.stderr == f"Error: {tmp_path / 'missing'}: cannot be read: no such file\n"
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("echo no ticket >&2; exit 3", "exec: process returned 3. no ticket"),
+        ("echo hello", "exec: failed to decode process output: "),
+    ],
+)
+def test_a_failing_credential_plugin_is_an_error(
+    command: str, reason: str, kubeconfig: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without its credentials, the API server would say that rights are missing."""
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sh",
+        "args": ["-c", command],
+        "interactiveMode": "Never",
+    }
+    text = kubeconfig.read_text()
+    kubeconfig.write_text(text.replace("user: {}", f"user: {{exec: {json.dumps(plugin)}}}"))
+    result = run("check", "--kubeconfig", kubeconfig)
+    assert result.exit_code == 69
+    assert result.stderr.startswith(f"Error: no access to a cluster: no credentials: {reason}")
+    assert result.stderr.count("\n") == 1
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -166,7 +216,7 @@ def test_a_service_without_a_selector_selects_no_pods(kubeconfig: Path) -> None:
 def test_explain_takes_pods_only(argument: str) -> None:
     result = run("explain", argument)
     assert result.exit_code == 64
-    assert "is not a pod (accepted: POD, pod/POD)" in result.stderr
+    assert "is not a pod (accepted: POD, pod/POD; " in result.stderr
 
 
 @pytest.mark.parametrize(

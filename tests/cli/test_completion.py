@@ -47,6 +47,7 @@ def test_commands_that_kubectl_hides_are_not_offered() -> None:
         ("explain -f ", [":0"]),
         ("explain --kubeconfig a", [":0"]),
         ("config sh", ["show", ":4"]),
+        ("explain --namespace-label ", ["true", "false", ":4"]),
         ("explain --namespace ", [":4"]),
         ("check --kube", ["--kubeconfig", ":4"]),
     ],
@@ -73,6 +74,7 @@ def test_pods_are_completed(command: str, tmp_path: Path) -> None:
         path.write_text(KUBECONFIG.format(port=port))
         words = [command, "--kubeconfig", str(path), "--namespace", "ci"]
         assert _completed(*words, "jo") == ["job", ":4"]
+        assert _completed(*words, "pod/jo") == ["pod/job", ":4"]
         assert _completed(*words, "other") == [":4"]
 
 

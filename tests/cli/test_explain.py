@@ -317,20 +317,27 @@ def test_the_table_is_as_wide_as_the_terminal(
     assert max(map(len, output.splitlines())) <= columns
 
 
-def test_a_terminal_gets_colours(tmp_path: Path) -> None:
-    pod = tmp_path / "pod.yaml"
-    pod.write_text(POD)
+def _shown_on_a_terminal(pod: Path, **environment: str) -> str:
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    environment.pop("NO_COLOR", None)
+    inherited = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
     subprocess.run(
         [PROGRAMS / "dind-webhook", "explain", "-f", pod],
         stdout=theirs,
         check=True,
-        env=environment,
+        env={**inherited, "TERM": "xterm-256color", "COLUMNS": "100", **environment},
     )
     os.close(theirs)
     with os.fdopen(ours, "rb", buffering=0) as terminal:
-        shown = terminal.read(65536).decode()
+        return terminal.read(65536).decode()
+
+
+def test_a_terminal_gets_colours_unless_they_are_unwanted(tmp_path: Path) -> None:
+    pod = tmp_path / "pod.yaml"
+    pod.write_text(POD)
+    shown = _shown_on_a_terminal(pod)
     assert "\x1b[32m\x1b[1mpod/clean-ci: injected" in shown
     assert "all checks passed" in shown
+    for unwanted in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        shown = _shown_on_a_terminal(pod, **unwanted)
+        assert shown.startswith("pod/clean-ci: injected")
+        assert "\x1b" not in shown

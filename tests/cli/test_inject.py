@@ -349,6 +349,14 @@ BAD = {
         'line 2, column 1: the key "kind" is already on line 1',
     ),
     "no kind": ("a: 1\n", "line 1: kind: required field is missing"),
+    "a number as spec": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: 7\n",
+        "deployment/a (line 1): spec: expected an object, got 7",
+    ),
+    "workloadRef in a Deployment": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {workloadRef: {}}\n",
+        "deployment/a (line 1): spec.template: required field is missing",
+    ),
     "no version": ("kind: Pod\n", "line 1: apiVersion: required field is missing"),
     "a kind that is no string": (
         "kind: 1\napiVersion: v1\n",
@@ -462,10 +470,20 @@ def test_several_files_are_injected_in_order(tmp_path: Path) -> None:
     assert result.stdout.endswith(f"\n---\n{SERVICE}")
 
 
-def test_standard_input_is_empty_the_second_time() -> None:
-    result = run("inject", "-f", "-", "-f", "-", stdin=POD)
-    assert (result.exit_code, result.stdout) == (65, "")
-    assert result.stderr == "Error: standard input: no Kubernetes object\n"
+def test_json_objects_may_follow_each_other() -> None:
+    """As `inject -o json` writes them, and as kubectl reads them."""
+    two = run("inject", "-f", "-", "-o", "json", stdin=f"{POD}---\n{POD}").stdout
+    assert run("inject", "-f", "-", stdin=two).stdout == two
+    assert run("explain", "-f", "-", stdin=two).stdout.startswith("2 pods: 2 injected")
+    as_yaml = run("inject", "-f", "-", "-o", "yaml", stdin=two).stdout
+    assert as_yaml.count("\n---\n") == 1
+    assert run("inject", "-f", "-", "-o", "json", stdin=as_yaml).stdout == two
+
+
+def test_a_fault_in_a_later_json_object_is_placed() -> None:
+    good = '{"apiVersion": "v1", "kind": "Service"}'
+    result = run("explain", "-f", "-", stdin=f'{good}\n\n{{"apiVersion": "v1"}}')
+    assert result.stderr == ("Error: standard input: line 3: kind: required field is missing\n")
 
 
 def test_several_json_files_follow_each_other(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import pytest
-from cli.running import POD, run
+from cli.running import POD, decoded, run
 from unit.config.authorities import authority
 
 from webhook.cli.check.report import Finding, Report, Status, as_output
@@ -19,20 +19,11 @@ from webhook.cli.json_output import (
 )
 from webhook.injection import Reason
 
-Output = TypeVar("Output", bound=msgspec.Struct)
-
-
-def _decoded(text: str | bytes, kind: type[Output]) -> Output:
-    """The output, which has the fields of its type and no others."""
-    output = msgspec.json.decode(text, type=kind)
-    assert msgspec.json.decode(msgspec.json.encode(output)) == json.loads(text)
-    return output
-
 
 def _explained(text: str, *options: str) -> tuple[int, ExplainOutput]:
     result = run("explain", "-f", "-", "-o", "json", *options, stdin=text)
     assert result.stderr == ""
-    return result.exit_code, _decoded(result.stdout, ExplainOutput)
+    return result.exit_code, decoded(result.stdout, ExplainOutput)
 
 
 def test_an_injected_pod_has_its_profile_and_mode() -> None:
@@ -68,12 +59,26 @@ def test_the_worst_pod_is_the_result() -> None:
 
 def test_text_of_a_pod_is_escaped() -> None:
     text = POD.replace("dind.io/inject", 'dind.io/profile: "\\e[31mé"\n    dind.io/inject')
-    assert "\x1b" not in run("explain", "-f", "-", "-o", "json", stdin=text).stdout
+    text = text.replace("name: clean-ci", 'namespace: "\\x9b31mé"\n  name: clean-ci')
+    result = run("explain", "-f", "-", "-o", "json", stdin=text)
+    assert result.stdout.isascii()
+    assert "\x1b" not in result.stdout
+    assert json.loads(result.stdout)["pods"][0]["namespace"] == "\x9b31mé"
+
+
+def test_names_that_are_not_utf_8_are_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "\x1b\udcff"
+    path.write_text("{}")
+    result = run("config", "check", path, "-o", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["file"] == f"{tmp_path}/\\x1b\\udcff"
+    assert run("config", "check", path).stdout.startswith(f"{tmp_path}/\\x1b\\udcff: valid ")
+    assert "/\\x1b\\udcff/x: cannot be read: " in run("config", "check", f"{path}/x").stderr
 
 
 def test_findings_of_a_cluster_have_their_subject() -> None:
     reports = [Report("cluster", [Finding("labels", Status.WARNING, "odd", "correct it")])]
-    output = _decoded(msgspec.json.encode(as_output(reports)), ClusterOutput)
+    output = decoded(msgspec.json.encode(as_output(reports)), ClusterOutput)
     assert output.status == "warning"
     assert msgspec.to_builtins(output.findings) == [
         {
@@ -114,7 +119,7 @@ def test_problems_of_the_configuration_file_are_a_list(
     text: str, code: int, expected: dict[str, Any]
 ) -> None:
     result = run("config", "check", "-", "-o", "json", stdin=text)
-    _decoded(result.stdout, ConfigOutput)
+    decoded(result.stdout, ConfigOutput)
     assert (result.exit_code, result.stderr) == (code, "")
     assert json.loads(result.stdout) == {"file": "standard input", "warnings": [], **expected}
 
@@ -123,13 +128,13 @@ def test_expired_certificates_are_warnings(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     ca = authority("Old CA", dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     file.write_text(json.dumps({"profiles": {"a": {"caCertificates": ca}}}))
-    output = _decoded(run("config", "check", file, "-o", "json").stdout, ConfigOutput)
+    output = decoded(run("config", "check", file, "-o", "json").stdout, ConfigOutput)
     assert output.is_valid
     assert output.warnings[0].startswith("profiles.a.caCertificates: ")
 
 
 def test_a_configuration_file_that_cannot_be_read_is_not_valid() -> None:
     result = run("config", "check", "nowhere.yaml", "-o", "json")
-    output = _decoded(result.stdout, ConfigOutput)
+    output = decoded(result.stdout, ConfigOutput)
     assert result.exit_code == 65
     assert output.problems == ["cannot be read: No such file or directory"]

@@ -1,6 +1,7 @@
 """The program itself: its names, its help, its exit codes, and what it loads."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,8 +62,9 @@ def test_the_help_lists_every_command_and_exit_code() -> None:
     for name, command in COMMANDS.items():
         assert (f"  {name} " in text) is not command.hidden
         assert (command.help in text) is not command.hidden
-    for code in (0, 1, 2, 64, 65, 66, 69, 74, 77, 78):
+    for code in (0, 1, 2, 64, 65, 66, 69, 70, 74, 77, 78, 130):
         assert f"\n    {code} " in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -105,6 +107,13 @@ def test_the_help_of_namespace_is_that_of_the_command(command: str, expected: st
         (["explain", "pod", "-f", "-"], "Give either POD or -f FILE."),
         (["explain", "pod", "--namespace-label", "true"], "--namespace-label needs -f;"),
         (["explain", "pod", "-R"], "-R needs -f."),
+        (["explain", "-f", "-", "-n", "a/b"], "'a/b' (accepted: at most 63 lower-case letters, "),
+        (["ps", "job", "-n", ".."], "'..' (accepted: at most 63 lower-case letters, "),
+        *(
+            ([command, pod], f"'{pod}' is not a pod (accepted: POD, pod/POD; lower-case letters, ")
+            for command in ("explain", "ps", "logs")
+            for pod in ("", ".", "..", "Job", "pod/", "pod/a/b", "job/a", "pod/pod/a", "a?b")
+        ),
         (["check", "-o", "yaml"], "'yaml' is not one of 'text', 'json'."),
         (["explain", "--bogus"], "No such option '--bogus'."),
         (["inject", "-f", "-", "-o", "xml"], "'xml' is not one of 'yaml', 'json', 'patch'."),
@@ -180,6 +189,20 @@ def test_a_full_disk_is_one_line_and_exit_code_74(arguments: list[str]) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_text_that_the_encoding_lacks_is_one_line_and_exit_code_74() -> None:
+    ended = subprocess.run(
+        [PROGRAMS / "dind-webhook", "explain", "-f", "-"],
+        input=POD.replace("clean-ci", "\u69cb").encode(),
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert ended.returncode == 74
+    assert ended.stderr == (
+        b"Error: cannot write the output: its encoding, latin-1, lacks '\\u69cb'; use UTF-8\n"
+    )
+
+
 def test_a_closed_pipe_is_silent() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -193,6 +216,61 @@ def test_a_closed_pipe_is_silent() -> None:
     )
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (74, "")
+
+
+def test_an_interruption_is_silent_and_exit_code_130(tmp_path: Path) -> None:
+    pipe = tmp_path / "pod.yaml"
+    os.mkfifo(pipe)
+    # A shell starts background processes, such as these tests, with SIGINT ignored.
+    command = [
+        "env",
+        "--default-signal=INT",
+        str(PROGRAMS / "dind-webhook"),
+        "explain",
+        "-f",
+        str(pipe),
+    ]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+        pipe.open("w"),  # which waits for the reader
+    ):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (130, "")
+
+
+def test_a_defect_is_exit_code_70(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 1, which Python would give, means that a pod is skipped."""
+
+    def fail() -> None:
+        raise LookupError("lost")
+
+    monkeypatch.setattr("webhook.cli.config.json_schema", fail)
+    result = run("config", "schema")
+    assert (result.exit_code, result.stdout) == (70, "")
+    assert result.stderr.splitlines()[-2:] == [
+        "LookupError: lost",
+        "Error: this is a defect; report it with the lines above",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("explain -f - <&-", (65, "Error: standard input: no Kubernetes object\n")),
+        ("explain -f missing.yaml 2>&-", (65, "")),
+        ("explain -f - >&-", (0, "")),
+    ],
+)
+def test_standard_streams_may_be_closed(line: str, expected: tuple[int, str]) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f"{PROGRAMS}/dind-webhook {line}"],
+        input=POD,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == expected
 
 
 def test_importing_the_group_imports_no_command() -> None:

@@ -1,5 +1,6 @@
 """What -f reads: several files, directories, and what is no manifest."""
 
+import gzip
 import json
 import os
 import time
@@ -115,6 +116,55 @@ def test_a_helm_chart_is_to_be_rendered(tmp_path: Path) -> None:
         f"Error: {tmp_path / 'chart'}: a Helm chart; render it first: helm template "
         f"{tmp_path / 'chart'} | dind-webhook explain -f -\n"
     )
+
+
+def test_a_kustomization_is_to_be_built(tmp_path: Path) -> None:
+    _write(tmp_path, "a.yaml", "prod/kustomization.yaml", "prod/b.yaml", "prod/below/c.yaml")
+    result = run("explain", "-R", "-f", tmp_path)
+    assert result.exit_code == 65
+    assert result.stderr == (
+        f"Error: {tmp_path / 'prod'}: a kustomization; build it first: kubectl kustomize "
+        f"{tmp_path / 'prod'} | dind-webhook explain -f -\n"
+    )
+    text = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    assert "kubectl kustomize builds" in run("explain", "-f", "-", stdin=text).stderr
+
+
+@pytest.mark.parametrize("command", ["explain", "inject"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["-f", "-", "-f", "-"], "- is given twice; standard input can be read once."),
+        (["-f", "-", "--config", "-"], "--config - and -f - both name standard input."),
+        (["-f", ""], "a name is empty."),
+        (["-f", "https://example.com/a.yaml"], "'https://example.com/a.yaml' is a URL. Download "),
+    ],
+)
+def test_sources_that_cannot_be_read_are_bad_usage(
+    command: str, options: list[str], expected: str
+) -> None:
+    result = run(command, *options, stdin=POD)
+    assert result.exit_code == 64
+    assert expected in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (POD.encode("utf-16"), "UTF-16"),
+        (b"\xfe\xff" + POD.encode("utf-16-be"), "UTF-16"),
+        (gzip.compress(POD.encode()), "compressed (gzip)"),
+    ],
+)
+@pytest.mark.parametrize("command", [["explain", "-f"], ["config", "check"]], ids=" ".join)
+def test_the_kind_of_other_files_is_named(
+    command: list[str], content: bytes, kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "pod.yaml"
+    path.write_bytes(content)
+    result = run(*command, path)
+    assert result.exit_code == 65
+    assert result.stderr == f"Error: {path}: not UTF-8 but {kind}; convert it first\n"
 
 
 @pytest.mark.parametrize(

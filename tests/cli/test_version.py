@@ -57,4 +57,4 @@ def test_json_has_the_note_too(tmp_path: Path) -> None:
     output = msgspec.json.decode(result.stdout, type=VersionOutput)
     assert msgspec.to_builtins(output) == json.loads(result.stdout)
     assert (output.client, output.kubernetes, output.replicas) == (__version__, None, [])
-    assert output.note == f"{tmp_path / 'missing'}: cannot be read: no such file"
+    assert output.note == f"{tmp_path / 'missing'}: cannot be read: No such file or directory"

@@ -13,7 +13,8 @@ Exit codes:
   64  the command line is wrong
   65  the input is wrong: a manifest or the configuration file
   66  the cluster has no such pod, or the pod no Docker daemon of its own
-  69  the cluster cannot be reached, or the Docker daemon of a pod does not answer
+  69  the cluster cannot be reached, or a pod's Docker daemon does not answer
+  70  this command has a defect
   74  the output cannot be written
   77  the cluster does not let you read what is needed
   78  serve: no usable certificate, configuration file or address

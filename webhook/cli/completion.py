@@ -7,6 +7,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from webhook.cli.group import KUBECTL
+from webhook.cli.options import split_pod
 from webhook.config.wording import printable
 
 # Directives of cobra, kubectl's command line: https://pkg.go.dev/github.com/spf13/cobra
@@ -52,17 +53,18 @@ def complete_for_kubectl() -> None:
 def complete_pods(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
-    """Complete the name of a pod in the namespace of the options; without a cluster, nothing."""
+    """Complete POD or pod/POD in the namespace of the options; without a cluster, nothing."""
     from webhook.cli.live import LiveCluster  # noqa: PLC0415 - imports the Kubernetes client
 
     options = context.params
+    prefix, begin = split_pod(incomplete)
     try:
         cluster = LiveCluster(options.get("kubeconfig"), options.get("context"))
         pods = cluster.pods(options.get("namespace") or cluster.namespace_of_context, "")
     except click.ClickException:
         return []
     names = sorted(printable(pod.metadata.name) for pod in pods)
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [CompletionItem(f"{prefix}{name}") for name in names if name.startswith(begin)]
 
 
 def complete(program: click.Command, words: Sequence[str]) -> Iterator[str]:

@@ -8,8 +8,10 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +19,8 @@ from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 _OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+_INTERRUPTED = 130  # as shells report a command that SIGINT has ended
 
 KUBECTL = "kubectl dind"
 _PLUGIN = "kubectl-dind"  # which kubectl runs
@@ -50,7 +54,7 @@ class Command(Struct, frozen=True):
 class Commands(click.Group):
     """A group whose commands are imported by name.
 
-    Errors have the exit codes of sysexits.h: 64 for bad usage, 74 for output.
+    Errors have the exit codes of sysexits.h: 64 for bad usage, 70 for a defect, 74 for output.
     """
 
     def __init__(self, *args: Any, commands_by_name: Mapping[str, Command], **more: Any) -> None:  # noqa: ANN401 - click's
@@ -66,8 +70,13 @@ class Commands(click.Group):
     ) -> click.Context:
         """Parse the group's own options; the help names the program as the user called it."""
         info_name = KUBECTL if info_name == _PLUGIN else info_name
+        _open_closed_streams()
         with _errors():
-            return super().make_context(info_name, args, parent, **extra)
+            context = super().make_context(info_name, args, parent, **extra)
+        # https://no-color.org
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            context.color = False
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
         """Parse a command's options, and run it."""
@@ -133,6 +142,14 @@ def exits_if_not_usable(*errors: type[Exception]) -> Iterator[None]:
         sys.exit(os.EX_CONFIG)
 
 
+def _open_closed_streams() -> None:
+    """Open /dev/null for each standard stream that is closed, for which Python has None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - for the process
+            setattr(sys, name, stream)
+
+
 @contextmanager
 def _errors() -> Iterator[None]:
     try:
@@ -145,13 +162,26 @@ def _errors() -> Iterator[None]:
         if error.ctx is not None:
             message += f"\nTry '{error.ctx.command_path} --help'."
         raise BadUsage(message) from error
-    except OSError as error:
-        if error.errno not in _OUTPUT_ERRORS:
-            raise
-        _discard_output()
-        if error.errno != errno.EPIPE:  # the reader of a pipe may leave early
-            click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
-        raise click.exceptions.Exit(os.EX_IOERR) from error
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except (click.Abort, KeyboardInterrupt) as error:
+        raise click.exceptions.Exit(_INTERRUPTED) from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
+            _discard_output()
+            if error.errno != errno.EPIPE:  # the reader of a pipe may leave early
+                click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
+            raise click.exceptions.Exit(os.EX_IOERR) from error
+        if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+            problem = f"its encoding, {error.encoding}, lacks {error.object[error.start]!a}"
+            click.echo(f"Error: cannot write the output: {problem}; use UTF-8", err=True)
+            raise click.exceptions.Exit(os.EX_IOERR) from error
+        # Python's own exit code, 1, would mean that a pod is skipped.
+        click.echo(
+            f"{traceback.format_exc()}Error: this is a defect; report it with the lines above",
+            err=True,
+        )
+        raise click.exceptions.Exit(os.EX_SOFTWARE) from error
 
 
 def _discard_output() -> None:

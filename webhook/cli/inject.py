@@ -53,7 +53,7 @@ def inject(  # noqa: PLR0917 - click passes options by name
     documents. Other objects pass unchanged. YAML keeps its comments. Standard error says what
     happened to each object. If one pod is denied, nothing is printed and the exit code is 2.
     """
-    config = read_config(config_file)
+    config = read_config(config_file, sources)
     home = namespace or current_namespace(None, None)
     with progress() as report:
         manifests = read_manifests(sources, recursive=recursive, report=report)
@@ -117,7 +117,7 @@ def _written(manifest: Manifest, results: dict[int, InjectedObject], output: str
         if as_json:
             texts.append(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n" if data else "")
         elif manifest.is_json:
-            texts.append(to_yaml(data))
+            texts.append(f"---\n{to_yaml(data)}" if texts else to_yaml(data))
         else:
             try:
                 texts.append(rewrite(document, patch, data))

@@ -1,8 +1,10 @@
 """What `-o json` prints, which scripts rely on.
 
-These types are the schema: docs/administrators/json-output.md is written from them.
+These types are the schema: docs/administrators/json-output.md is written from them, and from those
+of the commands that look inside a pod (inside/output.py).
 """
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -162,6 +164,11 @@ class VersionOutput(Struct, frozen=True):
 OUTPUTS: Sequence[type[Struct]] = (ExplainOutput, ClusterOutput, ConfigOutput, VersionOutput)
 
 
+def as_json(output: Struct, indent: int | None = None) -> str:
+    """Write what a command found as JSON in ASCII, which no terminal or encoding misreads."""
+    return json.dumps(msgspec.to_builtins(output), indent=indent)
+
+
 def print_json(output: Struct) -> None:
     """Print what a command found as JSON."""
-    click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
+    click.echo(as_json(output, indent=2))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from webhook.cli.live import Unavailable
+from webhook.cli.options import kubeconfig_option
 from webhook.cluster import node_label
 from webhook.cluster.client import ClusterError, connect
 from webhook.logs import configure_logging
@@ -16,12 +17,7 @@ _END = (signal.SIGTERM, signal.SIGINT)
 @click.command()
 @click.argument("node")
 @click.option("--remove", is_flag=True, help="Remove the label and exit.")
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Kubeconfig file. Unset: the pod's service account.",
-)
+@kubeconfig_option("the pod's service account")
 def label_node(node: str, *, remove: bool, kubeconfig: Path | None) -> None:
     """Set the label dind.io/user-namespaces on NODE, and remove it at SIGTERM.
 

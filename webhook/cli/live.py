@@ -13,7 +13,6 @@ from typing import Any
 import click
 from kubernetes import client
 
-from webhook.cli.group import BadInput
 from webhook.cli.kubeconfig import POD_NAMESPACE, current_namespace
 from webhook.cluster.client import ClusterError, RejectedError, connect, fetch, uses_service_account
 from webhook.config.wording import printable
@@ -57,6 +56,7 @@ class LiveCluster:
     `rights` is the end of the message about a missing right: how to get it.
 
     Raises:
+        BadInput: the kubeconfig or the context was named, and is not usable.
         Unavailable: the cluster cannot be reached; every method raises it.
         NotAllowed: the user may not read the object; every method raises it.
     """
@@ -64,8 +64,7 @@ class LiveCluster:
     def __init__(
         self, kubeconfig: Path | None, context: str | None, *, rights: str = _READER
     ) -> None:
-        if kubeconfig is not None and not kubeconfig.is_file():
-            raise BadInput(f"{kubeconfig}: cannot be read: no such file")
+        self.namespace_of_context = _namespace_of_context(kubeconfig, context)
         try:
             self._access = connect(kubeconfig, context)
         except ClusterError as error:
@@ -76,7 +75,6 @@ class LiveCluster:
         self._server = self._access.configuration.host
         self._core = client.CoreV1Api(self._access)
         self._admission = client.AdmissionregistrationV1Api(self._access)
-        self.namespace_of_context = _namespace_of_context(kubeconfig, context)
 
     def as_json(self, model: object) -> Any:  # noqa: ANN401 - JSON
         """Turn a model into the JSON data that the API server sent."""
@@ -171,6 +169,11 @@ class LiveCluster:
             return NotAllowed(f"you may not {action}; {self.rights}")
         if error.status == HTTPStatus.UNAUTHORIZED:
             return self.unknown_user()
+        if (
+            error.status == HTTPStatus.TOO_MANY_REQUESTS
+            or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
+            return Unavailable(f"{self._server} cannot answer: {error}")
         answer = f"{error.status} {error.reason}".rstrip()
         kind = _NotFound if error.status == HTTPStatus.NOT_FOUND else Unavailable
         return kind(f"{self._server} answered {answer}; is it a Kubernetes API server?")

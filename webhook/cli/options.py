@@ -1,7 +1,8 @@
 """Options that several commands share."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import click
 from webhook.cli.group import BadInput
 from webhook.config import Config, ConfigError, parse_config, read_config_file
 from webhook.config.loading import LARGEST
+from webhook.config.wording import printable
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
+#: The name of a namespace.
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _POD_PREFIXES = ("pod/", "pods/", "po/")
 
 
@@ -24,6 +29,27 @@ def _namespace_label(_: click.Context, __: click.Parameter, value: str | None) -
             "label as if the namespace had none."
         )
     return value
+
+
+def _sources(
+    context: click.Context, _: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if not value:
+            raise click.BadParameter("a name is empty.")
+        if value.startswith(("http://", "https://")):
+            download = f"curl -fsSL URL | {context.command_path} -f -"
+            raise click.BadParameter(f"{value!r} is a URL. Download it first: {download}")
+    if values.count("-") > 1:
+        raise click.BadParameter("- is given twice; standard input can be read once.")
+    return values
+
+
+def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value and not NAMESPACE.fullmatch(value):
+        problem = f"{value!r} (accepted: at most 63 lower-case letters, digits and inner hyphens)."
+        raise click.BadParameter(problem)
+    return value or None  # kubectl takes an empty one for none, too
 
 
 config_option = click.option(
@@ -46,16 +72,27 @@ def combined(*options: Decorator) -> Decorator:
     return decorate
 
 
-access_options = combined(
-    click.option(
+def kubeconfig_option(unset: str) -> Decorator:
+    """Add the option that names a kubeconfig; `unset` says what is used without it."""
+    return click.option(
         "--kubeconfig",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Kubeconfig file. Unset: $KUBECONFIG; without it, the service account in a pod, and "
-        "~/.kube/config elsewhere.",
+        help=f"Kubeconfig file. Unset: {unset}.",
+    )
+
+
+access_options = combined(
+    kubeconfig_option(
+        "$KUBECONFIG; without it, the service account in a pod, and ~/.kube/config elsewhere"
     ),
     click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
 )
+
+
+def namespace_option(help_text: str) -> Decorator:
+    """Add the option that names a namespace."""
+    return click.option("-n", "--namespace", metavar="NAME", callback=_namespace, help=help_text)
 
 
 def input_options(*, required: bool, namespace_help: str) -> Decorator:
@@ -69,6 +106,7 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             multiple=True,
             metavar="FILE",
             type=click.Path(allow_dash=True),
+            callback=_sources,
             help="Manifest, YAML or JSON, or a directory of them; repeatable. -: standard input.",
         ),
         click.option(
@@ -81,34 +119,42 @@ def input_options(*, required: bool, namespace_help: str) -> Decorator:
             "--namespace-label",
             metavar="true|false",
             callback=_namespace_label,
+            shell_complete=lambda *_: ["true", "false"],
             help="Assume this label dind.io/inject on every namespace. Unset: only the labels of "
             "Namespace objects in the files count.",
         ),
-        click.option(
-            "-n",
-            "--namespace",
-            metavar="NAME",
-            help=namespace_help,
-        ),
+        namespace_option(namespace_help),
         config_option,
     )
 
 
+def split_pod(argument: str) -> tuple[str, str]:
+    """Split the argument POD into its prefix, such as pod/, and the rest."""
+    prefix = next(filter(argument.startswith, _POD_PREFIXES), "")
+    return prefix, argument.removeprefix(prefix)
+
+
 def pod_name(argument: str, context: click.Context) -> str:
     """Return the name in the argument POD, which may be written as pod/POD."""
-    for prefix in _POD_PREFIXES:
-        argument = argument.removeprefix(prefix)
-    if not argument or "/" in argument:
-        raise click.UsageError(f"{argument!r} is not a pod (accepted: POD, pod/POD).", context)
-    return argument
+    _, name = split_pod(argument)
+    if not _POD.fullmatch(name):
+        problem = (
+            f"{argument!r} is not a pod (accepted: POD, pod/POD; lower-case letters, digits, '-' "
+            "and '.')."
+        )
+        raise click.UsageError(problem, context)
+    return name
 
 
-def read_config(path: Path | None) -> Config:
+def read_config(path: Path | None, sources: Sequence[str] = ()) -> Config:
     """Read the configuration file, or standard input for `-`; without one, return the defaults.
 
     Raises:
+        UsageError: it is standard input, and so is one of `sources`.
         BadInput: it is not valid.
     """
+    if str(path) == "-" and "-" in sources:
+        raise click.UsageError("--config - and -f - both name standard input.")
     try:
         return Config() if path is None else load_config(path)
     except ConfigError as error:
@@ -128,4 +174,4 @@ def load_config(path: Path) -> Config:
 
 def source_name(path: Path) -> str:
     """Name a file, or standard input for `-`, in messages."""
-    return "standard input" if path == Path("-") else str(path)
+    return "standard input" if path == Path("-") else printable(str(path))

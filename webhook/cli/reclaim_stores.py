@@ -13,6 +13,7 @@ import click
 from webhook.admin_server import AdminServer
 from webhook.cli.group import BadUsage, exits_if_not_usable
 from webhook.cli.live import Unavailable
+from webhook.cli.options import kubeconfig_option
 from webhook.cluster.client import ClusterError, connect
 from webhook.cluster.node_pods import NodePods
 from webhook.config import ConfigError, quantity
@@ -66,12 +67,7 @@ def _parse_bytes(text: str) -> int:
     show_default=True,
     help="Seconds from the start of one round to the next.",
 )
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Kubeconfig file. Unset: the pod's service account.",
-)
+@kubeconfig_option("the pod's service account")
 def reclaim_stores(
     node: str,
     directories: tuple[str, ...],

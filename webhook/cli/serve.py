@@ -8,7 +8,16 @@ import click
 import uvloop
 
 from webhook.cli.group import exits_if_not_usable
-from webhook.cli.options import Decorator
+from webhook.cli.serving_options import (
+    PATH,
+    config_option,
+    host_option,
+    log_level_option,
+    option,
+    poll_interval_option,
+    port_option,
+    quiet_period_option,
+)
 from webhook.config import ConfigError
 from webhook.logs import configure_logging
 from webhook.serving import server
@@ -16,63 +25,34 @@ from webhook.serving.clients import ClientCAError
 from webhook.serving.tls import CertificateError
 
 
-def _option(flag: str, kind: Any, help_text: str, **more: Any) -> Decorator:  # noqa: ANN401 - click's
-    """Declare a flag that is also an environment variable."""
-    name = "DIND_WEBHOOK_" + flag.removeprefix("--").replace("-", "_").upper()
-    return click.option(
-        flag, type=kind, envvar=name, show_envvar=True, show_default=True, help=help_text, **more
-    )
-
-
-_PATH = click.Path(path_type=Path)
-_PORT = click.IntRange(0, 65535)
-
-
 @click.command()
-@_option("--config", _PATH, "Configuration file. Unset: the default configuration.")
-@_option(
+@config_option
+@option(
     "--tls-dir",
-    _PATH,
+    PATH,
     "Directory with tls.crt and tls.key, such as the mount of a Secret of type kubernetes.io/tls.",
     required=True,
 )
-@_option(
+@option(
     "--client-ca",
-    _PATH,
+    PATH,
     "CA bundle (PEM) used to verify client certificates. Unset: clients are not authenticated.",
 )
-@_option(
+@option(
     "--client-name", str, "Name that client certificates must have; needs --client-ca. Unset: any."
 )
-@_option("--host", str, "Address to listen on. Unset: every IPv4 and IPv6 address.")
-@_option("--port", _PORT, "Port of the webhook (TLS). 0: any free port.", default=8443)
-@_option(
-    "--admin-port", _PORT, "Port of /healthz, /readyz and /metrics. 0: any free port.", default=8080
-)
-@_option(
-    "--poll-interval",
-    click.FloatRange(0.01, 60),
-    "Seconds between two reads of the certificate and the configuration file.",
-    default=1.0,
-)
-@_option(
-    "--quiet-period",
-    click.FloatRange(0, 60),
-    "After SIGTERM, exit when no request has arrived for this many seconds.",
-    default=5.0,
-)
-@_option(
+@host_option
+@port_option("--port", "Port of the webhook (TLS).", 8443)
+@port_option("--admin-port", "Port of /healthz, /readyz and /metrics.", 8080)
+@poll_interval_option("the certificate and the configuration file")
+@quiet_period_option("request")
+@option(
     "--stop-deadline",
     click.FloatRange(0, 600),
     "After SIGTERM, exit after this many seconds at the latest.",
     default=25.0,
 )
-@_option(
-    "--log-level",
-    click.Choice(["debug", "info", "warning", "error"]),
-    "Lowest level of the lines to log.",
-    default="info",
-)
+@log_level_option
 def serve(log_level: str, **options: Any) -> None:  # noqa: ANN401 - as declared above
     """Serve the webhook until SIGTERM.
 

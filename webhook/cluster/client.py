@@ -5,6 +5,7 @@ Importing this module loads the `kubernetes` package, which takes half a second.
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,8 +16,10 @@ from typing import Any
 import urllib3
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration
+from yaml import YAMLError
 
 _TIMEOUT = (5, 15)  # seconds to connect, and to read
+_LONGEST_MESSAGE = 1000  # characters; a proxy answers with pages
 _WATCH_SECONDS = 300
 _WATCH_TIMEOUT = (5, _WATCH_SECONDS + 30)
 
@@ -50,7 +53,10 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
     Raises:
         ClusterError: There is no usable configuration.
     """
-    settings = Configuration()
+    settings = _Settings()
+    logged = _LoggedErrors()
+    root = logging.getLogger()
+    root.addHandler(logged)
     try:
         if uses_service_account(kubeconfig, context):
             config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
@@ -60,10 +66,44 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> ApiCl
                 context=context,
                 client_configuration=settings,
             )
-    except (config.ConfigException, OSError, ValueError) as error:
+    except (config.ConfigException, OSError, ValueError, YAMLError) as error:
         raise ClusterError(f"no access to a cluster: {_one_line(error)}") from error
+    except (AttributeError, LookupError, TypeError) as error:  # a value of another type
+        message = f"no access to a cluster: the kubeconfig is not valid: {_one_line(error)}"
+        raise ClusterError(message) from error
+    finally:
+        root.removeHandler(logged)
+    if logged.messages:
+        reasons = _one_line("; ".join(logged.messages))
+        raise ClusterError(f"no access to a cluster: no credentials: {reasons}")
+    if not settings.verify_ssl:  # as the kubeconfig says
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     settings.retries = False  # the commands report a failure, and dind-certs tries again
     return ApiClient(settings)
+
+
+class _Settings(Configuration):
+    """Settings whose token may end in a line break, as for kubectl; no error repeats the token."""
+
+    def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> str | None:
+        token: str | None = super().get_api_key_with_prefix(identifier, alias)
+        if token is None:
+            return None
+        token = token.strip()
+        if not (token.isascii() and token.isprintable()):
+            raise ValueError("the token has characters that HTTP does not allow")
+        return token
+
+
+class _LoggedErrors(logging.Handler):
+    """Collects what the package logs instead of raising it: that a credential plugin failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
 
 
 def send(method: Callable[..., Any], *arguments: Any, **more: Any) -> tuple[Any, datetime | None]:  # noqa: ANN401
@@ -123,6 +163,8 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except ApiException as error:
+        if not error.status:  # TLS failed
+            raise ClusterError(_one_line(error.reason)) from error
         raise RejectedError(error) from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         cause = getattr(error, "reason", None) or error
@@ -138,8 +180,8 @@ def _message(error: ApiException) -> str:
 
 
 def _one_line(text: object) -> str:
-    """Make one line of a text that another program wrote: no control characters."""
-    words = " ".join(str(text).split())
+    """Make one line of a text that another program wrote: short, without control characters."""
+    words = " ".join(str(text).split())[:_LONGEST_MESSAGE]
     return "".join(character if character.isprintable() else "?" for character in words)
 
 

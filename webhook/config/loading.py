@@ -39,7 +39,7 @@ def read_config_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as error:
-        raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from error
+        raise ConfigError(printable(str(path)), [f"cannot be read: {error.strerror}"]) from error
 
 
 def parse_config(content: bytes, source: str) -> Config:

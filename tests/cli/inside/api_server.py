@@ -60,6 +60,7 @@ class World(Struct):
     status: dict[str, Any] | None = field(default_factory=lambda: SUCCESS)
     rejection: int = 0
     rejects: str = "/exec"
+    message: str = "no \x1b[31mway"
     log: bytes = b""
     answers: threading.Event = field(default_factory=threading.Event)
     commands: list[list[str]] = field(default_factory=list)
@@ -73,7 +74,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url, world = urlsplit(self.path), self.world
         if world.rejection and url.path.endswith(world.rejects):
-            self._send(world.rejection, {"kind": "Status", "message": "no \x1b[31mway"})
+            self._send(world.rejection, {"kind": "Status", "message": world.message})
         elif url.path.endswith("/exec"):
             world.commands.append(parse_qs(url.query)["command"])
             self._execute()

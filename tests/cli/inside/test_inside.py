@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cli.inside.api_server import KUBECONFIG, MANIFEST, Inside, World, failure, lines, made
-from cli.running import run
+from cli.running import decoded, run
 
 from webhook.cli.inside import daemon
+from webhook.cli.inside.output import DfOutput, ImagesOutput, LogsOutput, PsOutput, TopOutput
 
 CONTAINERS = [
     {
@@ -134,6 +136,24 @@ def test_ps_prints_json(world: World, inside: Inside) -> None:
         *("id", "name", "image", "command", "state", "status", "created", "ports"),
     }
     assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("ps", PsOutput),
+        ("images", ImagesOutput),
+        ("df", DfOutput),
+        ("top", TopOutput),
+        ("logs", LogsOutput),
+    ],
+)
+def test_json_is_that_of_the_schema(
+    world: World, inside: Inside, command: str, kind: type[msgspec.Struct]
+) -> None:
+    world.output = lines({"ps": CONTAINERS, "images": IMAGES, "df": USAGE}.get(command, []))
+    world.measured, world.log = MEASURED, b"first\n"
+    decoded(inside(command, "-o", "json").stdout, kind)
 
 
 def test_images_are_listed(world: World, inside: Inside) -> None:
@@ -492,3 +512,19 @@ def test_an_empty_daemon_has_a_header_only(inside: Inside) -> None:
 @pytest.mark.parametrize("argument", ["deployment/a", "pod/"])
 def test_other_objects_than_pods_are_bad_usage(argument: str) -> None:
     assert run("ps", argument).exit_code == 64
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_an_error_of_the_api_server_has_its_message(
+    world: World, inside: Inside, code: int
+) -> None:
+    world.rejection, world.rejects = code, "/job"
+    result = inside("ps")
+    assert result.exit_code == 69
+    assert f" cannot answer: {code} " in result.stderr
+    assert result.stderr.endswith(": no ?[31mway\n")
+
+
+def test_a_long_error_is_cut(world: World, inside: Inside) -> None:
+    world.rejection, world.rejects, world.message = 503, "/job", "no " * 100_000
+    assert len(inside("ps").stderr) < 2000

@@ -71,7 +71,7 @@ def explain(
     if pod is not None and namespace_label is not None:
         problem = "--namespace-label needs -f; with POD, the label is read from the cluster."
         raise click.UsageError(problem, context_of_click)
-    config = read_config(config_file)
+    config = read_config(config_file, sources)
     others = list[Other]()
     with progress() as report:
         if pod is None:

@@ -1,6 +1,5 @@
 """`kubectl dind ps`, `images`, `df`, `top` and `logs`."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +12,24 @@ from msgspec import Struct
 from webhook.cli.completion import complete_pods
 from webhook.cli.inside import daemon
 from webhook.cli.inside.access import PodAccess
-from webhook.cli.inside.content import Consumer, Store, as_data
+from webhook.cli.inside.content import T
 from webhook.cli.inside.daemon import Daemon, find_daemon
+from webhook.cli.inside.output import (
+    ConsumerOutput,
+    DfOutput,
+    DiskUseOutput,
+    ImageOutput,
+    ImagesOutput,
+    LogsOutput,
+    NestedContainerOutput,
+    PsOutput,
+    SnapshotOutput,
+    StoreOutput,
+    TopOutput,
+)
 from webhook.cli.inside.watching import open_display, watch
-from webhook.cli.json_output import output_option
-from webhook.cli.options import access_options, combined, pod_name
+from webhook.cli.json_output import as_json, output_option, print_json
+from webhook.cli.options import access_options, combined, namespace_option, pod_name
 from webhook.cli.table import Line, table
 from webhook.config.wording import printable
 
@@ -30,12 +42,7 @@ _LOG_RIGHTS = "this command needs a role in the namespace with get on pods and p
 
 _pod_options = combined(
     click.argument("pod", shell_complete=complete_pods),
-    click.option(
-        "-n",
-        "--namespace",
-        metavar="NAME",
-        help="Namespace of POD. Unset: the kubeconfig context's.",
-    ),
+    namespace_option("Namespace of POD. Unset: the kubeconfig context's."),
     access_options,
     output_option,
 )
@@ -59,7 +66,7 @@ _watch_options = combined(
 class Snapshot(Struct, frozen=True):
     """What a command shows: data for `-o json`, and a table with lines above it."""
 
-    content: dict[str, Any]
+    content: SnapshotOutput
     header: Sequence[str]
     lines: list[Line]
     above: list[str] = []
@@ -91,7 +98,7 @@ def _command(take: Callable[[Daemon], Snapshot]) -> click.Command:
         if is_watch:
             _watch(found, take, output, interval or _INTERVAL)
         elif output == "json":
-            _print_json(found, **take(found).content)
+            print_json(take(found).content)
         else:
             click.echo(take(found).as_text())
 
@@ -106,7 +113,7 @@ def ps(found: Daemon) -> Snapshot:
     """
     containers = found.containers()
     return Snapshot(
-        {"containers": as_data(containers)},
+        PsOutput(**_place(found), containers=_as(NestedContainerOutput, containers)),
         ("NAME", "IMAGE", "STATUS", "COMMAND"),
         [(c.name, c.image, c.status or c.state, c.command) for c in containers],
     )
@@ -120,7 +127,7 @@ def images(found: Daemon) -> Snapshot:
     """
     listed = found.images()
     return Snapshot(
-        {"images": as_data(listed)},
+        ImagesOutput(**_place(found), images=_as(ImageOutput, listed)),
         ("REPOSITORY", "TAG", "ID", "SIZE"),
         [(i.repository, i.tag, i.id.removeprefix("sha256:")[:12], i.size) for i in listed],
     )
@@ -136,7 +143,7 @@ def df(found: Daemon) -> Snapshot:
     usage = found.usage()
     store = found.store()
     return Snapshot(
-        {"store": msgspec.structs.asdict(store), "usage": as_data(usage)},
+        DfOutput(**_place(found), store=store, usage=_as(DiskUseOutput, usage)),
         ("TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"),
         [(u.type, u.total, u.active, u.size, u.reclaimable) for u in usage],
         above=list(_store_lines(store)),
@@ -154,7 +161,7 @@ def top(found: Daemon) -> Snapshot:
     limits = found.limits()
     text = ", ".join(f"{name} {limit}" for name, limit in limits.items()) or "none"
     return Snapshot(
-        {"limits": limits, "usage": as_data(consumers)},
+        TopOutput(**_place(found), limits=limits, usage=consumers),
         ("TYPE", "NAME", "CPU", "MEMORY", "COMMAND"),
         [(c.type, c.name or c.id, _cores(c), _bytes(c), c.command) for c in consumers],
         above=[f"Limits of the sidecar: {text}"],
@@ -190,7 +197,7 @@ def logs(
     log = found.log(tail, previous=previous)
     lines = log.decode(errors="replace").splitlines()
     if output == "json":
-        _print_json(found, lines=lines)
+        print_json(LogsOutput(**_place(found), lines=lines))
     else:
         for line in lines:
             click.echo(printable(line.expandtabs()))
@@ -207,9 +214,8 @@ def _watch(found: Daemon, take: Callable[[Daemon], Snapshot], output: str, inter
         def show(snapshot: Snapshot) -> None:
             time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             if output == "json":
-                namespace, name = found.place
-                labels = {"time": time, "namespace": namespace, "pod": name}
-                display(json.dumps({**labels, **snapshot.content}))
+                content = msgspec.structs.replace(snapshot.content, time=time)
+                display(as_json(content))
             else:
                 display(f"{time}\n{snapshot.as_text()}\n")
 
@@ -231,12 +237,17 @@ def _daemon(
     return find_daemon(access, namespace or access.namespace_of_context, name)
 
 
-def _print_json(found: Daemon, **content: Any) -> None:  # noqa: ANN401 - JSON
+def _place(found: Daemon) -> dict[str, str]:
     namespace, name = found.place
-    click.echo(json.dumps({"namespace": namespace, "pod": name, **content}, indent=2))
+    return {"namespace": namespace, "pod": name}
 
 
-def _store_lines(store: Store) -> Iterator[str]:
+def _as(kind: type[T], items: Sequence[Struct]) -> list[T]:
+    """Convert items to another type with the same fields."""
+    return msgspec.convert(items, list[kind], from_attributes=True)  # type: ignore[valid-type]
+
+
+def _store_lines(store: StoreOutput) -> Iterator[str]:
     match store.kind:
         case "emptyDir":
             limit = f"at most {store.limit}" if store.limit else "without a limit"
@@ -251,12 +262,12 @@ def _store_lines(store: Store) -> Iterator[str]:
             yield "Image store: unknown; the daemon's container mounts none"
 
 
-def _cores(consumer: Consumer) -> str:
+def _cores(consumer: ConsumerOutput) -> str:
     """Write a number of cores as Kubernetes does."""
     return "-" if consumer.cpu is None else f"{consumer.cpu * 1000:.0f}m"
 
 
-def _bytes(consumer: Consumer) -> str:
+def _bytes(consumer: ConsumerOutput) -> str:
     if consumer.memory is None:
         return "-"
     if consumer.memory < 1 << 20:

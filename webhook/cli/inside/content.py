@@ -1,11 +1,12 @@
 """The content of a daemon, as shown by `docker` in its container, its log and its cgroups."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
 from webhook.cli.inside.cgroups import Cgroups
+from webhook.cli.inside.output import ConsumerOutput, StoreOutput
 
 _LENGTH_OF_IDS = 12  # as `docker` prints them
 _STORE, _NO_STORE = "dind-start: image store ", "dind-start: no image store in "
@@ -44,46 +45,6 @@ class Usage(Struct, frozen=True):
     reclaimable: str = field(name="Reclaimable", default="")
 
 
-class Consumer(Struct, frozen=True):
-    """What uses CPU and memory.
-
-    Attributes:
-        type: sidecar (with all that runs in it), container, or build-step.
-        id: of a container or build step, as short as `docker` prints it.
-        name: of a container or of the sidecar.
-        image: of a container.
-        command: of a container, or of the first process of a build step.
-        cpu: cores, as the average of a second; None if unknown.
-        memory: bytes; None if unknown.
-    """
-
-    type: str
-    cpu: float | None
-    memory: int | None
-    id: str = ""
-    name: str = ""
-    image: str = ""
-    command: str = ""
-
-
-class Store(Struct, frozen=True):
-    """The image store.
-
-    Attributes:
-        kind: emptyDir, pvc, node (a warm store), or unknown.
-        limit: its size limit, or the storage that the PVC requests; empty if there is none.
-        name: of the PVC.
-        directory: on the node, of a warm store.
-        state: of a warm store, such as `warm (3 jobs before)`.
-    """
-
-    kind: str
-    limit: str = ""
-    name: str = ""
-    directory: str = ""
-    state: str = ""
-
-
 T = TypeVar("T", bound=Struct)
 
 
@@ -100,7 +61,9 @@ def parse(output: bytes, kind: type[T]) -> list[T]:
     return [msgspec.json.decode(line, type=kind) for line in lines]
 
 
-def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) -> list[Consumer]:
+def list_consumers(
+    name: str, running: list[NestedContainer], found: Cgroups
+) -> list[ConsumerOutput]:
     """Name the cgroups of a sidecar, and list them: the sidecar first, the others by their CPU."""
     consumers = []
     names = {container.id: container for container in running}
@@ -108,33 +71,33 @@ def list_consumers(name: str, running: list[NestedContainer], found: Cgroups) ->
         short = identifier[:_LENGTH_OF_IDS]
         known = names.pop(short, NestedContainer())  # unknown: a container in a container
         words = {"name": known.name, "image": known.image, "command": known.command}
-        consumers.append(Consumer("container", cgroup.cpu, cgroup.memory, short, **words))
+        consumers.append(ConsumerOutput("container", cgroup.cpu, cgroup.memory, short, **words))
     for identifier, cgroup in found.build_steps.items():
         short = identifier[:_LENGTH_OF_IDS]
-        step = Consumer("build-step", cgroup.cpu, cgroup.memory, short, command=cgroup.command)
+        step = ConsumerOutput(
+            "build-step", cgroup.cpu, cgroup.memory, short, command=cgroup.command
+        )
         consumers.append(step)
     consumers.sort(key=lambda consumer: (-(consumer.cpu or 0), consumer.name, consumer.id))
     # These have no cgroup in the pod: dind-start.sh could not keep them there, and logged it.
     for container in names.values():
         words = {"name": container.name, "image": container.image, "command": container.command}
-        consumers.append(Consumer("container", None, None, container.id, **words))
-    return [Consumer("sidecar", found.sidecar.cpu, found.sidecar.memory, name=name), *consumers]
+        consumers.append(ConsumerOutput("container", None, None, container.id, **words))
+    return [
+        ConsumerOutput("sidecar", found.sidecar.cpu, found.sidecar.memory, name=name),
+        *consumers,
+    ]
 
 
-def warm_store(directory: str, log: str) -> Store:
+def warm_store(directory: str, log: str) -> StoreOutput:
     """Find the store in the beginning of the sidecar's log, which dind-store.sh has written."""
     for line in log.splitlines():
         if line.startswith(_NO_STORE):
             reason = line.removeprefix(_NO_STORE).partition(": ")[2]
-            return Store("node", directory=directory, state=f"not used: {reason}")
+            return StoreOutput("node", directory=directory, state=f"not used: {reason}")
         found, _, state = line.removeprefix(_STORE).partition(": ")
         is_in_use = line.startswith(f"{_STORE}{directory}/") and state
         if is_in_use and not found.endswith(" is not used again"):
-            return Store("node", directory=found, state=state)
+            return StoreOutput("node", directory=found, state=state)
     state = "unknown: the log of the sidecar no longer begins with it"
-    return Store("node", directory=directory, state=state)
-
-
-def as_data(items: list[T]) -> list[dict[str, Any]]:
-    """Make data for JSON, with the names of the fields."""
-    return [msgspec.structs.asdict(item) for item in items]
+    return StoreOutput("node", directory=directory, state=state)

@@ -10,16 +10,15 @@ from msgspec import Struct
 from webhook.cli.inside import cgroups
 from webhook.cli.inside.access import NoAnswer, PodAccess
 from webhook.cli.inside.content import (
-    Consumer,
     NestedContainer,
     NestedImage,
-    Store,
     T,
     Usage,
     list_consumers,
     parse,
     warm_store,
 )
+from webhook.cli.inside.output import ConsumerOutput, StoreOutput
 from webhook.cli.live import NoSuchPod, Unavailable, container_state, container_statuses
 from webhook.config import Mode
 from webhook.config.wording import printable
@@ -83,7 +82,7 @@ class Daemon(Struct, frozen=True):
         """List what uses the disk."""
         return self._docker(Usage, "system", "df")
 
-    def consumers(self) -> list[Consumer]:
+    def consumers(self) -> list[ConsumerOutput]:
         """List what uses CPU and memory: the sidecar first, then the others by their CPU."""
         running = [c for c in self.containers() if c.state in _RUNNING]
         output = self._run("sh", "-c", cgroups.SCRIPT)
@@ -114,34 +113,34 @@ class Daemon(Struct, frozen=True):
             raise self._not_running()
         return self.access.log(self.place, name, tail=tail, longest=LONGEST_LOG, previous=previous)
 
-    def store(self) -> Store:
+    def store(self) -> StoreOutput:
         """Find the image store in the pod's spec, and the state of a warm one in the log."""
         name = self.injection.volume_at(sidecar.STORAGE_DIRECTORY)
         shared = self.injection.volume_at(node_store.DIRECTORY)
         volumes = {volume.name: volume for volume in self.pod.spec.volumes or ()}
         volume = volumes.get(shared or name)
         if volume is None:
-            return Store("unknown")
+            return StoreOutput("unknown")
         if volume.empty_dir is not None:
-            return Store("emptyDir", limit=volume.empty_dir.size_limit or "")
+            return StoreOutput("emptyDir", limit=volume.empty_dir.size_limit or "")
         if volume.ephemeral is not None:
             spec = volume.ephemeral.volume_claim_template.spec
             requests = (spec.resources and spec.resources.requests) or {}
             claim = f"{self.pod.metadata.name}-{volume.name}"
-            return Store("pvc", limit=requests.get("storage", ""), name=claim)
+            return StoreOutput("pvc", limit=requests.get("storage", ""), name=claim)
         if volume.persistent_volume_claim is not None:
-            return Store("pvc", name=volume.persistent_volume_claim.claim_name)
+            return StoreOutput("pvc", name=volume.persistent_volume_claim.claim_name)
         if shared is None or volume.host_path is None:
-            return Store("unknown")
+            return StoreOutput("unknown")
         return self._warm_store(volume.host_path.path)
 
-    def _warm_store(self, directory: str) -> Store:
+    def _warm_store(self, directory: str) -> StoreOutput:
         try:
             text = self.access.log(
                 self.place, self.injection.container.name, longest=_LONGEST_START_OF_LOG
             )
         except click.ClickException as error:
-            return Store("node", directory=directory, state=f"unknown: {error.message}")
+            return StoreOutput("node", directory=directory, state=f"unknown: {error.message}")
         return warm_store(directory, text.decode(errors="replace"))
 
     def _docker(self, kind: type[T], *words: str) -> list[T]:

@@ -15,7 +15,6 @@ from rich.text import Text
 from webhook.cli.inside.daemon import Daemon, describe
 from webhook.cli.live import container_statuses
 
-_INTERRUPTED = 130  # the exit code of a command that SIGINT has ended
 # The daemon ends before the API server says so of the pod.
 _SECONDS_OF_ENDING = 10
 
@@ -28,26 +27,22 @@ def watch(
     """Show a snapshot every `interval` seconds until the pod ends, then say how it ended.
 
     Raises:
-        Exit: the user has interrupted it.
         ClickException: a snapshot could not be taken, although the pod has not ended.
     """
-    try:
+    began = time.monotonic()
+    snapshot = take(daemon)
+    while True:
+        show(snapshot)
+        time.sleep(max(0.0, began + interval - time.monotonic()))
         began = time.monotonic()
-        snapshot = take(daemon)
-        while True:
-            show(snapshot)
-            time.sleep(max(0.0, began + interval - time.monotonic()))
-            began = time.monotonic()
-            try:
-                daemon = daemon.read_again()
-                snapshot = take(daemon)
-            except click.ClickException:
-                end = _await_end(daemon)
-                if end is None:
-                    raise
-                return f"{describe(daemon.pod)} {end}"
-    except KeyboardInterrupt as error:
-        raise click.exceptions.Exit(_INTERRUPTED) from error
+        try:
+            daemon = daemon.read_again()
+            snapshot = take(daemon)
+        except click.ClickException:
+            end = _await_end(daemon)
+            if end is None:
+                raise
+            return f"{describe(daemon.pod)} {end}"
 
 
 @contextmanager

@@ -48,6 +48,7 @@ _CONTROLLERS = {
     ("argoproj.io", "ApplicationSet"): _OTHER_OBJECTS,
     ("helm.toolkit.fluxcd.io", ""): _OTHER_OBJECTS,
     ("kustomize.toolkit.fluxcd.io", ""): _OTHER_OBJECTS,
+    ("kustomize.config.k8s.io", ""): "the objects that kubectl kustomize builds are not in it",
     ("actions.github.com", ""): (
         f"{_LATER}; a scale set takes {INJECT} from spec.template.metadata.annotations"
     ),
@@ -131,7 +132,7 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
     namespace = metadata.get("namespace")
     found = Object(name, namespace if isinstance(namespace, str) else None, data, path)
     pod_path = POD_PATHS.get((version, kind))
-    if pod_path is not None and "workloadRef" not in (data.get("spec") or {}):
+    if pod_path is not None and not (kind == "Rollout" and _refers_to_workload(data)):
         template = _template(data, pod_path, path, where)
         if kind == "StatefulSet":
             _add_claims(data["spec"].get("volumeClaimTemplates"), template.pod, path, where)
@@ -143,6 +144,12 @@ def _object(data: dict[str, Any], kind: str, version: str, path: KeyPath, where:
         raise ObjectError(where, (*path, "apiVersion"), problem)
     _require_strings(data, path, where)
     return msgspec.structs.replace(found, note=_note(data, kind, group))
+
+
+def _refers_to_workload(rollout: dict[str, Any]) -> bool:
+    """Tell whether an Argo Rollout takes its pod template from a Deployment."""
+    spec = rollout.get("spec")
+    return isinstance(spec, dict) and "workloadRef" in spec
 
 
 def _note(data: dict[str, Any], kind: str, group: str) -> str:

@@ -64,16 +64,13 @@ def parse_manifest(content: bytes, source: str, bounds: Bounds = BOUNDS) -> Mani
         ObjectError: it is not made of Kubernetes objects.
     """
     text = decode(content)
-    data = parse_json(text)
-    if data is None:
-        documents = parse_yaml(text.replace("\r\n", "\n"), bounds)
-    else:
-        documents = [Document("", text, "", 0, data)]
+    as_json = parse_json(text)
+    documents = as_json or parse_yaml(text.replace("\r\n", "\n"), bounds)
     parts = [
         (document, list(objects_in(document.data, f"line {document.line + 1}", (), {})))
         for document in documents
     ]
-    manifest = Manifest(source, data is not None, "\r\n" in text, parts)
+    manifest = Manifest(source, as_json is not None, "\r\n" in text, parts)
     if not manifest.objects:
         raise ObjectError("", (), "no Kubernetes object")
     return manifest

@@ -14,6 +14,7 @@ SUFFIXES = (".json", ".yaml", ".yml")  # those that kubectl reads in a directory
 MOST_FILES = 10_000
 _MOST_PROBLEMS = 50  # lines of an error
 _CHART = "Chart.yaml"
+_KUSTOMIZATIONS = {"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 
 def read_manifests(
@@ -86,6 +87,11 @@ def _files_in(
         report(f"looking for manifests in {printable(parent)}")
         if _CHART in files:
             problems.append(f"{printable(parent)}: a Helm chart; {render_first(parent)}")
+            children.clear()
+            continue
+        if not _KUSTOMIZATIONS.isdisjoint(files):
+            build = f"kubectl kustomize {printable(parent)} | dind-webhook explain -f -"
+            problems.append(f"{printable(parent)}: a kustomization; build it first: {build}")
             children.clear()
             continue
         children[:] = sorted(children) if recursive else []

@@ -6,13 +6,14 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
+from webhook.cli.options import NAMESPACE
+
 TEXT_LIMIT: Final = 1024 * 1024  # bytes of UTF-8
 BODY_LIMIT: Final = 3 * TEXT_LIMIT + 1024  # browsers encode most bytes as three, such as %0A
 CONTENT_TYPE: Final = "application/x-www-form-urlencoded"
 LABELS: Final = ("unset", "true", "false")
 MOST_FIELDS: Final = 10
 _PIECE: Final = re.compile(r"(?:%..|.){1,10000}", re.DOTALL)  # cuts no escaped byte
-_NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 TOO_LARGE: Final = f"The text is too large (accepted: at most {TEXT_LIMIT // 1024 // 1024} MiB)."
 
 
@@ -79,7 +80,7 @@ def _fields(body: str) -> dict[str, str]:
 
 def problem_of(form: Form) -> str | None:
     """Return what is wrong with the fields beside the pasted text."""
-    if form.namespace and not _NAMESPACE.fullmatch(form.namespace):
+    if form.namespace and not NAMESPACE.fullmatch(form.namespace):
         return (
             "The namespace is not a valid name (accepted: at most 63 lower-case letters, digits "
             "and inner hyphens)."
