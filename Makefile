@@ -4,9 +4,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-# The quick levels: Python only, no Go tool.
-QUICK := tests/unit tests/golden tests/property tests/contract tests/cli tests/examples \
-	tests/security tests/fuzz -m "not apiserver and not environments and not tools and not fuzz"
+# Python only, no Go tool.
+NO_TOOLS := -m "not apiserver and not environments and not tools and not fuzz"
+UNIT := tests/unit tests/golden tests/cli tests/examples
+QUICK := $(UNIT) tests/property tests/contract tests/security tests/fuzz $(NO_TOOLS)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo unit test test-node test-native-node test-virtual-node soak lint docs site coverage bench \
@@ -28,8 +29,8 @@ install: .venv/installed ## install dind-webhook, kubectl-dind and dind-certs in
 demo: install ## inject a CI pod: the pod before and after, the decision, the patch, the time
 	@$(BIN)/dind-webhook demo
 
-unit: install ## run the quick test levels, which need no Go tool
-	$(PYTEST) $(QUICK)
+unit: install ## run the unit tests, which need no Go tool
+	$(PYTEST) --numprocesses=8 --dist=worksteal $(UNIT) $(NO_TOOLS)
 
 test: plan lint ## run lint and all test levels except those of test-node
 	$(PYTEST) -m "not node and not vm and not soak"
@@ -67,7 +68,7 @@ docs: install ## write the generated pages and the generated files of the chart
 site: install ## build README and docs as a site in build/site
 	$(BIN)/python -m tools.site
 
-coverage: install ## show which lines the quick test levels do not reach
+coverage: install ## show which lines the tests that need no Go tool do not reach
 	$(BIN)/coverage run -m pytest $(QUICK)
 	$(BIN)/coverage report
 
