@@ -8,7 +8,10 @@ a deadline, and the oldest ones earlier where all such answers hold too many byt
 """
 
 import asyncio
+import math
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from httptools import HttpParserError
@@ -40,10 +43,21 @@ _HEADERS_TOO_LARGE: Final = BadRequest(431, "headers-too-large", "the headers ar
 _OVERLOAD: Final = BadRequest(503, "overload", "too many requests at once; try again")
 
 
-class IncompleteRequests:
-    """The requests whose body has not arrived completely, oldest first, and the bytes they hold."""
+class Held:
+    """The connections that hold bytes of one kind, oldest first.
 
-    def __init__(self) -> None:
+    Args:
+        connections: at most so many.
+        size: bytes that all of them may hold.
+        cut_off: what ends the oldest one while that is too much.
+    """
+
+    def __init__(
+        self, connections: float, size: int, cut_off: Callable[["LimitedProtocol"], None]
+    ) -> None:
+        self._most = connections
+        self._most_bytes = size
+        self._cut_off = cut_off
         self._sizes: dict[LimitedProtocol, int] = {}
         self._bytes = 0
 
@@ -52,36 +66,30 @@ class IncompleteRequests:
         return len(self._sizes)
 
     def hold(self, connection: "LimitedProtocol", size: int) -> None:
-        """Set how many bytes a request holds; reject the oldest ones while that is too much."""
+        """Set how many bytes a connection holds; cut off the oldest ones while that is too much."""
         self._bytes += size - self._sizes.get(connection, 0)
         self._sizes[connection] = size
-        while len(self._sizes) > INCOMPLETE_LIMIT or self._bytes > INCOMPLETE_BYTES_LIMIT:
-            next(iter(self._sizes)).reject(_OVERLOAD)
+        while len(self._sizes) > self._most or self._bytes > self._most_bytes:
+            oldest = next(iter(self._sizes))
+            self.release(oldest)
+            self._cut_off(oldest)
 
     def release(self, connection: "LimitedProtocol") -> bool:
-        """Forget a request that is complete or gone; False where it was not held."""
+        """Forget a connection that holds nothing more; False where it held nothing."""
         size = self._sizes.pop(connection, None)
         self._bytes -= size or 0
         return size is not None
 
 
-class UnreadAnswers:
-    """The connections whose client does not read its answer, oldest first, and the bytes."""
+def incomplete_requests() -> Held:
+    """The requests whose body has not arrived completely."""
+    cut_off = partial(LimitedProtocol.reject, bad=_OVERLOAD)
+    return Held(INCOMPLETE_LIMIT, INCOMPLETE_BYTES_LIMIT, cut_off)
 
-    def __init__(self) -> None:
-        self._sizes: dict[LimitedProtocol, int] = {}
 
-    def hold(self, connection: "LimitedProtocol", size: int) -> None:
-        """Add a connection; cut off the oldest ones while that is too much."""
-        self._sizes[connection] = size
-        while sum(self._sizes.values()) > UNREAD_BYTES_LIMIT:
-            oldest = next(iter(self._sizes))
-            self.release(oldest)
-            oldest.transport.abort()
-
-    def release(self, connection: "LimitedProtocol") -> None:
-        """Forget a connection whose client has read its answer, or is gone."""
-        self._sizes.pop(connection, None)
+def unread_answers() -> Held:
+    """The answers that their clients do not read."""
+    return Held(math.inf, UNREAD_BYTES_LIMIT, lambda connection: connection.transport.abort())
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -99,8 +107,8 @@ class LimitedProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         service: Service,
-        incomplete: IncompleteRequests,
-        unread: UnreadAnswers,
+        incomplete: Held,
+        unread: Held,
     ) -> None:
         super().__init__(config, server_state, app_state, asyncio.get_running_loop())
         self.service = service

@@ -22,7 +22,7 @@ from webhook.logs import Logger
 from webhook.serving.admin import create_admin_app
 from webhook.serving.app import create_app
 from webhook.serving.clients import count_and_log, handshake_class, read_client_ca
-from webhook.serving.limits import IncompleteRequests, LimitedProtocol, UnreadAnswers
+from webhook.serving.limits import LimitedProtocol, incomplete_requests, unread_answers
 from webhook.serving.metrics import Metrics
 from webhook.serving.reload import (
     follow,
@@ -107,8 +107,8 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.servers = []
-        self.incomplete = IncompleteRequests()
-        self.unread = UnreadAnswers()
+        self.incomplete = incomplete_requests()
+        self.unread = unread_answers()
         self._service = service
         self._host = host
         self._port = port

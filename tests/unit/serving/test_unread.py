@@ -50,7 +50,7 @@ async def ask_without_reading(server: Server) -> socket.socket:
 def test_clients_that_do_not_read_are_cut_off_at_the_deadline(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "UNREAD_SECONDS", 0.2, raising=False)
+    monkeypatch.setattr(limits, "UNREAD_SECONDS", 0.2)
 
     async def scenario() -> None:
         async with serving(log) as server:
@@ -63,7 +63,7 @@ def test_clients_that_do_not_read_are_cut_off_at_the_deadline(
 def test_the_oldest_answers_are_cut_off_where_all_are_too_large(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "UNREAD_BYTES_LIMIT", 3 * SIZE, raising=False)
+    monkeypatch.setattr(limits, "UNREAD_BYTES_LIMIT", 3 * SIZE)
 
     async def scenario() -> None:
         async with serving(log) as server:
@@ -91,7 +91,7 @@ def test_no_other_request_is_answered_before_the_answer_is_read(log: MemoryLog) 
 def test_clients_that_read_slowly_get_all_answers(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "UNREAD_SECONDS", 10, raising=False)
+    monkeypatch.setattr(limits, "UNREAD_SECONDS", 10)
 
     async def scenario() -> None:
         async with serving(log) as server, await connect(server) as client:
