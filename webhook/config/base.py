@@ -14,10 +14,11 @@ Located = tuple[tuple[str | int, ...], str]
 LOCATED = "located"
 
 
-def located(problems: Sequence[Located]) -> PydanticCustomError:
-    """The error of a validator that finds several problems, or one further below."""
-    text = "; ".join(f"{dotted(path)}: {sentence}" for path, sentence in problems)
-    return PydanticCustomError(LOCATED, "{text}", {"text": text, "problems": problems})
+def reject(problems: Sequence[Located]) -> None:
+    """Raise the error of a validator that finds several problems, or one further below, if any."""
+    if problems:
+        text = "; ".join(f"{dotted(path)}: {sentence}" for path, sentence in problems)
+        raise PydanticCustomError(LOCATED, "{text}", {"text": text, "problems": problems})
 
 
 def by_name(schema: dict[str, Any]) -> None:

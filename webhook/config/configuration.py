@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from webhook.config.base import Located, Model, by_name, located
+from webhook.config.base import Located, Model, by_name, reject
 from webhook.config.fields import ApiVersion, Name
 from webhook.config.image import is_allowed
 from webhook.config.paths import is_within
@@ -70,8 +70,7 @@ class Config(Model):
                     text += "(accepted: the same directory, or one beside it)"
                     problems.append(((name, "storage", "persistent", "hostPath"), text))
                     break
-        if problems:
-            raise located(problems)
+        reject(problems)
         return profiles
 
     @field_validator("policy")
@@ -88,16 +87,12 @@ class Config(Model):
                 text = f"without containers, no pod of profile {shown(name)} can get its "
                 text += "registryCredentials, which name no containers either"
                 problems.append((("annotations",), text))
-        if problems:
-            raise located(problems)
+        reject(problems)
         return policy
 
     @model_validator(mode="after")
     def _names_profiles_that_exist(self) -> Self:
-        if problems := list(
-            unknown_profiles(self.default_profile, self.profiles, self.policy.profiles)
-        ):
-            raise located(problems)
+        reject(list(unknown_profiles(self.default_profile, self.profiles, self.policy.profiles)))
         return self
 
     def allowed_profiles(self, namespace: str) -> list[str]:

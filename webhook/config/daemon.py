@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from webhook import __version__
-from webhook.config.base import Located, Model, by_name, located
+from webhook.config.base import Located, Model, by_name, reject
 from webhook.config.certificates import LARGEST_FILE
 from webhook.config.fields import (
     Accepts,
@@ -201,8 +201,7 @@ class Daemon(Model):
                 )
             elif name.upper() in proxy.variables():
                 problems.append(((name,), "is set by daemon.proxy; remove it here or there"))
-        if problems:
-            raise located(problems)
+        reject(problems)
         return env
 
     @field_validator("config")
@@ -210,8 +209,7 @@ class Daemon(Model):
     def _has_no_key_of_a_flag(cls, config: DaemonConfig, info: ValidationInfo) -> DaemonConfig:
         """Reject what dockerd rejects at its start, in every pod, and what it would not read."""
         problems = list(_conflicts(config, info.data.get("extra_args", ())))
-        if problems:
-            raise located(problems)
+        reject(problems)
         size = len(daemon_json(config))
         if size > LARGEST_FILE:
             raise ValueError(f"{size} bytes of JSON (accepted: at most {LARGEST_FILE})")
@@ -230,7 +228,7 @@ class Daemon(Model):
             text = (
                 f"{metrics.port} is the port of dockerd's own metrics, by metrics-addr; use another"
             )
-            raise located([(("port",), text)])
+            reject([(("port",), text)])
         return metrics
 
     def of_the_node(self) -> list[Located]:

@@ -21,6 +21,7 @@ from webhook.config.wording import shown
 
 NOT_ACCEPTED = "not_accepted"
 _A_NETWORK = "a network (such as 10.200.0.0/16)"
+_DIRECTORY = r"^(/[A-Za-z0-9._-]+)+$"
 _LONGEST_DOMAIN = 253
 _LONGEST_QUALIFIED_NAME = _LONGEST_DOMAIN + len("/") + 63
 _DOMAIN_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
@@ -191,7 +192,7 @@ Network = Annotated[
 SocketDirectory = Annotated[
     str,
     # With /docker.sock, the longest address of a socket (unix(7)).
-    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=95),
+    Field(pattern=_DIRECTORY, max_length=95),
     Accepts(_path(95, "/var/run/dind")),
     AfterValidator(_socket_directory),
 ]
@@ -212,13 +213,13 @@ VariableName = Annotated[
 ]
 NodeDirectory = Annotated[
     str,
-    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
+    Field(pattern=_DIRECTORY, max_length=255),
     Accepts(_path(255, "/lib/modules")),
     AfterValidator(_node_directory),
 ]
 StoreDirectory = Annotated[
     str,
-    Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=255),
+    Field(pattern=_DIRECTORY, max_length=255),
     Accepts(_path(255, "/var/lib/dind-webhook")),
     AfterValidator(store_directory),
 ]

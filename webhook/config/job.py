@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from webhook.config.base import Model, located
+from webhook.config.base import Model, reject
 from webhook.config.fields import Name, SecretName, VariableName
 
 _MOST_VARIABLES = 20  # of jobCertificates, in each container
@@ -42,8 +42,7 @@ class JobCertificates(Model):
             for index, name in enumerate(names)
             if _NO_CERTIFICATES.fullmatch(name)
         ]
-        if problems:
-            raise located(problems)
+        reject(problems)
         return names
 
 

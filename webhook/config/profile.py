@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from webhook.config.base import Located, Model, by_name, located
+from webhook.config.base import Located, Model, by_name, reject
 from webhook.config.certificates import CERTIFICATES_READ, Certificates
 from webhook.config.daemon import Daemon, not_in_mode_node
 from webhook.config.fields import (
@@ -214,8 +214,7 @@ class Profile(Model):
             for index, path in enumerate(directories)
             if not is_clear_of(real(path), (real(own),))
         ]
-        if problems:
-            raise located(problems)
+        reject(problems)
         return directories
 
     @field_validator("placement")
@@ -254,8 +253,8 @@ class Profile(Model):
     @field_validator("daemon")
     @classmethod
     def _not_for_the_node(cls, daemon: Daemon, info: ValidationInfo) -> Daemon:
-        if info.data.get("mode") is Mode.NODE and (problems := daemon.of_the_node()):
-            raise located(problems)
+        if info.data.get("mode") is Mode.NODE:
+            reject(daemon.of_the_node())
         return daemon
 
     @field_validator("ca_certificates")
@@ -277,9 +276,9 @@ class Profile(Model):
         if job != JobCertificates() and info.data.get("mode") is Mode.NODE:
             raise ValueError(_NO_SIDECAR)
         if job.environment and not job.file:
-            raise located([(("environment",), "needs file: true, the file that they name")])
+            reject([(("environment",), "needs file: true, the file that they name")])
         if job.file and info.data.get("ca_certificates", "") is None:
-            raise located([(("file",), "needs caCertificates")])
+            reject([(("file",), "needs caCertificates")])
         return job
 
     @field_validator("socket")
@@ -291,7 +290,7 @@ class Profile(Model):
                 f"{shown(socket.directory)} would hide the kubelet's own mounts in mode node "
                 "(accepted: a directory of its own, such as /var/run/dind)"
             )
-            raise located([(("directory",), problem)])
+            reject([(("directory",), problem)])
         return socket
 
     @field_validator("daemon")
@@ -307,7 +306,7 @@ class Profile(Model):
         ):
             text = "false is not accepted with storage.persistent, whose stores are those of "
             text += "containerd (accepted: true)"
-            raise located([(("config", "features", "containerd-snapshotter"), text)])
+            reject([(("config", "features", "containerd-snapshotter"), text)])
         return daemon
 
     @field_validator("isolation")
@@ -327,6 +326,5 @@ class Profile(Model):
         if isolation is not Isolation.PRIVILEGED and is_persistent:
             text = f"{isolation} is not accepted with storage.persistent (accepted: privileged)"
             problems.append(((), text))
-        if problems:
-            raise located(problems)
+        reject(problems)
         return isolation

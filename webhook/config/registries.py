@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from webhook.config.base import Model, located
+from webhook.config.base import Model, reject
 from webhook.config.certificates import Certificates
 from webhook.config.fields import Accepts, SecretName
 from webhook.config.urls import check_url
@@ -130,8 +130,7 @@ class Registry(Model):
             for index, url in enumerate(urls)
             if url in urls[:index]
         ]
-        if problems:
-            raise located(problems)
+        reject(problems)
         return mirrors
 
     @field_validator("auth_secret")
@@ -162,6 +161,5 @@ def check_names(registries: dict[str, Registry]) -> dict[str, Registry]:
         problems.append(((EVERY_REGISTRY, "authSecret"), sentence))
     if registries.get(_DOCKER_HUB, Registry()).insecure:
         problems.append(((_DOCKER_HUB, "insecure"), "not accepted: Docker Hub has TLS"))
-    if problems:
-        raise located(problems)
+    reject(problems)
     return registries

@@ -3,7 +3,7 @@
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from webhook.config import quantity
-from webhook.config.base import Model, located
+from webhook.config.base import Model, reject
 from webhook.config.fields import Bytes, Quantity
 
 
@@ -63,8 +63,7 @@ class Resources(Model):
             for name, limit in limits.amounts().items()
             if name in requested and quantity.parse(limit) < quantity.parse(requested[name])
         ]
-        if problems:
-            raise located(problems)
+        reject(problems)
         return limits
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from webhook.config import quantity
-from webhook.config.base import Located, Model, located
+from webhook.config.base import Located, Model, reject
 from webhook.config.fields import Accepts, Bytes, Duration, StorageClassName, StoreDirectory
 
 
@@ -130,8 +130,7 @@ class Storage(Model):
             elif keep is not None and quantity.parse(str(keep)) > quantity.parse(str(limit)):
                 text = f"{keep} is above sizeLimit, {limit}, at which the store's pod is deleted"
                 problems.append((("keep",), text))
-        if problems:
-            raise located(problems)
+        reject(problems)
         return persistent
 
     def is_on_disk_of_node(self) -> bool:

@@ -110,7 +110,7 @@ class Mistake(NamedTuple):
     path: Path
     value: Any  # what is there instead, or MISSPELT
     place: Path  # of the problem
-    open: Sequence[Path] = ()  # beside a bad value there, nobody can tell that it is wrong
+    open: Sequence[Path] = ()  # with a bad value there, nobody can tell that it is wrong
 
     def make(self, content: Any) -> None:
         """Change a copy of `EVERY_KEY`."""
@@ -159,7 +159,7 @@ REGISTRIES = (*SIDECAR, "registries")
 POOLS = (*SIDECAR, "daemon", "defaultAddressPools")
 NODE, CLAIM = ("profiles", "node"), ("profiles", "claim")
 HOST_PATH = (*STORES, "storage", "persistent", "hostPath")
-#: What is wrong only beside something else.
+#: What is wrong only together with another value.
 CONTRADICTIONS = [
     Mistake((*REGISTRIES, "docker.io"), {"insecure": True}, (*REGISTRIES, "docker.io", "insecure")),
     Mistake(
